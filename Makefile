@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+# Everything that a person runs. Each target makes what it needs, .venv first, and says so.
+#
+# PYTHON=python3.12  which interpreter (3.10 to 3.13)     VENV=.venv-3.12  which folder for it
+# JOBS=2             how many tests at once               APT=no           root installs no packages
+
+VENV ?= .venv
+JOBS ?= 2
+export PYTHON VENV APT
+
+BIN := $(VENV)/bin
+SETUP := tools/setup_environment.sh
+PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
+FAST := not slow and not acceptance and not board
+BUILD := $(BIN)/python -m edge_node.kernels.build
+C_FILES = $(wildcard edge_node/kernels/csrc/*.[ch] edge_node/kernels/csrc/test/*.[ch])
+CI_STAGES := lint c-sanitize arm-kernels test
+
+.DEFAULT_GOAL := help
+.PHONY: help demo setup kernels check test ci lint c-sanitize arm-kernels bench clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Run three nodes that learn MNIST, and show what they did (demo-output/)
+	@$(SETUP) demo
+	$(BIN)/edge-node demo --output demo-output
+
+setup: ## Make .venv with all that is needed, and the C kernels
+	@$(SETUP) develop
+
+kernels: setup ## Compile the C kernels (also part of setup)
+
+check: lint ## Lint, types, import contracts and the fast tests: under 2 minutes
+	$(PYTEST) -m '$(FAST)'
+
+test: setup ## All tests that need no board
+	$(PYTEST) -m 'not board'
+
+ci: setup ## What CI runs: lint, the kernels on other machines, all tests
+	@for stage in $(CI_STAGES); do \
+	    began=$$(date +%s); \
+	    $(MAKE) --no-print-directory $$stage || exit 1; \
+	    echo "stage $$stage: $$(($$(date +%s) - began)) s"; \
+	done
+
+lint: setup ## Lint and types only
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(if $(C_FILES),$(BIN)/clang-format --dry-run --Werror $(C_FILES))
+
+c-sanitize: setup ## The C kernels under the address and undefined-behaviour sanitizers
+	$(BUILD) --test --sanitize --output build/kernels-sanitize
+	build/kernels-sanitize
+
+arm-kernels: setup ## The C kernels for 64-bit and 32-bit ARM, under an emulator
+	$(BUILD) --test --cross aarch64-linux-gnu-gcc --output build/kernels-arm64
+	qemu-aarch64-static build/kernels-arm64
+	$(BUILD) --test --cross arm-linux-gnueabihf-gcc --output build/kernels-armhf
+	qemu-arm-static build/kernels-armhf
+
+bench: setup ## Measure the speeds of the table in the README
+	$(BIN)/edge-node bench
+
+clean: ## Remove what was built here, but not .venv
+	rm -rf build dist demo-output *.egg-info edge_node/kernels/*.so edge_node/kernels/.build
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,101 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Make the virtual environment: setup_environment.sh demo|develop
+#
+# Used by the Makefile, and quick when nothing changed. PYTHON chooses the interpreter, VENV the
+# folder, APT=no keeps it from installing Debian packages when root runs it.
+# Law of the file: whatever it installs, it names first; what it can not install, it names with the
+# command that would.
+set -eu
+
+cd "$(dirname "$0")/.."
+purpose=$1
+venv=${VENV:-.venv}
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+fail() { say "$@"; exit 1; }
+missing() { ! PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null 2>&1; }
+
+# usable PYTHON [MODULE]: is it one of the Pythons we support, and does it have the module?
+usable() {
+    "$1" -c "import sys, ${2:-sys}; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))" \
+        2>/dev/null
+}
+
+find_python() {
+    for module in ensurepip sys; do
+        for name in python3.11 python3 python3.12 python3.13 python3.10; do
+            if usable "$name" "$module"; then echo "$name"; return; fi
+        done
+    done
+}
+
+install_debian_packages() {
+    [ "$(id -u)" = 0 ] && [ "${APT:-}" != no ] && ! missing apt-get || return 0
+    wanted=
+    if missing "${CC:-gcc}"; then wanted="gcc libc6-dev"; fi
+    if missing mosquitto; then wanted="$wanted mosquitto"; fi
+    if ! usable "${PYTHON:-$(find_python)}" ensurepip; then wanted="$wanted python3-venv"; fi
+    [ -n "$wanted" ] || return 0
+    say "installing Debian packages: $wanted (APT=no prevents it)"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get -qq -o Acquire::Retries=3 update || say "apt-get update failed; trying all the same"
+    # shellcheck disable=SC2086 # a list of words
+    apt-get -qq -o Acquire::Retries=3 install --no-install-recommends -y $wanted >/dev/null ||
+        say "apt-get could not install them; going on without"
+}
+
+tell_what_is_missing() {
+    # A missing compiler is told by the build of the kernels.
+    if missing mosquitto; then
+        say "no mosquitto here: edge-node will start its own broker (amqtt), which is slower." \
+            "\`sudo apt install mosquitto\` cures it."
+    fi
+}
+
+make_venv() {
+    usable "$python" ensurepip || fail "$python lacks ensurepip: \`sudo apt install" \
+        "python3-venv\` (or python$version-venv), then try again."
+    if [ -x "$venv/bin/python" ]; then
+        say "$venv is of another Python: making it anew with $python ($version)"
+    else
+        say "making $venv with $python ($version)"
+    fi
+    "$python" -m venv --clear "$venv"
+}
+
+install_python_packages() {
+    say "installing into $venv: edge-node[$purpose] and what it needs, as locked in $constraints"
+    pip="$venv/bin/python -m pip --disable-pip-version-check --timeout 60"
+    # shellcheck disable=SC2086 # a list of words
+    {
+        $pip install --quiet --constraint "$constraints" setuptools &&
+            $pip install --quiet --constraint "$constraints" --no-build-isolation \
+                --editable ".[$purpose]"
+    } || fail "pip could not install; the first set-up needs a network and a package index."
+}
+
+install_debian_packages
+python=${PYTHON:-}
+if [ -z "$python" ] && usable "$venv/bin/python"; then python="$venv/bin/python"; fi
+[ -n "$python" ] || python=$(find_python)
+[ -n "$python" ] || fail "no Python 3.10 to 3.13 found: \`sudo apt install python3 python3-venv\`," \
+    "or name one with PYTHON=..."
+usable "$python" || fail "$python is not a Python 3.10 to 3.13"
+version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+constraints=tools/constraints/python$version.txt
+
+# Whatever can change the environment is in the stamp; `develop` holds all that `demo` needs.
+stamp="$venv/.edge-node-$purpose"
+state=$(cat pyproject.toml "$constraints" "$0" | sha256sum)
+if ! { "$venv/bin/python" -c "import sys; sys.exit('%d.%d' % sys.version_info[:2] != '$version')" \
+    2>/dev/null; }; then
+    make_venv
+fi
+if [ "$state" != "$(cat "$stamp" 2>/dev/null)" ] &&
+    [ "$state" != "$(cat "$venv/.edge-node-develop" 2>/dev/null)" ]; then
+    install_python_packages
+    tell_what_is_missing
+    printf '%s\n' "$state" >"$stamp"
+fi
+"$venv/bin/python" -m edge_node.kernels.build
