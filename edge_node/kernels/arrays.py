@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models and latents as arrays, the form in which kernels take them.
+
+Law of the file: conversions only, exact in both directions.
+Read next: library.py.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_node.spec.architecture import Architecture
+from edge_node.spec.model import Model, pack_weights, packed_bytes, unpack_weights
+from edge_node.spec.training import LatentState
+
+Bits = npt.NDArray[np.uint8]
+
+
+def weight_bits(model: Model) -> list[Bits]:
+    """Return, per layer, uint8 (channels, fan_in): 1 where the weight is -1."""
+    packed = pack_weights(model.architecture, model.weights)
+    layers: list[Bits] = []
+    offset = 0
+    for shape in model.architecture.shapes:
+        end = offset + packed_bytes(shape)
+        words = np.frombuffer(packed[offset:end], dtype=np.uint8)
+        bits = np.unpackbits(words, bitorder="little")[: shape.weight_count]
+        layers.append(bits.reshape(shape.channels, shape.fan_in))
+        offset = end
+    return layers
+
+
+def model_from_arrays(
+    architecture: Architecture, bits: list[Bits], thresholds: list[npt.NDArray[np.int32]]
+) -> Model:
+    """Return the model whose weight_bits and thresholds these are."""
+    packed = b"".join(
+        np.packbits(layer.reshape(-1), bitorder="little").tobytes().ljust(packed_bytes(shape), b"\0")
+        for shape, layer in zip(architecture.shapes, bits, strict=True)
+    )
+    return Model(
+        architecture=architecture,
+        weights=unpack_weights(architecture, packed),
+        thresholds=tuple(tuple(int(v) for v in layer) for layer in thresholds),
+    )
+
+
+def latent_arrays(
+    state: LatentState,
+) -> tuple[list[npt.NDArray[np.int16]], list[npt.NDArray[np.int32]]]:
+    """Return latents, int16 (weights,) per layer, and biases, int32 (channels,) per layer."""
+    return (
+        [np.array(layer, dtype=np.int16) for layer in state.latents],
+        [np.array(layer, dtype=np.int32) for layer in state.biases],
+    )
+
+
+def state_from_arrays(
+    latents: list[npt.NDArray[np.int16]], biases: list[npt.NDArray[np.int32]]
+) -> LatentState:
+    """Return the state whose latent_arrays these are."""
+    return LatentState(
+        latents=tuple(tuple(layer.tolist()) for layer in latents),
+        biases=tuple(tuple(layer.tolist()) for layer in biases),
+    )
