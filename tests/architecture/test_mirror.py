@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tests/ mirrors the source: edge_node/<folder>/<module>.py has tests/<folder>/test_<module>.py."""
+
+from pathlib import Path
+
+from tests.architecture.sources import ROOT, python_sources
+
+TESTED_ELSEWHERE = {
+    "edge_node/primitives/clock.py",  # a Protocol, nothing runs
+    "edge_node/primitives/errors.py",  # the root of a tree; tests/architecture/test_rules.py
+    "edge_node/primitives/randomness.py",  # a Protocol
+    "edge_node/primitives/types.py",  # names only
+    "edge_node/spec/constants.py",  # numbers only
+    "edge_node/spec/errors.py",  # branches of a tree; tests/architecture/test_rules.py
+}
+
+
+def test_every_module_has_its_test_file() -> None:
+    missing = []
+    for source in python_sources("edge_node"):
+        if source.stem in ("__init__", "__main__") or source.name in TESTED_ELSEWHERE:
+            continue
+        path = Path(source.name).relative_to("edge_node")
+        mirror = Path("tests", path.parent, f"test_{path.name}")
+        if not (ROOT / mirror).exists():
+            missing.append(f"{source.name} wants {mirror}")
+    assert missing == []
+
+
+def test_exceptions_are_files_that_exist() -> None:
+    assert {name for name in TESTED_ELSEWHERE if not (ROOT / name).exists()} == set()
