@@ -18,7 +18,7 @@ from edge_node.spec.architecture import Architecture, LayerShape
 from edge_node.spec.bnn import PIXEL_ZERO
 from edge_node.spec.model import Model
 
-Slices: TypeAlias = "list[int]"
+Slices: TypeAlias = list[int]
 """Planes of a number per image, least significant first."""
 
 _PIXEL_BITS = 8

@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The genesis: everything that the members of a network agree on before the first block.
+
+Rule R-24. Its canonical bytes hash to the network id, which is inside every signed message and
+every seed; so two networks with different rules can never take each other's blocks.
+Names follow paper A, with the unit behind them.
+Law of the file: a genesis is checked whole when it is built; nothing later doubts it.
+Read next: ledger.py.
+"""
+
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+from edge_node.primitives.hashing import tagged_hash
+from edge_node.primitives.types import Address, Amount, NetworkId, PublicKey, TimestampMs
+from edge_node.spec import constants as limits
+from edge_node.spec.dataset import Manifest, SplitName, manifest_from_value
+from edge_node.spec.encoding import Decoded, Value, decode, encode
+from edge_node.spec.errors import InvalidGenesis
+from edge_node.spec.recipe import EvolutionRates
+from edge_node.spec.signature import PUBLIC_KEY_BYTES
+from edge_node.spec.transaction import ADDRESS_BYTES
+
+MAX_GENESIS_BYTES = 1 << 20
+_MAX_SCHEDULE = 16
+_MAX_STEP_EXPONENT = 14
+_MAX_MS = 1 << 40
+_HALF_PPM = limits.PPM // 2
+
+
+class GenesisMalformed(InvalidGenesis):
+    """A genesis does not have the form of R-24, or a value contradicts another."""
+
+    reason: ClassVar[str] = "R-24"
+    wants: ClassVar[str] = "the genesis"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameters:
+    """The rules that a network chooses; the order of the fields is their order in the encoding."""
+
+    min_families: int = 1
+    """Families that a dataset has open: below it, the next block founds one."""
+    min_population: int = 3
+    """Back-propagated models of a family before evolution begins."""
+    min_family_acc_ppm: int = 600_000
+    """Least accuracy of a founder or population model."""
+    min_family_diff_ppm: int = 50_000
+    """Least shape distance between families of a dataset."""
+    min_population_acc_ppm: int = 2_000
+    """Least gain of a record over the family's record; the start of `needed_gain`."""
+    min_population_diff_ppm: int = 5_000
+    """Least Hamming distance of a model to each earlier one of its family's stage."""
+    max_family_generations: int = 64
+    """Records after which a family closes."""
+    max_idle_blocks: int = 16
+    """Skips without a record after which a family closes."""
+    max_connection_count: int = 1 << 21
+    """Most weights of a network."""
+    population_cross_percent_ppm: int = 100_000
+    """Share of each layer's weights that a crossover takes."""
+    population_mutate_percent_ppm: int = 50_000
+    """Share of one channel's weights that a mutation may flip."""
+    max_recipe_steps: int = 4_000
+    """Most steps of a recipe."""
+    max_founder_steps: int = 512
+    """Most training steps of a founder or population model."""
+    founder_batch: int = 32
+    """S: samples of a training step."""
+    step_schedule: tuple[tuple[int, int], ...] = ((32_768, 6), (65_536, 5), (131_072, 4), (1, 3))
+    """(samples, u): training steps are 2**u while fewer samples were seen; the last holds on."""
+    min_interval_ms: int = 2_000
+    """Least time between a block and its parent."""
+    rung_ms: int = 60_000
+    """One rung of the time ladder."""
+    max_future_ms: int = 5_000
+    """A block further ahead of the local clock waits."""
+    target_ms: int = 20_000
+    """needed_gain rises by an image after a faster record and falls after a slower one; 0: never."""
+    min_evaluation_images: int = 2_000
+    """Least size of an evaluation split."""
+    max_dataset_bytes: int = 1 << 28
+    """Most bytes of a dataset."""
+    base_reward: int = 50_000_000
+    """Coins minted for a block on a genesis dataset, before the first halving."""
+    halving_blocks: int = 210_000
+    """The base reward halves every so many blocks."""
+    min_fee: int = 0
+    """Least fee of a transaction."""
+
+    @property
+    def rates(self) -> EvolutionRates:
+        """The shares that recipes use."""
+        return EvolutionRates(
+            mutate_ppm=self.population_mutate_percent_ppm,
+            cross_ppm=self.population_cross_percent_ppm,
+        )
+
+    def __post_init__(self) -> None:
+        """Check every value and what they must be to each other."""
+        for name, least, most in _RANGES:
+            value = getattr(self, name)
+            if not least <= value <= most:
+                raise GenesisMalformed(expected=f"{name} in {least}..{most}", actual=value)
+        if not 1 <= len(self.step_schedule) <= _MAX_SCHEDULE:
+            raise GenesisMalformed(expected="a step_schedule", actual=len(self.step_schedule))
+        for _, exponent in self.step_schedule:
+            if not 0 <= exponent <= _MAX_STEP_EXPONENT:
+                raise GenesisMalformed(
+                    expected=f"step exponents in 0..{_MAX_STEP_EXPONENT}", actual=exponent
+                )
+        if self.rung_ms < 4 * self.max_future_ms:
+            raise GenesisMalformed(expected="rung_ms >= 4 * max_future_ms", actual=self.rung_ms)
+        if self.min_interval_ms >= self.rung_ms:
+            raise GenesisMalformed(
+                expected=f"min_interval_ms below rung_ms ({self.rung_ms})",
+                actual=self.min_interval_ms,
+            )
+
+
+_RANGES: tuple[tuple[str, int, int], ...] = (
+    ("min_families", 1, 1_000),
+    ("min_population", 1, 64),
+    ("min_family_acc_ppm", 0, limits.PPM),
+    ("min_family_diff_ppm", 0, limits.PPM),
+    ("min_population_acc_ppm", 0, limits.PPM),
+    ("min_population_diff_ppm", 0, _HALF_PPM),
+    ("max_family_generations", 1, 1_000),
+    ("max_idle_blocks", 1, 1_000_000),
+    ("max_connection_count", 1, limits.MAX_CONNECTIONS),
+    ("population_cross_percent_ppm", 0, _HALF_PPM),
+    ("population_mutate_percent_ppm", 0, _HALF_PPM),
+    ("max_recipe_steps", 1, 10_000),
+    ("max_founder_steps", 1, 1 << 20),
+    ("founder_batch", 1, limits.MAX_BATCH),
+    ("min_interval_ms", 0, _MAX_MS),
+    ("rung_ms", 1, _MAX_MS),
+    ("max_future_ms", 1, _MAX_MS),
+    ("target_ms", 0, _MAX_MS),
+    ("min_evaluation_images", 1, 1 << 24),
+    ("max_dataset_bytes", 1, 1 << 40),
+    ("base_reward", 0, 1 << 40),
+    ("halving_blocks", 1, 1 << 40),
+    ("min_fee", 0, limits.MAX_AMOUNT),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Genesis:
+    """A network's first page."""
+
+    name: str
+    """For people."""
+    proof: str
+    """The proof rule that the network runs: `evolution`."""
+    timestamp: TimestampMs
+    """When the network was made; the genesis block's time."""
+    members: tuple[PublicKey, ...]
+    """Keys whose quorum may sign checkpoints, ascending."""
+    datasets: tuple[Manifest, ...]
+    """Datasets that blocks may be mined on from the start."""
+    allocations: tuple[tuple[Address, Amount], ...]
+    """Coins that exist from the start, by ascending address."""
+    parameters: Parameters
+    """The chosen rules."""
+
+    def __post_init__(self) -> None:
+        """Check R-24."""
+        if self.proof != "evolution":
+            raise GenesisMalformed(expected="the proof rule `evolution`", actual=self.proof)
+        if not 1 <= len(self.datasets) <= limits.MAX_DATASETS:
+            raise GenesisMalformed(
+                expected=f"1..{limits.MAX_DATASETS} datasets", actual=len(self.datasets)
+            )
+        for manifest in self.datasets:
+            images = manifest.splits[SplitName.EVALUATION].count
+            if images < self.parameters.min_evaluation_images:
+                raise GenesisMalformed(
+                    expected=f"{self.parameters.min_evaluation_images} evaluation images",
+                    actual=images,
+                )
+            if manifest.total_bytes > self.parameters.max_dataset_bytes:
+                raise GenesisMalformed(
+                    expected=f"datasets up to {self.parameters.max_dataset_bytes} bytes",
+                    actual=manifest.total_bytes,
+                )
+        addresses = [address for address, _ in self.allocations]
+        _check_ascending("allocations", addresses)
+        _check_ascending("members", self.members)
+        _check_ascending("datasets", sorted(m.dataset_id() for m in self.datasets))
+        total = sum(amount for _, amount in self.allocations)
+        if total > limits.MAX_AMOUNT:
+            raise GenesisMalformed(expected=f"coins up to {limits.MAX_AMOUNT}", actual=total)
+
+    def encode(self) -> bytes:
+        """Return the canonical bytes."""
+        return encode(
+            [
+                limits.PROTOCOL_VERSION,
+                self.name,
+                self.proof,
+                self.timestamp,
+                list(self.members),
+                [manifest.value() for manifest in self.datasets],
+                [list(allocation) for allocation in self.allocations],
+                [_plain(getattr(self.parameters, f.name)) for f in fields(Parameters)],
+            ]
+        )
+
+    def network_id(self) -> NetworkId:
+        """Return the hash that names the network."""
+        return NetworkId(tagged_hash("genesis", self.encode()))
+
+
+def genesis_from_bytes(data: bytes) -> Genesis:
+    """Return the genesis that canonical bytes encode.
+
+    Raises
+    ------
+    InvalidEncoding, GenesisMalformed, ManifestMalformed
+        R-2, R-24, R-17.
+    """
+    match decode(data, max_bytes=MAX_GENESIS_BYTES):
+        case [
+            limits.PROTOCOL_VERSION,
+            str(name),
+            str(proof),
+            int(timestamp),
+            list(members),
+            list(datasets),
+            list(allocations),
+            list(values),
+        ]:
+            return Genesis(
+                name=name,
+                proof=proof,
+                timestamp=TimestampMs(timestamp),
+                members=tuple(PublicKey(_sized(key, PUBLIC_KEY_BYTES)) for key in members),
+                datasets=tuple(manifest_from_value(manifest) for manifest in datasets),
+                allocations=tuple(_allocation_from_value(item) for item in allocations),
+                parameters=_parameters_from_value(values),
+            )
+        case _:
+            raise GenesisMalformed(expected="an array of its eight parts", actual="another form")
+
+
+def _parameters_from_value(values: list[Decoded]) -> Parameters:
+    names = [field.name for field in fields(Parameters)]
+    if len(values) != len(names):
+        raise GenesisMalformed(expected=f"{len(names)} parameters", actual=len(values))
+    named: dict[str, object] = dict(zip(names, values, strict=True))
+    schedule = named.pop("step_schedule")
+    for name, value in named.items():
+        if not isinstance(value, int):
+            raise GenesisMalformed(expected=f"an integer {name}", actual=value)
+    return Parameters(**named, step_schedule=_schedule_from_value(schedule))  # type: ignore[arg-type]  # checked above
+
+
+def _schedule_from_value(value: object) -> tuple[tuple[int, int], ...]:
+    pairs: list[tuple[int, int]] = []
+    for item in value if isinstance(value, list) else ():
+        match item:
+            case [int(samples), int(exponent)]:
+                pairs.append((samples, exponent))
+            case _:
+                raise GenesisMalformed(expected="[samples, exponent] in step_schedule", actual=item)
+    return tuple(pairs)
+
+
+def _allocation_from_value(value: Decoded) -> tuple[Address, Amount]:
+    match value:
+        case [bytes(address), int(amount)] if amount >= 0:
+            return Address(_sized(address, ADDRESS_BYTES)), Amount(amount)
+        case _:
+            raise GenesisMalformed(expected="[address, amount] allocations", actual=value)
+
+
+def _sized(value: Decoded, length: int) -> bytes:
+    if not isinstance(value, bytes) or len(value) != length:
+        raise GenesisMalformed(expected=f"{length} bytes", actual=value)
+    return value
+
+
+def _check_ascending(what: str, items: "tuple[bytes, ...] | list[bytes] | list[Address]") -> None:
+    for before, after in zip(items, items[1:], strict=False):
+        if after <= before:
+            raise GenesisMalformed(expected=f"ascending {what}, each once", actual=after)
+
+
+def _plain(value: object) -> Value:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    assert isinstance(value, int)
+    return value
