@@ -89,7 +89,9 @@ class Manifest:
             if not 1 <= actual <= most:
                 raise ManifestMalformed(expected=f"{what} in 1..{most}", actual=actual)
         if not 1 <= len(self.name.encode("utf-8")) <= _MAX_NAME_BYTES:
-            raise ManifestMalformed(expected=f"name of 1..{_MAX_NAME_BYTES} bytes", actual=self.name)
+            raise ManifestMalformed(
+                expected=f"name of 1..{_MAX_NAME_BYTES} bytes", actual=self.name
+            )
 
     @property
     def image_bytes(self) -> int:

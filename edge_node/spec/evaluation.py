@@ -120,7 +120,9 @@ def _logit_planes(model: Model, images: SlicedImages) -> list[Slices]:
             return [
                 _constant_minus_twice(
                     offset + shape.fan_in + bias,
-                    _add_up([[(inverse if w >> i & 1 else places)[i] for i in range(shape.fan_in)]]),
+                    _add_up(
+                        [[(inverse if w >> i & 1 else places)[i] for i in range(shape.fan_in)]]
+                    ),
                     full,
                     offset,
                 )

@@ -8,7 +8,9 @@ Law of the file: a genesis is checked whole when it is built; nothing later doub
 Read next: ledger.py.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import ClassVar
 
 from edge_node.primitives.hashing import tagged_hash
@@ -76,7 +78,7 @@ class Parameters:
     max_future_ms: int = 5_000
     """A block further ahead of the local clock waits."""
     target_ms: int = 20_000
-    """needed_gain rises by an image after a faster record and falls after a slower one; 0: never."""
+    """needed_gain rises by an image after a faster record, falls after a slower; 0: never."""
     min_evaluation_images: int = 2_000
     """Least size of an evaluation split."""
     max_dataset_bytes: int = 1 << 28
@@ -281,8 +283,8 @@ def _sized(value: Decoded, length: int) -> bytes:
     return value
 
 
-def _check_ascending(what: str, items: "tuple[bytes, ...] | list[bytes] | list[Address]") -> None:
-    for before, after in zip(items, items[1:], strict=False):
+def _check_ascending(what: str, items: Sequence[bytes]) -> None:
+    for before, after in pairwise(items):
         if after <= before:
             raise GenesisMalformed(expected=f"ascending {what}, each once", actual=after)
 

@@ -144,14 +144,14 @@ def unpack_weights(architecture: Architecture, packed: bytes) -> tuple[tuple[int
         if layer_bits >> shape.weight_count:
             raise BlobMalformed(expected="pad bits of 0", actual=1)
         mask = (1 << shape.fan_in) - 1
-        weights.append(
-            tuple(layer_bits >> c * shape.fan_in & mask for c in range(shape.channels))
-        )
+        weights.append(tuple(layer_bits >> c * shape.fan_in & mask for c in range(shape.channels)))
         offset = end
     return tuple(weights)
 
 
-def split_channels(architecture: Architecture, flat: Sequence[object]) -> tuple[tuple[int, ...], ...]:
+def split_channels(
+    architecture: Architecture, flat: Sequence[object]
+) -> tuple[tuple[int, ...], ...]:
     """Return a flat list of one integer per channel as tuples per layer.
 
     Raises
@@ -160,9 +160,7 @@ def split_channels(architecture: Architecture, flat: Sequence[object]) -> tuple[
         Wrong count, or something that is not an integer.
     """
     if len(flat) != architecture.channel_count:
-        raise BlobMalformed(
-            expected=f"{architecture.channel_count} thresholds", actual=len(flat)
-        )
+        raise BlobMalformed(expected=f"{architecture.channel_count} thresholds", actual=len(flat))
     numbers: list[int] = []
     for item in flat:
         if not isinstance(item, int):

@@ -174,9 +174,7 @@ def _flip(
         position -= shape.weight_count
 
 
-def _move_threshold(
-    architecture: Architecture, thresholds: list[list[int]], stream: Prf
-) -> None:
+def _move_threshold(architecture: Architecture, thresholds: list[list[int]], stream: Prf) -> None:
     channel = stream.below(architecture.channel_count)
     change = 1 if stream.u32() & 1 else -1
     for layer, shape in enumerate(architecture.shapes):

@@ -102,7 +102,7 @@ def _double(a: _Point) -> _Point:
 
 def _multiply(scalar: int, point: _Point) -> _Point:
     result = _IDENTITY
-    for bit in bin(scalar)[2:]:
+    for bit in f"{scalar:b}":
         result = _double(result)
         if bit == "1":
             result = _add(result, point)

@@ -187,7 +187,7 @@ def model_from_state(architecture: Architecture, state: LatentState) -> Model:
     return Model(architecture=architecture, weights=tuple(weights), thresholds=tuple(thresholds))
 
 
-def train(  # noqa: PLR0913 - the law's arguments, in the order of its twins
+def train(
     architecture: Architecture,
     state: LatentState,
     images: bytes,
@@ -380,9 +380,7 @@ def _accumulate(layer: _StepLayer, patch: int, active: list[tuple[int, int]]) ->
             layer.negative[channel] -= signal * patch
 
 
-def _input_signals(
-    layer: _StepLayer, by_place: dict[int, list[tuple[int, int]]]
-) -> list[int]:
+def _input_signals(layer: _StepLayer, by_place: dict[int, list[tuple[int, int]]]) -> list[int]:
     """Return sum(d * w) for every value of the layer's input map, [y][x][channel]."""
     shape = layer.shape
     run_lanes = shape.kernel_width * shape.in_channels
@@ -407,7 +405,8 @@ def _input_signals(
             minus_map += (minus >> drop & run_mask) << start
     size = shape.in_height * shape.in_width * shape.in_channels
     return [
-        p - m for p, m in zip(unpack_lanes(plus_map, size), unpack_lanes(minus_map, size), strict=True)
+        p - m
+        for p, m in zip(unpack_lanes(plus_map, size), unpack_lanes(minus_map, size), strict=True)
     ]
 
 
@@ -463,7 +462,9 @@ def _gradients(layer: _StepLayer) -> list[int]:
     ):
         gradients += [
             scale * (p - n) + offset * bias
-            for p, n in zip(unpack_lanes(positive, fan_in), unpack_lanes(negative, fan_in), strict=True)
+            for p, n in zip(
+                unpack_lanes(positive, fan_in), unpack_lanes(negative, fan_in), strict=True
+            )
         ]
     return gradients
 

@@ -116,7 +116,9 @@ def _flipped(parent: Model, child: Model) -> list[int]:
 
 def _gaps(positions: Sequence[int]) -> list[int]:
     before = [-1, *positions[:-1]]
-    return [here - last - 1 for last, here in zip(before, positions, strict=True)] if positions else []
+    return (
+        [here - last - 1 for last, here in zip(before, positions, strict=True)] if positions else []
+    )
 
 
 def _rice_bits(gaps: Sequence[int], parameter: int) -> int:
@@ -147,7 +149,7 @@ def _rice_decode(
     if stream.bit_count() > weight_count or 8 * len(quotients) > 2 * weight_count + 8:
         raise TransportMalformed(expected=f"at most {weight_count} flips", actual="more")
     mask = (1 << parameter) - 1
-    ends = [i for i, bit in enumerate(reversed(bin(stream)[2:])) if bit == "1"]
+    ends = [i for i, bit in enumerate(reversed(f"{stream:b}")) if bit == "1"]
     return [
         (end - last - 1 << parameter) | tail >> index * parameter & mask
         for index, (last, end) in enumerate(zip([-1, *ends], ends, strict=False))

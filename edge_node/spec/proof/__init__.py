@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The proof rules: what a block must show to be a step towards a better model.
+"""Proof rules: what makes a block worth adding. The genesis names the one that a network runs.
 
-Each rule is one module behind one small Protocol; the genesis names the one that a network runs.
-Law of the folder: as for all of spec.
-Read next: evolution.py.
+Law of the package: one module per rule, each behind the `ProofRule` of rule.py; validation.py
+knows none of them by name.
+Read next: rule.py, evolution.py.
 """

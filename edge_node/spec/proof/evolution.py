@@ -1,0 +1,392 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Proof rule `evolution` (paper A): a block wins by a better descendant of its family.
+
+Rules R-33 to R-46. A family is founded and given a population by bounded integer training from a
+start that belongs to nobody's luck; then every block is a child, evolved by a replayable recipe,
+that beats the family's record and differs from every record before it.
+Law of the file: what the header claims is held against the state first, replayed after.
+Read next: evolution_proof.py for the forms, edge_node/spec/validation.py for the main path.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from edge_node.primitives.hashing import ZERO_HASH
+from edge_node.primitives.types import BlockHash, FamilyId, PublicKey
+from edge_node.spec import constants as limits
+from edge_node.spec import scheduling, training
+from edge_node.spec.architecture import Architecture
+from edge_node.spec.block import Block, Header
+from edge_node.spec.dataset import Manifest, SplitName
+from edge_node.spec.difference import WeightRecord, hamming, shape_distance_ppm
+from edge_node.spec.engine import ModelSource
+from edge_node.spec.genesis import Parameters
+from edge_node.spec.model import Model
+from edge_node.spec.proof.evolution_errors import (
+    AccuracyTooLow,
+    ArchitectureNotAllowed,
+    CorrectCountWrong,
+    DifferenceTooSmall,
+    DuplicateModel,
+    FamilyTooSimilar,
+    HeaderDisagrees,
+    LatentRootMismatch,
+    ModelHashMismatch,
+    OutOfTurn,
+    TooManySteps,
+    UnknownParent,
+    WrongStage,
+)
+from edge_node.spec.proof.evolution_proof import (
+    ChildProof,
+    FallbackProof,
+    FounderProof,
+    PopulationProof,
+    batch_seed,
+    family_id,
+    proof_from_bytes,
+    start_seed,
+)
+from edge_node.spec.proof.rule import Learned, ProofContext
+from edge_node.spec.recipe import RecipeContext, StepKind
+from edge_node.spec.scheduling import Turns
+from edge_node.spec.state import Family, FamilyModel, State
+
+
+class EvolutionRule:
+    """Paper A's rule behind the ProofRule port."""
+
+    def verify(self, block: Block, context: ProofContext) -> Learned:
+        """See ProofRule."""
+        proof = proof_from_bytes(block.body.proof)
+        turns = scheduling.turns(context.parent, context.parameters, block.header.rung)
+        if isinstance(proof, FallbackProof):
+            _check_fallback(block.header, turns)
+            return Learned(model=None, families=())
+        if isinstance(proof, FounderProof):
+            family = _check_founder(block.header, proof, turns, context)
+            model = _replay_training(block.header, proof.steps, family, context)
+        else:
+            family = _check_family(block.header, turns, context.parent)
+            if isinstance(proof, PopulationProof):
+                _check_population(block.header, proof, family, context)
+                model = _replay_training(block.header, proof.steps, family, context)
+            else:
+                _check_child(block.header, proof, family, context)
+                model = _replay_recipe(block.header, proof, family, context)
+        _check_model(block.header, model, family, context)
+        after = _grown(block.header, model, family, context)
+        return Learned(model=model, families=(after, *_skipped(turns, after, context)))
+
+    def work(self, header: Header) -> int:
+        """See ProofRule: 2**(MAX_RUNG - rung), nothing for a fallback (R-50)."""
+        if header.model_hash == ZERO_HASH:
+            return 0
+        return 1 << limits.MAX_RUNG - header.rung
+
+    def next_difficulty(self, family: Family, parameters: Parameters, interval_ms: int) -> int:
+        """See ProofRule: the family's needed gain (R-32)."""
+        return scheduling.next_needed_gain(parameters, family.needed_gain, interval_ms)
+
+
+def _check_fallback(header: Header, turns: Turns) -> None:
+    # R-34: only the last rung may stand still.
+    if not turns.fallback:
+        raise OutOfTurn(expected=f"rung {limits.MAX_RUNG} for a fallback", actual=header.rung)
+    _agree("previous_model_hash", ZERO_HASH, header.previous_model_hash)
+    _agree("family", ZERO_HASH, header.family)
+    _agree("generation", 0, header.generation)
+    _agree("nonce", 0, header.nonce)
+    _agree("latent_root", ZERO_HASH, header.latent_root)
+    _agree("model_hash", ZERO_HASH, header.model_hash)
+    _agree("correct_count", 0, header.correct_count)
+
+
+def _check_founder(
+    header: Header, proof: FounderProof, turns: Turns, context: ProofContext
+) -> Family:
+    """Return the family as it would be before its first block."""
+    parent, parameters = context.parent, context.parameters
+    # R-34: a founder is due for one dataset, or anyone may found from FOUNDER_RUNG on.
+    if proof.dataset != turns.due_dataset and not turns.any_founder:
+        raise OutOfTurn(
+            expected="a founder for the due dataset" if turns.due_dataset else "a family's block",
+            actual="a founder",
+        )
+    entry = parent.datasets.get(proof.dataset)
+    if entry is None:
+        raise ArchitectureNotAllowed(expected="a known dataset", actual=proof.dataset)
+    _check_architecture(proof.architecture, entry.manifest, parameters)
+    identity = family_id(proof.dataset, proof.architecture)
+    # R-38: a family that differs by one neuron would collect the rewards of another.
+    for family in parent.families.values():
+        if family.dataset == proof.dataset:
+            distance = shape_distance_ppm(family.architecture, proof.architecture)
+            if distance < max(1, parameters.min_family_diff_ppm):
+                raise FamilyTooSimilar(
+                    expected=f"at least {parameters.min_family_diff_ppm}", actual=distance
+                )
+    _agree("family", identity, header.family)
+    _agree("previous_model_hash", ZERO_HASH, header.previous_model_hash)
+    _agree("generation", 1, header.generation)
+    images = entry.manifest.splits[SplitName.EVALUATION].count
+    _check_population_claim(header, proof.steps, images, parameters)
+    return Family(
+        family_id=identity,
+        dataset=proof.dataset,
+        architecture=proof.architecture,
+        join_turn=scheduling.join_turn(parent),
+        skips=0,
+        idle=0,
+        needed_gain=scheduling.first_needed_gain(parameters, images),
+        closed=False,
+        models=(),
+        weight_record=WeightRecord(weight_count=proof.architecture.weight_count),
+    )
+
+
+def _check_architecture(
+    architecture: Architecture, manifest: Manifest, parameters: Parameters
+) -> None:
+    # R-37: the network takes the dataset's images and names its classes.
+    wanted = (manifest.height, manifest.width, manifest.channels, manifest.classes)
+    actual = (
+        architecture.height,
+        architecture.width,
+        architecture.input_channels,
+        architecture.classes,
+    )
+    if actual != wanted:
+        raise ArchitectureNotAllowed(
+            expected=f"{wanted} rows, columns, channels and classes", actual=actual
+        )
+    if architecture.weight_count > parameters.max_connection_count:
+        raise ArchitectureNotAllowed(
+            expected=f"at most {parameters.max_connection_count} connections",
+            actual=architecture.weight_count,
+        )
+    training.check_trainable(architecture, parameters.founder_batch)
+
+
+def _check_family(header: Header, turns: Turns, parent: State) -> Family:
+    # R-34: families go in turn.
+    if header.family not in turns.families:
+        raise OutOfTurn(expected=_names(turns.families), actual=header.family)
+    family = parent.families[header.family]
+    _agree("previous_model_hash", family.head, header.previous_model_hash)
+    _agree("generation", 1 + len(family.records), header.generation)
+    return family
+
+
+def _names(families: Iterable[FamilyId]) -> str:
+    return " or ".join(family.hex() for family in families) or "a founder"
+
+
+def _check_population(
+    header: Header, proof: PopulationProof, family: Family, context: ProofContext
+) -> None:
+    # R-35: back-propagation first, evolution after.
+    wanted = context.parameters.min_population
+    if family.model_count >= wanted:
+        raise WrongStage(expected=f"under {wanted} models", actual=family.model_count)
+    _check_population_claim(
+        header, proof.steps, _evaluation_images(family, context.parent), context.parameters
+    )
+
+
+def _check_population_claim(
+    header: Header, steps: int, images: int, parameters: Parameters
+) -> None:
+    _check_steps(steps, parameters.max_founder_steps)
+    # R-41: a family begins with models that have learned something.
+    needed = scheduling.share_of(images, parameters.min_family_acc_ppm)
+    if header.correct_count < needed:
+        raise AccuracyTooLow(expected=f"at least {needed}", actual=header.correct_count)
+
+
+def _check_child(header: Header, proof: ChildProof, family: Family, context: ProofContext) -> None:
+    parameters = context.parameters
+    # R-35: a child needs a record to descend from.
+    if family.model_count < parameters.min_population:
+        raise WrongStage(expected=f"{parameters.min_population} models", actual=family.model_count)
+    _check_steps(len(proof.steps), parameters.max_recipe_steps)
+    # R-40: from any record; crossed with any model of the family.
+    if not 0 <= proof.base < family.model_count or not family.models[proof.base].record:
+        raise UnknownParent(expected="a record of the family", actual=proof.base)
+    for step in proof.steps:
+        if step.partner >= family.model_count:
+            raise UnknownParent(expected=f"below {family.model_count}", actual=step.partner)
+    _agree("nonce", 0, header.nonce)
+    _agree("latent_root", ZERO_HASH, header.latent_root)
+    # R-41: every record beats the one before, by less the longer nobody found one.
+    needed = family.records[-1].correct_count + scheduling.needed_gain_at(family, header.rung)
+    if header.correct_count < needed:
+        raise AccuracyTooLow(expected=f"at least {needed}", actual=header.correct_count)
+
+
+def _check_steps(actual: int, most: int) -> None:
+    # R-39: a bound on what a block can make others compute.
+    if not 1 <= actual <= most:
+        raise TooManySteps(expected=f"in 1..{most}", actual=actual)
+
+
+def _replay_training(header: Header, steps: int, family: Family, context: ProofContext) -> Model:
+    _check_new(header, context.parent)
+    state = train_founder(
+        header.previous_hash, header.miner, header.nonce, steps, family=family, context=context
+    )
+    # R-43, R-44: the same integers on every machine, so equality is all that is asked.
+    if state.root() != header.latent_root:
+        raise LatentRootMismatch(expected=state.root(), actual=header.latent_root)
+    return training.model_from_state(family.architecture, state)
+
+
+def train_founder(
+    previous_hash: BlockHash,
+    miner: PublicKey,
+    nonce: int,
+    steps: int,
+    *,
+    family: Family,
+    context: ProofContext,
+) -> training.LatentState:
+    """Return the latents of a founder or population model."""
+    architecture, parameters = family.architecture, context.parameters
+    images = context.parent.datasets[family.dataset].manifest.splits[SplitName.TRAIN].count
+    return context.engine.train(
+        architecture,
+        training.initial_state(
+            architecture, start_seed(context.network, family.dataset, architecture)
+        ),
+        family.dataset,
+        training.batch_indices(
+            batch_seed(context.network, previous_hash, miner, nonce),
+            steps * parameters.founder_batch,
+            images,
+        ),
+        parameters.founder_batch,
+        parameters.step_schedule,
+    )
+
+
+def _replay_recipe(
+    header: Header, proof: ChildProof, family: Family, context: ProofContext
+) -> Model:
+    _check_new(header, context.parent)
+    base = family.models[proof.base]
+    crosses = any(step.kind is StepKind.CROSS for step in proof.steps)
+    return context.engine.apply_recipe(
+        context.models.model(base.model_hash),
+        _load(family.models, context.models) if crosses else (),
+        proof.steps,
+        context.parameters.rates,
+        RecipeContext(network=context.network, base=base.block, miner=header.miner),
+    )
+
+
+def _check_new(header: Header, parent: State) -> None:
+    # R-42: a model is paid for once, in whatever family.
+    if header.model_hash in parent.models.hashes:
+        raise DuplicateModel(expected="new", actual=header.model_hash)
+
+
+def _load(models: Iterable[FamilyModel], source: ModelSource) -> list[Model]:
+    return [source.model(entry.model_hash) for entry in models]
+
+
+def _check_model(header: Header, model: Model, family: Family, context: ProofContext) -> None:
+    actual_hash = model.model_hash()
+    if actual_hash != header.model_hash:
+        raise ModelHashMismatch(expected=actual_hash, actual=header.model_hash)
+    # R-45: from every record, or, while the population grows, from every model of it.
+    rivals = family.records or family.models
+    needed = scheduling.share_of(
+        model.architecture.weight_count, context.parameters.min_population_diff_ppm
+    )
+    check_difference(model, _load(rivals, context.models), needed)
+    # R-46: the whole evaluation split, on the bits that the header commits to.
+    correct = context.engine.count_correct(model, family.dataset)
+    if correct != header.correct_count:
+        raise CorrectCountWrong(expected=correct, actual=header.correct_count)
+
+
+def check_difference(model: Model, rivals: Sequence[Model], needed: int) -> None:
+    """Check the distance of a model to each of its rivals.
+
+    Raises
+    ------
+    DifferenceTooSmall
+        R-45.
+    """
+    for rival in rivals:
+        distance = hamming(model, rival)
+        if distance < needed:
+            raise DifferenceTooSmall(expected=f"at least {needed}", actual=distance)
+
+
+def _evaluation_images(family: Family, state: State) -> int:
+    return state.datasets[family.dataset].manifest.splits[SplitName.EVALUATION].count
+
+
+def _grown(header: Header, model: Model, family: Family, context: ProofContext) -> Family:
+    """Return the family with the block's model."""
+    parameters = context.parameters
+    entry = FamilyModel(
+        block=header.block_hash(),
+        height=header.height,
+        model_hash=header.model_hash,
+        correct_count=header.correct_count,
+        record=bool(family.records),
+    )
+    grown = replace(family, models=(*family.models, entry))
+    if entry.record:
+        interval_ms = header.timestamp - context.parent.timestamp
+        grown = replace(
+            grown,
+            idle=0,
+            needed_gain=EvolutionRule().next_difficulty(family, parameters, interval_ms),
+            weight_record=family.weight_record.noted(model),
+        )
+    elif grown.model_count >= parameters.min_population:
+        grown = _with_first_record(grown, model, context)
+    return _closed_if_done(grown, parameters)
+
+
+def _with_first_record(family: Family, newest: Model, context: ProofContext) -> Family:
+    # The best of the population, the oldest on a tie: max() keeps the first.
+    best = max(family.models, key=lambda entry: entry.correct_count)
+    first = newest if best is family.models[-1] else context.models.model(best.model_hash)
+    return replace(
+        family,
+        models=tuple(
+            replace(entry, record=True) if entry is best else entry for entry in family.models
+        ),
+        weight_record=family.weight_record.noted(first),
+    )
+
+
+def _skipped(turns: Turns, grown: Family, context: ProofContext) -> tuple[Family, ...]:
+    """Return the family whose turn another block took, one skip further (R-31)."""
+    if turns.due_family is None or turns.due_family == grown.family_id:
+        return ()
+    family = context.parent.families[turns.due_family]
+    skipped = replace(family, skips=family.skips + 1, idle=family.idle + 1)
+    return (_closed_if_done(skipped, context.parameters),)
+
+
+def _closed_if_done(family: Family, parameters: Parameters) -> Family:
+    # R-35: at max_family_generations, or idle for too long.
+    done = (
+        len(family.records) >= parameters.max_family_generations
+        or family.idle >= parameters.max_idle_blocks
+    )
+    return replace(family, closed=True) if done else family
+
+
+def _agree(name: str, expected: object, actual: object) -> None:
+    # R-36: no field of a header is free, so nothing can be hidden in one or ground on.
+    if actual != expected:
+        raise HeaderDisagrees(
+            expected=f"{name} {expected.hex() if isinstance(expected, bytes) else expected}",
+            actual=actual,
+        )

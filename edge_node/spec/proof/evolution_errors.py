@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be wrong with a proof of `evolution`: one class per rule.
+
+Law of the file: names and numbers; the guards are in evolution.py.
+Read next: evolution.py.
+"""
+
+from typing import ClassVar
+
+from edge_node.spec.errors import InvalidProof
+
+
+class OutOfTurn(InvalidProof):
+    """It is not this family's, or not a founder's, turn (R-34)."""
+
+    reason: ClassVar[str] = "R-34"
+    wants: ClassVar[str] = "the turn"
+
+
+class WrongStage(InvalidProof):
+    """The family is not at the stage that this kind of block belongs to (R-35)."""
+
+    reason: ClassVar[str] = "R-35"
+    wants: ClassVar[str] = "the family's stage"
+
+
+class HeaderDisagrees(InvalidProof):
+    """A header field is not what the proof and the state make it (R-36)."""
+
+    reason: ClassVar[str] = "R-36"
+    wants: ClassVar[str] = "the header"
+
+
+class ArchitectureNotAllowed(InvalidProof):
+    """A founder's architecture does not fit the dataset or the network's limits (R-37)."""
+
+    reason: ClassVar[str] = "R-37"
+    wants: ClassVar[str] = "the founder"
+
+
+class FamilyTooSimilar(InvalidProof):
+    """A founder's shape is too close to a family of the same dataset (R-38)."""
+
+    reason: ClassVar[str] = "R-38"
+    wants: ClassVar[str] = "the shape distance in ppm"
+
+
+class TooManySteps(InvalidProof):
+    """A recipe, or a founder's training, is longer than the network allows (R-39)."""
+
+    reason: ClassVar[str] = "R-39"
+    wants: ClassVar[str] = "the number of steps"
+
+
+class UnknownParent(InvalidProof):
+    """A recipe starts from, or crosses with, a model that it may not use (R-40)."""
+
+    reason: ClassVar[str] = "R-40"
+    wants: ClassVar[str] = "the parent model"
+
+
+class AccuracyTooLow(InvalidProof):
+    """The claimed accuracy is below what this block needs (R-41)."""
+
+    reason: ClassVar[str] = "R-41"
+    wants: ClassVar[str] = "the correct count"
+
+
+class DuplicateModel(InvalidProof):
+    """The model was in a block before (R-42)."""
+
+    reason: ClassVar[str] = "R-42"
+    wants: ClassVar[str] = "the model"
+
+
+class LatentRootMismatch(InvalidProof):
+    """Training gives other latents than the header commits to (R-43)."""
+
+    reason: ClassVar[str] = "R-43"
+    wants: ClassVar[str] = "the latent root"
+
+
+class ModelHashMismatch(InvalidProof):
+    """The proof gives another model than the header commits to (R-44)."""
+
+    reason: ClassVar[str] = "R-44"
+    wants: ClassVar[str] = "the model hash"
+
+
+class DifferenceTooSmall(InvalidProof):
+    """The model is too close to an earlier one of its family (R-45)."""
+
+    reason: ClassVar[str] = "R-45"
+    wants: ClassVar[str] = "the Hamming distance"
+
+
+class CorrectCountWrong(InvalidProof):
+    """The model classifies another number of images correctly than claimed (R-46)."""
+
+    reason: ClassVar[str] = "R-46"
+    wants: ClassVar[str] = "the correct count"

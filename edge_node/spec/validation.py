@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Block validation: the main path of the law, from bytes to the state after the block.
+
+Rules R-30 and R-47 to R-49 (paper A, section 4.5), and all others in the order of their cost: form,
+place, time, signature, commitments, proof, accuracy, transactions.
+Law of the file: pure functions; an invalid block leaves no trace.
+Read next: fork_choice.py.
+"""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from edge_node.primitives.errors import EdgeNodeError
+from edge_node.primitives.hashing import ZERO_HASH
+from edge_node.primitives.types import Amount, Height, NetworkId, TimestampMs
+from edge_node.spec import ledger, scheduling
+from edge_node.spec.block import Block, Header
+from edge_node.spec.constants import MAX_TRANSACTIONS_BYTES
+from edge_node.spec.encoding import encode
+from edge_node.spec.engine import Engine, ModelSource
+from edge_node.spec.errors import InvalidBody, InvalidHeader
+from edge_node.spec.genesis import Genesis, Parameters
+from edge_node.spec.model import Model
+from edge_node.spec.proof.evolution import EvolutionRule
+from edge_node.spec.proof.rule import ProofContext, ProofRule
+from edge_node.spec.state import Have, State
+
+
+class HeaderOutOfPlace(InvalidHeader):
+    """A header does not follow its parent: network, height, parent or roots (R-30)."""
+
+    reason: ClassVar[str] = "R-30"
+    wants: ClassVar[str] = "the header"
+
+
+class TimestampInvalid(InvalidHeader):
+    """A timestamp goes back, comes too soon, or is not on the rung it claims (R-47)."""
+
+    reason: ClassVar[str] = "R-47"
+    wants: ClassVar[str] = "the timestamp"
+
+
+class BlockSignatureInvalid(InvalidHeader):
+    """The miner did not sign this header (R-48)."""
+
+    reason: ClassVar[str] = "R-48"
+    wants: ClassVar[str] = "the block's signature"
+
+
+class BodyMismatch(InvalidBody):
+    """The body is not the one that the header commits to, or too large (R-49)."""
+
+    reason: ClassVar[str] = "R-49"
+    wants: ClassVar[str] = "the body"
+
+
+class BlockFromTheFuture(EdgeNodeError):
+    """A block lies further ahead of the local clock than the network allows: it waits."""
+
+    reason: ClassVar[str] = "early"
+
+    def __init__(self, *, timestamp: TimestampMs, latest: TimestampMs) -> None:
+        super().__init__(
+            f"block of {timestamp} ms is ahead of {latest} ms; set the clock if it is yours"
+        )
+        self.timestamp = timestamp
+        self.latest = latest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What all blocks of a network are judged by."""
+
+    network: NetworkId
+    """Hash of the genesis."""
+    parameters: Parameters
+    """The network's chosen rules."""
+    proof_rule: ProofRule
+    """The rule that the genesis names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A valid block's effect."""
+
+    state: State
+    """The state after the block."""
+    model: Model | None
+    """The block's model; None for a fallback."""
+
+
+def rules_of(genesis: Genesis) -> Rules:
+    """Return the rules that a genesis sets."""
+    return Rules(
+        network=genesis.network_id(),
+        parameters=genesis.parameters,
+        proof_rule=EvolutionRule(),
+    )
+
+
+def validate_block(
+    block: Block, parent: State, rules: Rules, engine: Engine, models: ModelSource
+) -> Verdict:
+    """Judge a block on top of its parent's state.
+
+    Parameters
+    ----------
+    block : Block
+    parent : State
+        The state after the block's parent.
+    rules : Rules
+    engine : Engine
+    models : ModelSource
+
+    Raises
+    ------
+    InvalidInput
+        The first rule that the block breaks.
+    DatasetMissing
+        This node can not judge the block yet.
+    """
+    header, body = block.header, block.body
+    check_header(header, parent, rules)
+    check_signature(header, engine)
+    check_body(block)
+    learned = rules.proof_rule.verify(
+        block,
+        ProofContext(
+            network=rules.network,
+            parameters=rules.parameters,
+            parent=parent,
+            engine=engine,
+            models=models,
+        ),
+    )
+    for transaction in body.transactions:
+        ledger.check_transaction_signature(transaction, rules.network, engine.verify)
+    state = ledger.mature_rewards(parent, header.height)
+    state, fees = ledger.apply_transactions(state, body.transactions, rules.parameters)
+    minted = Amount(0)
+    if learned.model is not None:
+        minted = ledger.base_reward(rules.parameters, header.height)
+        state = replace(state, models=state.models.added(header.model_hash))
+    state = ledger.pay_miner(state, header.miner, header.height, minted, fees)
+    for family in learned.families:
+        state = state.with_family(family)
+    state = state.with_have(Have(miner=header.miner, datasets=body.have))
+    return Verdict(state=_advanced(state, header, rules.proof_rule), model=learned.model)
+
+
+def check_header(header: Header, parent: State, rules: Rules) -> None:
+    """Check what follows from the parent alone.
+
+    Raises
+    ------
+    HeaderOutOfPlace, TimestampInvalid
+        R-30, R-47.
+    """
+    # R-30: one place in one chain of one network.
+    for name, expected, actual in (
+        ("network", rules.network, header.network),
+        ("height", Height(parent.height + 1), header.height),
+        ("previous_hash", parent.head, header.previous_hash),
+        ("target", ZERO_HASH, header.target),
+        ("history_root", parent.history.root(), header.history_root),
+        ("state_root", parent.root(), header.state_root),
+    ):
+        if expected != actual:
+            shown = expected.hex() if isinstance(expected, bytes) else expected
+            raise HeaderOutOfPlace(expected=f"{name} {shown}", actual=actual)
+    # R-47: time moves on, and the rung is what the timestamps say.
+    earliest = parent.timestamp + max(1, rules.parameters.min_interval_ms)
+    if header.timestamp < earliest:
+        raise TimestampInvalid(expected=f"at least {earliest}", actual=header.timestamp)
+    rung = scheduling.rung_at(rules.parameters, parent.timestamp, header.timestamp)
+    if header.rung != rung:
+        raise TimestampInvalid(expected=f"on rung {rung}", actual=f"rung {header.rung}")
+
+
+def check_signature(header: Header, engine: Engine) -> None:
+    """Check that the miner signed the header.
+
+    Raises
+    ------
+    BlockSignatureInvalid
+        R-48.
+    """
+    if not engine.verify(header.miner, header.block_hash(), header.signature):
+        raise BlockSignatureInvalid(expected=f"by {header.miner.hex()}", actual="another's")
+
+
+def check_body(block: Block) -> None:
+    """Check that a body belongs to its header.
+
+    Raises
+    ------
+    BodyMismatch
+        R-49.
+    """
+    header, body = block.header, block.body
+    size = sum(len(encode(transaction.value())) for transaction in body.transactions)
+    if size > MAX_TRANSACTIONS_BYTES:
+        raise BodyMismatch(expected=f"at most {MAX_TRANSACTIONS_BYTES} bytes", actual=size)
+    if body.tx_root() != header.tx_root:
+        raise BodyMismatch(expected=header.tx_root, actual=body.tx_root())
+    if body.proof_root() != header.proof_root:
+        raise BodyMismatch(expected=header.proof_root, actual=body.proof_root())
+
+
+def check_not_early(header: Header, now_ms: TimestampMs, parameters: Parameters) -> None:
+    """Check a block against the local clock: not a rule of validity, it is only held back.
+
+    Raises
+    ------
+    BlockFromTheFuture
+    """
+    latest = TimestampMs(now_ms + parameters.max_future_ms)
+    if header.timestamp > latest:
+        raise BlockFromTheFuture(timestamp=header.timestamp, latest=latest)
+
+
+def _advanced(state: State, header: Header, proof_rule: ProofRule) -> State:
+    block_hash = header.block_hash()
+    return replace(
+        state,
+        height=header.height,
+        head=block_hash,
+        timestamp=header.timestamp,
+        work=state.work + proof_rule.work(header),
+        history=state.history.appended(block_hash),
+    )
