@@ -29,6 +29,10 @@ def project(tmp_path: Path) -> Path:
     for name in ("pyproject.toml", "MANIFEST.in", "LICENSE"):
         shutil.copy(ROOT / name, copy)
     (copy / "README.md").write_text("# edge-node\n")
+    boards = copy / "hw_configs/broker"
+    boards.mkdir(parents=True)
+    (boards / "mosquitto.conf").touch()
+    (boards.parent / "board.toml").touch()
     for name in ("kernel.c", "test/main.c"):
         path = copy / "edge_node/kernels/csrc" / name
         path.parent.mkdir(exist_ok=True)
@@ -53,7 +57,13 @@ def test_wheel_with_kernels_fits_every_python_of_its_platform(project: Path) -> 
     wheel, _ = run_hook(project, "build_wheel", os.environ["PATH"])
     assert "-py3-none-linux_" in wheel.name
     names = set(zipfile.ZipFile(wheel).namelist())
-    shipped = {LIBRARY, "edge_node/kernels/csrc/kernel.c", "edge_node/py.typed"}
+    shipped = {
+        LIBRARY,
+        "edge_node/hw_configs/board.toml",
+        "edge_node/hw_configs/broker/mosquitto.conf",
+        "edge_node/kernels/csrc/kernel.c",
+        "edge_node/py.typed",
+    }
     assert shipped <= names
     assert not any(name.startswith(("tools/", "tests/")) or "/test/" in name for name in names)
 
@@ -79,6 +89,7 @@ def test_sdist_holds_what_a_build_needs(project: Path) -> None:
     needed = {
         "pyproject.toml",
         "tools/build_backend.py",
+        "edge_node/hw_configs/board.toml",
         "edge_node/kernels/build.py",
         "edge_node/kernels/csrc/kernel.c",
         "edge_node/kernels/csrc/test/main.c",
