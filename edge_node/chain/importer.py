@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Importing: from a block's bytes to a new head, or to the name of the rule that it breaks.
+
+The main path: bytes -> header -> parent -> validate_block (the law) -> store -> fork choice. A
+block is stored, with the state after it, in one transaction; so an acknowledged block is never lost
+and an invalid one leaves no trace.
+Law of the file: what is valid is the law's word; what is the head is fork_choice's.
+Read next: reorg.py.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from edge_node.chain.block_store import BlockStore, StoredBlock
+from edge_node.chain.database import Database
+from edge_node.chain.errors import ParentUnknown
+from edge_node.chain.ledger_store import LedgerStore
+from edge_node.chain.reorg import ForkTracker
+from edge_node.primitives.types import BlockHash, Height, TimestampMs
+from edge_node.spec.block import Block, Body, Header, body_from_bytes, header_from_bytes
+from edge_node.spec.engine import Engine
+from edge_node.spec.errors import InvalidInput
+from edge_node.spec.fork_choice import Checkpoint, CheckpointInvalid
+from edge_node.spec.genesis import Genesis
+from edge_node.spec.model import Model
+from edge_node.spec.proof.evolution_proof import ChildProof, proof_from_bytes
+from edge_node.spec.state import State, genesis_state
+from edge_node.spec.transport import encode_delta, encode_full
+from edge_node.spec.validation import (
+    BlockSignatureInvalid,
+    BodyMismatch,
+    Rules,
+    Verdict,
+    check_not_early,
+    check_signature,
+    rules_of,
+    validate_block,
+)
+
+STATE_CACHE = 32
+"""States kept in memory: the head's, its last parents', and those of side branches."""
+INVALID_CACHE = 10_000
+"""Hashes of blocks found invalid, so that they are not judged again."""
+
+
+class KnownInvalid(InvalidInput):
+    """The block was judged invalid before."""
+
+    reason = "known-invalid"
+
+    def __init__(self, block_hash: BlockHash) -> None:
+        super().__init__(f"block {block_hash.hex()} was found invalid before; do not send it")
+        self.block_hash = block_hash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What an import did."""
+
+    block_hash: BlockHash
+    """The block."""
+    known: bool
+    """It was here already; nothing was done."""
+    head_changed: bool
+    """The head is another one now."""
+    disconnected: tuple[BlockHash, ...]
+    """Blocks that left the main chain, newest first."""
+
+
+class Importer:
+    """A node's chain: the head's state, and the way in for blocks.
+
+    Parameters
+    ----------
+    database : Database
+    genesis : Genesis
+    engine : Engine
+        Does the heavy work of validation.
+    """
+
+    def __init__(self, database: Database, genesis: Genesis, engine: Engine) -> None:
+        self.rules: Rules = rules_of(genesis)
+        self.blocks = BlockStore(database)
+        self._database = database
+        self._members = genesis.members
+        self._engine = engine
+        self._genesis = genesis_state(genesis)
+        self._ledger = LedgerStore(database, self._genesis)
+        self._head = self._ledger.load()
+        self._states: OrderedDict[BlockHash, State] = OrderedDict()
+        self._invalid: OrderedDict[BlockHash, None] = OrderedDict()
+        self._forks = ForkTracker(self.blocks, genesis.members, self._genesis.head)
+        self._remember(self._head)
+        # A cut between storing a better branch and following it is made good here.
+        best = self._forks.best_tip(self._head.head)
+        if best != self._head.head:
+            self._switch_to(best)
+
+    @property
+    def head(self) -> State:
+        """The state after the main chain's last block."""
+        return self._head
+
+    def import_block(
+        self, header_bytes: bytes, body_bytes: bytes, now_ms: TimestampMs, backend: str
+    ) -> Imported:
+        """Judge a block and, if it is valid, store it and follow the better chain.
+
+        Parameters
+        ----------
+        header_bytes, body_bytes : bytes
+            Canonical bytes.
+        now_ms : TimestampMs
+            The local clock.
+        backend : str
+            Name of what evaluates models here, for the record.
+
+        Raises
+        ------
+        InvalidInput
+            The first rule that the block breaks.
+        ParentUnknown, BlockFromTheFuture, DatasetMissing
+            It can not be judged yet.
+        StoreCorrupt
+        """
+        header = header_from_bytes(header_bytes)
+        block_hash = header.block_hash()
+        if self.blocks.has(block_hash):
+            return Imported(block_hash=block_hash, known=True, head_changed=False, disconnected=())
+        if block_hash in self._invalid:
+            raise KnownInvalid(block_hash)
+        if not self._is_known(header.previous_hash):
+            # Signed first: an unsigned orphan is not worth a question.
+            check_signature(header, self._engine)
+            raise ParentUnknown(header.previous_hash)
+        check_not_early(header, now_ms, self.rules.parameters)
+        block = Block(header=header, body=body_from_bytes(body_bytes))
+        parent = self.state_at(header.previous_hash)
+        verdict = self._judge(block, parent)
+        return self._accept(block, parent, verdict, now_ms, backend)
+
+    def check_header(self, header: Header) -> None:
+        """Check what a header shows by itself, before its body is worth fetching.
+
+        Raises
+        ------
+        KnownInvalid, BlockSignatureInvalid
+        """
+        if header.block_hash() in self._invalid:
+            raise KnownInvalid(header.block_hash())
+        check_signature(header, self._engine)
+
+    def state_at(self, block_hash: BlockHash) -> State:
+        """Return the state after a stored block, or before the first one.
+
+        Raises
+        ------
+        ParentUnknown
+        StoreCorrupt
+        """
+        if block_hash in self._states:
+            self._states.move_to_end(block_hash)
+            return self._states[block_hash]
+        if block_hash == self._genesis.head:
+            return self._genesis
+        stored = self.blocks.get(block_hash)
+        if stored is None:
+            raise ParentUnknown(block_hash)
+        if self.blocks.main_hash(stored.height) == block_hash:
+            above = self.blocks.main_blocks(stored.height + 1, self._head.height - stored.height)
+            state = self._ledger.rewound([block.block_hash for block in reversed(above)])
+        else:
+            # A side branch whose state is not in memory any more is judged once more.
+            block = Block(
+                header=header_from_bytes(stored.header), body=body_from_bytes(stored.body)
+            )
+            state = self._judge(block, self.state_at(stored.previous_hash)).state
+        self._remember(state)
+        return state
+
+    def add_checkpoint(self, checkpoint: Checkpoint) -> tuple[BlockHash, ...] | None:
+        """Keep a member's checkpoint and follow it once a quorum agrees (R-51).
+
+        Returns
+        -------
+        tuple of BlockHash or None
+            Blocks that left the main chain; None if the head stays.
+
+        Raises
+        ------
+        CheckpointInvalid
+        """
+        # R-51: only members speak, and each with its own signature.
+        if checkpoint.member not in self._members:
+            raise CheckpointInvalid(expected="a member's", actual=checkpoint.member)
+        message = checkpoint.signing_hash(self.rules.network)
+        if not self._engine.verify(checkpoint.member, message, checkpoint.signature):
+            raise CheckpointInvalid(expected=f"signed by {checkpoint.member.hex()}", actual="not")
+        self.blocks.put_checkpoint(checkpoint)
+        best = self._forks.best_tip(self._head.head)
+        return None if best == self._head.head else self._switch_to(best)
+
+    def _is_known(self, block_hash: BlockHash) -> bool:
+        return block_hash == self._genesis.head or self.blocks.has(block_hash)
+
+    def _judge(self, block: Block, parent: State) -> Verdict:
+        try:
+            return validate_block(block, parent, self.rules, self._engine, self.blocks)
+        except (BlockSignatureInvalid, BodyMismatch):
+            raise  # a bad message: the hash covers neither, so it stays open
+        except InvalidInput:
+            self._invalid[block.header.block_hash()] = None
+            while len(self._invalid) > INVALID_CACHE:
+                self._invalid.popitem(last=False)
+            raise
+
+    def _accept(
+        self, block: Block, parent: State, verdict: Verdict, now_ms: TimestampMs, backend: str
+    ) -> Imported:
+        state = verdict.state
+        stored = StoredBlock(
+            block_hash=state.head,
+            height=state.height,
+            previous_hash=block.header.previous_hash,
+            work=state.work,
+            header=block.header.encode(),
+            body=block.body.encode(),
+            transport=self._transport(block.header, block.body, verdict.model, parent),
+            backend=backend,
+            arrived_ms=now_ms,
+        )
+        extends = block.header.previous_hash == self._head.head
+        with self._database.transaction():
+            self.blocks.add(stored, verdict.model)
+            self._ledger.put_undo(parent, state)
+            leads = extends and self._forks.allows(state.head)
+            if leads:
+                self._ledger.advance(parent, state)
+                self.blocks.set_main(state.height, state.head)
+        self._remember(state)
+        disconnected: tuple[BlockHash, ...] = ()
+        if leads:
+            self._head = state
+        elif self._forks.better(state.head, self._head.head):
+            disconnected = self._switch_to(state.head)
+            leads = True
+        return Imported(
+            block_hash=state.head, known=False, head_changed=leads, disconnected=disconnected
+        )
+
+    def _switch_to(self, tip: BlockHash) -> tuple[BlockHash, ...]:
+        """Make another branch the main chain."""
+        fork, connected, disconnected = self._forks.path(self._head.head, tip)
+        state = self.state_at(tip)
+        with self._database.transaction():
+            self.blocks.cut_main(fork)
+            for height, block_hash in enumerate(connected, start=fork + 1):
+                self.blocks.set_main(Height(height), block_hash)
+            self._ledger.replace(state)
+        self._head = state
+        return disconnected
+
+    def _transport(self, header: Header, body: Body, model: Model | None, parent: State) -> bytes:
+        """Return the shortest transport of a block's model; the full one on a tie (R-16)."""
+        if model is None:
+            return b""
+        full = encode_full(model)
+        proof = proof_from_bytes(body.proof)
+        if not isinstance(proof, ChildProof):
+            return full
+        base = parent.families[header.family].models[proof.base]
+        delta = encode_delta(self.blocks.model(base.model_hash), model)
+        return min(full, delta, key=len)
+
+    def _remember(self, state: State) -> None:
+        self._states[state.head] = state
+        self._states.move_to_end(state.head)
+        while len(self._states) > STATE_CACHE:
+            self._states.popitem(last=False)
