@@ -15,7 +15,7 @@ else:
     import tomli as tomllib
 
 OURS = {"edge_node", "edge_node_bridge", "edge_node_fpga"}
-EVERYWHERE = {"numpy"}
+EVERYWHERE = {"numpy", "tomli"}  # tomli is tomllib, where Python is too old to have it
 
 
 def test_import_contracts_of_pyproject_hold() -> None:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every rule of the law has one number and one error class, so a rejection names its rule."""
+"""Every rule of the law has one number and one error class, so a rejection names its rule.
+
+Errors of the law that blame no input (a dataset is not here, a block is early) need no number.
+"""
 
 import importlib
 import pkgutil
@@ -8,22 +11,22 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 import edge_node.spec
-from edge_node.primitives.errors import EdgeNodeError
+from edge_node.spec.errors import InvalidInput
 
 RULE_NUMBER = re.compile(r"R-[1-9][0-9]*[a-z]?")
 BRANCHES = "edge_node.spec.errors"
 """The module of the classes that rules grow from; they have no number of their own."""
 
 
-def rule_classes() -> list[type[EdgeNodeError]]:
+def rule_classes() -> list[type[InvalidInput]]:
     for module in pkgutil.walk_packages(edge_node.spec.__path__, "edge_node.spec."):
         importlib.import_module(module.name)
-    found = set(subclasses(EdgeNodeError))
+    found = set(subclasses(InvalidInput))
     ours = [c for c in found if c.__module__.startswith("edge_node.spec.")]
     return sorted((c for c in ours if c.__module__ != BRANCHES), key=lambda c: c.__qualname__)
 
 
-def subclasses(base: type[EdgeNodeError]) -> Iterator[type[EdgeNodeError]]:
+def subclasses(base: type[InvalidInput]) -> Iterator[type[InvalidInput]]:
     for child in base.__subclasses__():
         yield child
         yield from subclasses(child)
