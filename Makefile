@@ -48,8 +48,9 @@ lint: setup ## Lint and types only
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(if $(C_FILES),$(BIN)/clang-format --dry-run --Werror $(C_FILES))
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/clang-format --dry-run --Werror $(C_FILES)
+	$(BUILD) --werror
 
 c-sanitize: setup ## The C kernels under the address and undefined-behaviour sanitizers
 	$(BUILD) --test --sanitize --output build/kernels-sanitize

@@ -65,7 +65,7 @@ def compile_kernels() -> bool:
     """Return whether there is a library to ship; a machine that can not make one gets none."""
     build = _load_kernels_build()
     try:
-        build.build_library(build.find_compiler(os.environ), warnings_are_errors=False)
+        build.build_library(build.find_compiler(os.environ))
     except (build.NoCompiler, build.CompilationFailed) as error:
         print(error, file=sys.stderr)
         build.LIBRARY.unlink(missing_ok=True)
