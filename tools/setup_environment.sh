@@ -72,7 +72,7 @@ install_python_packages() {
         $pip install --quiet --constraint "$constraints" setuptools &&
             $pip install --quiet --constraint "$constraints" --no-build-isolation \
                 --editable ".[$purpose]"
-    } || fail "pip could not install; the first set-up needs a network and a package index."
+    } || fail "pip could not install, see above; the first set-up needs a network."
 }
 
 install_debian_packages
