@@ -28,7 +28,7 @@ NAMES_THAT_SAY_NOTHING = {
 }
 
 SILENCED_WITHOUT_REASON = re.compile(
-    r"#\s*noqa(:\s*[A-Z0-9, ]+)?\s*$|#\s*type:\s*ignore(\[[^\]]*\])?\s*$", re.MULTILINE
+    r"#\s*noqa(:\s*[A-Z0-9, ]+)?$|#\s*type:\s*ignore(\[[^\]]*\])? *$", re.MULTILINE
 )
 
 
