@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Answering other nodes: headers, tables of contents and pieces.
+
+A peer gets at most `limits.ANSWERED_BYTES_PER_S`; above that it is told BUSY, which costs us a
+hundred bytes and saves it a time-out.
+Law of the file: reads from the chain port, changes nothing but the asking peer's budget.
+Read next: downloads.py, the other end.
+"""
+
+from collections import OrderedDict
+
+from edge_node.gossip import limits
+from edge_node.gossip.exchange import Exchange
+from edge_node.gossip.messages import (
+    GetHeaders,
+    GetParcels,
+    GetPieces,
+    Headers,
+    Numbered,
+    ObjectKind,
+    ParcelAnswer,
+    Piece,
+    Refusal,
+    Refused,
+    Response,
+)
+from edge_node.gossip.parcels import Packed, pack, parcel_id
+from edge_node.gossip.peers import Peer
+from edge_node.primitives.types import BlockHash, DatasetId, Hash32, ModelHash
+
+_TABLE_BYTES = 256
+"""An answer without content, for the budget."""
+
+
+class Answers:
+    """Serves what the chain port has.
+
+    Parameters
+    ----------
+    exchange : Exchange
+        Where answers go.
+    """
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._packed: OrderedDict[tuple[ObjectKind, Hash32], Packed] = OrderedDict()
+
+    def serve(self, peer: Peer, numbered: Numbered, now_ms: int) -> None:
+        """Answer a request."""
+        request = numbered.request
+        match request:
+            case GetHeaders():
+                self._answer(peer, numbered.number, self._headers(request), now_ms)
+            case GetParcels():
+                for digest in request.digests:
+                    response = self._parcel(request.kind, digest)
+                    if not self._answer(peer, numbered.number, response, now_ms):
+                        return
+            case GetPieces():
+                for index in request.indices:
+                    response = self._piece(request, index)
+                    if not self._answer(peer, numbered.number, response, now_ms):
+                        return
+
+    def keep(self, packed: Packed) -> None:
+        """Keep a parcel at hand: it was announced and will be asked for."""
+        key = (packed.parcel.kind, packed.parcel.digest)
+        self._packed[key] = packed
+        self._packed.move_to_end(key)
+        if len(self._packed) > limits.MAX_SERVED_PARCELS:
+            self._packed.popitem(last=False)
+
+    def _answer(self, peer: Peer, number: int, response: Response, now_ms: int) -> bool:
+        """Send an answer, or BUSY; return False if it stands for all that would follow."""
+        if not peer.answered.take(_size_bytes(response), now_ms):
+            response = Refused(why=Refusal.BUSY)
+        self._exchange.answer(peer, number, response)
+        return not isinstance(response, Refused) or response.digest != b""
+
+    def _headers(self, request: GetHeaders) -> Response:
+        page: list[bytes] = []
+        total = 0
+        for header in self._exchange.port.headers(request.start, request.count):
+            total += len(header) + 3
+            if total > limits.MAX_HEADERS_PAGE_BYTES:
+                break
+            page.append(header)
+        return Headers(headers=tuple(page))
+
+    def _parcel(self, kind: ObjectKind, digest: Hash32) -> Response:
+        packed = self._find(kind, digest)
+        if packed is None:
+            return Refused(why=Refusal.NOT_FOUND, digest=digest)
+        whole = len(packed.data) <= limits.PIECE_BYTES
+        return ParcelAnswer(parcel=packed.parcel, data=packed.data if whole else b"")
+
+    def _piece(self, request: GetPieces, index: int) -> Response:
+        if request.kind is ObjectKind.DATASET:
+            data = self._exchange.port.chunk(DatasetId(request.digest), index)
+        else:
+            packed = self._find(request.kind, request.digest)
+            # Another transport of the same block has another table: its pieces would look wrong.
+            if packed is None or parcel_id(packed.parcel) != request.parcel_id:
+                return Refused(why=Refusal.NOT_FOUND)
+            data = packed.piece(index)
+        if not data:
+            return Refused(why=Refusal.NOT_FOUND)
+        return Piece(index=index, data=data)
+
+    def _find(self, kind: ObjectKind, digest: Hash32) -> Packed | None:
+        packed = self._packed.get((kind, digest))
+        if packed is not None:
+            return packed
+        parts = self._parts(kind, digest)
+        if parts is None or sum(map(len, parts)) > limits.MAX_PARCEL_BYTES:
+            return None
+        packed = pack(kind, digest, parts)
+        self.keep(packed)
+        return packed
+
+    def _parts(self, kind: ObjectKind, digest: Hash32) -> tuple[bytes, ...] | None:
+        port = self._exchange.port
+        if kind is ObjectKind.BLOCK:
+            block = port.block(BlockHash(digest))
+            return None if block is None else (block.header, block.body, block.transport)
+        if kind is ObjectKind.MODEL:
+            blob = port.model_blob(ModelHash(digest))
+        else:
+            blob = port.manifest(DatasetId(digest))
+        return None if blob is None else (blob,)
+
+
+def _size_bytes(response: Response) -> int:
+    match response:
+        case Headers():
+            return _TABLE_BYTES + sum(map(len, response.headers))
+        case ParcelAnswer() | Piece():
+            return _TABLE_BYTES + len(response.data)
+        case Refused():
+            return _TABLE_BYTES

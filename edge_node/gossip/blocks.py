@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""New blocks: announcements in, blocks to the node, its verdicts back.
+
+Header first: the header is judged by what is cheap before a byte of the body is asked for. An
+unknown parent starts a sync with whoever announced. A wrong signature or transport discards that
+copy of the block and blames who sent it, never the hash.
+Law of the file: the node hears of a block once, until it has given its verdict.
+Read next: sync.py.
+"""
+
+from collections import OrderedDict
+
+from edge_node.gossip.downloads import Downloads, Fetched
+from edge_node.gossip.errors import (
+    BlockRefused,
+    HeaderMismatch,
+    ParcelMismatch,
+    TransportRefused,
+)
+from edge_node.gossip.exchange import Exchange
+from edge_node.gossip.messages import BlockAnnouncement, ObjectKind
+from edge_node.gossip.parcels import check_data, split
+from edge_node.gossip.peers import Peer, RecentSet
+from edge_node.gossip.ports import (
+    BlockReceived,
+    BlockVerdict,
+    FetchFailed,
+    HeaderFacts,
+    HeaderVerdict,
+)
+from edge_node.gossip.sync import ChainSync
+from edge_node.gossip.topics import NodeId
+from edge_node.primitives.types import BlockHash, Hash32
+
+_MAX_JUDGING = 256
+"""Blocks that the node has been told of and has not judged, beyond those of a sync."""
+
+
+class BlockDesk:
+    """Blocks on their way to the node.
+
+    Parameters
+    ----------
+    exchange, downloads, sync
+        The other parts of the state machine.
+    rejected : RecentSet
+        Hashes that the node found invalid.
+    """
+
+    def __init__(
+        self, exchange: Exchange, downloads: Downloads, sync: ChainSync, rejected: RecentSet
+    ) -> None:
+        self._exchange = exchange
+        self._downloads = downloads
+        self._sync = sync
+        self._rejected = rejected
+        self._judging: OrderedDict[BlockHash, None] = OrderedDict()
+
+    def announced(self, peer: Peer, block: BlockAnnouncement, now_ms: int) -> None:
+        """Take an announcement.
+
+        Raises
+        ------
+        HeaderMismatch, ParcelMismatch, PieceMismatch, BlockRefused
+            G-14 to G-16, G-20.
+        """
+        facts = self._facts(block.header, block.parcel.digest)
+        if block.parcel.sizes[0] != len(block.header):
+            raise ParcelMismatch(expected=block.parcel.sizes[0], actual=len(block.header))
+        if block.data:
+            check_data(block.parcel, block.header + block.data)
+        block_hash = facts.block_hash
+        if block_hash in self._rejected:
+            raise BlockRefused(expected="valid", actual=bytes(block_hash))
+        if self._exchange.port.known(block_hash) or block_hash in self._judging:
+            return
+        if self._sync.expects(block_hash):
+            return
+        verdict = self._exchange.port.precheck_header(block.header)
+        if verdict is HeaderVerdict.INVALID:
+            raise BlockRefused(expected="a plausible header", actual=bytes(block_hash))
+        if verdict is HeaderVerdict.ORPHAN:
+            self._sync.note_announced(peer, facts, now_ms)
+        elif block.data or sum(block.parcel.sizes) == len(block.header):
+            parts = split(block.parcel, block.header + block.data)
+            self._deliver(block_hash, parts, peer.node)
+        else:
+            self._downloads.want(
+                ObjectKind.BLOCK, block_hash, holder=peer.node, parcel=block.parcel
+            )
+
+    def fetched(self, fetched: Fetched, now_ms: int) -> None:
+        """Take a block that was asked for."""
+        try:
+            facts = self._facts(fetched.parts[0], fetched.digest)
+        except HeaderMismatch as error:
+            peer = self._exchange.peers.get(fetched.sender)
+            if peer is not None:
+                self._exchange.blame(peer, error, now_ms)
+            self._downloads.refetch(fetched)
+            return
+        if self._sync.expects(facts.block_hash):
+            self._sync.body_came(fetched, now_ms)
+        elif not self._exchange.port.known(facts.block_hash):
+            self._deliver(facts.block_hash, fetched.parts, fetched.sender)
+
+    def given_up(self, block_hash: BlockHash, now_ms: int) -> None:
+        """Take note that nobody delivers a block."""
+        if self._sync.expects(block_hash):
+            self._sync.body_failed(now_ms)
+        else:
+            self._exchange.emit(FetchFailed(kind=ObjectKind.BLOCK, digest=block_hash))
+            self._sync.compare_by(now_ms)
+
+    def judged(
+        self, block_hash: BlockHash, verdict: BlockVerdict, sender: NodeId, now_ms: int
+    ) -> None:
+        """Take the node's verdict on a block that it was told of."""
+        self._judging.pop(block_hash, None)
+        peer = self._exchange.peers.get(sender)
+        in_sync = self._sync.expects(block_hash)
+        if verdict is BlockVerdict.INVALID:
+            self._rejected.add(block_hash)
+            if peer is not None:
+                error = BlockRefused(expected="valid", actual=bytes(block_hash))
+                self._exchange.blame(peer, error, now_ms)
+        elif verdict is BlockVerdict.BAD_MESSAGE:
+            if peer is not None:
+                refused = TransportRefused(expected="sound", actual=bytes(block_hash))
+                self._exchange.blame(peer, refused, now_ms)
+            if not in_sync:
+                self._downloads.want(ObjectKind.BLOCK, block_hash, avoid=sender)
+        elif verdict is BlockVerdict.ORPHAN and peer is not None and not in_sync:
+            self._sync.begin(peer, now_ms)
+        if in_sync:
+            self._sync.judged(block_hash, verdict, now_ms)
+
+    def _facts(self, header: bytes, digest: Hash32) -> HeaderFacts:
+        facts = self._exchange.port.header_facts(header)
+        if facts is None:
+            raise HeaderMismatch(expected="a header", actual=f"{len(header)} other bytes")
+        if facts.block_hash != digest:
+            raise HeaderMismatch(expected=bytes(digest), actual=bytes(facts.block_hash))
+        return facts
+
+    def _deliver(self, block_hash: BlockHash, parts: tuple[bytes, ...], sender: NodeId) -> None:
+        header, body, transport = parts
+        self._judging[block_hash] = None
+        if len(self._judging) > _MAX_JUDGING:
+            self._judging.popitem(last=False)
+        self._exchange.emit(
+            BlockReceived(
+                block_hash=block_hash,
+                header=header,
+                body=body,
+                transport=transport,
+                sender=sender,
+            )
+        )

@@ -1,0 +1,422 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gossip state machine: messages and time in, messages and events out.
+
+Blocks are announced header first, tips and presence are retained by the broker, content is named
+by its hash, and what the broker loses is found again by comparing tips (design, section 4).
+Law of the file: no I/O, no clock, no chance of its own; a bad message is counted, its proven
+sender charged, and nothing else changes.
+Read next: reception.py for the way in; mqtt.py drives it all.
+"""
+
+from collections import Counter, deque
+from dataclasses import dataclass
+
+from edge_node.gossip import limits, topics
+from edge_node.gossip.answers import Answers
+from edge_node.gossip.blocks import BlockDesk
+from edge_node.gossip.downloads import Downloads
+from edge_node.gossip.errors import GossipError, MessageTooLarge, TransactionRefused
+from edge_node.gossip.exchange import Exchange, Identity
+from edge_node.gossip.messages import (
+    BlockAnnouncement,
+    Checkpoint,
+    Datasets,
+    GenesisCopy,
+    GetHeaders,
+    ObjectKind,
+    Offer,
+    Presence,
+    Tip,
+    Transactions,
+)
+from edge_node.gossip.parcels import pack
+from edge_node.gossip.peers import RecentSet
+from edge_node.gossip.ports import (
+    Action,
+    BlockParts,
+    BlockVerdict,
+    ChainPort,
+    FetchFailed,
+    Incoming,
+    PeerOffline,
+    SetWill,
+)
+from edge_node.gossip.reception import Reception
+from edge_node.gossip.sync import ChainSync
+from edge_node.gossip.topics import DEFAULT_BROKER, Kind, NodeId
+from edge_node.primitives.randomness import RandomSource
+from edge_node.primitives.types import BlockHash, DatasetId, Hash32, ModelHash
+
+__all__ = ["Gossip", "Identity", "PeerView", "Profile"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What a node tells of itself."""
+
+    software: str
+    """Name and version."""
+    capabilities: tuple[str, ...] = ()
+    """Back ends and devices."""
+    broker: str = DEFAULT_BROKER
+    """Name of the broker it is connected to."""
+    genesis: bytes = b""
+    """Canonical genesis bytes for who joins; none are told if empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerView:
+    """A peer, for status output."""
+
+    node: NodeId
+    """Its id."""
+    online: bool
+    """Whether it counts as here."""
+    height: int
+    """Height of its tip; 0 if unknown."""
+    software: str
+    """What it tells of itself."""
+    score: int
+    """0 or less."""
+    banned_until_ms: int
+    """0 if it never was."""
+
+
+class Gossip:
+    """One node's side of the protocol.
+
+    Every method that takes a time returns the actions to take, in order; `tick` is to be called
+    about every 50 ms.
+
+    Parameters
+    ----------
+    identity : Identity
+        Key, network and session.
+    port : ChainPort
+        The chain.
+    random : RandomSource
+        Chooses among peers that will do equally well.
+    profile : Profile
+        What to tell of ourselves.
+    """
+
+    def __init__(
+        self, *, identity: Identity, port: ChainPort, random: RandomSource, profile: Profile
+    ) -> None:
+        self._identity = identity
+        self._port = port
+        self._profile = profile
+        self._exchange = Exchange(identity=identity, port=port, random=random)
+        self._answers = Answers(self._exchange)
+        self._downloads = Downloads(self._exchange)
+        rejected = RecentSet(limits.MAX_REJECTED_BLOCKS)
+        self._sync = ChainSync(self._exchange, self._downloads, rejected)
+        self._desk = BlockDesk(self._exchange, self._downloads, self._sync, rejected)
+        self._reception = Reception(
+            exchange=self._exchange,
+            answers=self._answers,
+            downloads=self._downloads,
+            sync=self._sync,
+            desk=self._desk,
+        )
+        self._counts: Counter[str] = Counter()
+        self._waiting: deque[bytes] = deque(maxlen=limits.MAX_WAITING_TRANSACTIONS)
+        self._batch_at_ms = 0
+        self._offers: tuple[Offer, ...] = ()
+        self._checkpoint = b""
+        self._connected = False
+        self._connection = 0
+        self._tip_due = False
+        self._tip_at_ms = 0
+        self._refresh_at_ms = 0
+
+    @property
+    def node(self) -> NodeId:
+        """Our id in topics."""
+        return self._identity.node
+
+    @property
+    def subscriptions(self) -> tuple[str, ...]:
+        """The filters to subscribe to, at every connect."""
+        return topics.subscriptions(self._identity.network, self.node)
+
+    @property
+    def synced(self) -> bool:
+        """Whether tips were compared since the connect and nobody was found ahead."""
+        return self._sync.finished
+
+    @property
+    def sync_target(self) -> NodeId | None:
+        """The peer whose chain is being fetched, if any."""
+        return self._sync.target
+
+    def peers(self) -> tuple[PeerView, ...]:
+        """Return all known peers in the order of their ids."""
+        return tuple(
+            PeerView(
+                node=peer.node,
+                online=peer.online,
+                height=peer.tip.height if peer.tip is not None else 0,
+                software=peer.presence.software if peer.presence is not None else "",
+                score=peer.score,
+                banned_until_ms=peer.banned_until_ms,
+            )
+            for peer in self._exchange.peers.everyone()
+        )
+
+    def dropped(self, reason: str) -> int:
+        """Return how many messages were dropped under a rule number, or as "duplicate"."""
+        return self._counts[reason]
+
+    def drop_reasons(self) -> tuple[tuple[str, int], ...]:
+        """Return all rule numbers with how many messages each dropped."""
+        return tuple(sorted(self._counts.items()))
+
+    # The connection
+
+    def will(self) -> SetWill:
+        """Return the last will for the next connect."""
+        topic = self._exchange.topic(Kind.PRESENCE)
+        presence = self._presence(online=False, connection=self._connection + 1)
+        return SetWill(topic=topic.path(), payload=self._exchange.seal(topic, presence))
+
+    def connected(self, now_ms: int) -> list[Action]:
+        """Begin, once the broker has acknowledged our subscriptions."""
+        self._connected = True
+        self._connection += 1
+        self._exchange.tell_will(self.will())
+        self._publish_presence(online=True)
+        if self._profile.genesis:
+            self._exchange.publish(Kind.GENESIS, GenesisCopy(data=self._profile.genesis))
+        if self._offers:
+            self._exchange.publish(Kind.DATASETS, Datasets(offers=self._offers))
+        if self._checkpoint:
+            self._exchange.publish(Kind.CHECKPOINT, Checkpoint(data=self._checkpoint))
+        self._publish_tip(now_ms)
+        self._refresh_at_ms = now_ms + limits.REFRESH_MS
+        self._sync.finished = False
+        self._sync.compare_by(now_ms + limits.SETTLE_MS)
+        return self._finish(now_ms)
+
+    def disconnected(self, now_ms: int) -> list[Action]:
+        """Stop asking and telling until the next connect; fetches go on then."""
+        self._connected = False
+        self._sync.finished = False
+        for pending in self._exchange.forget_requests():
+            self._downloads.timed_out(pending)
+        self._sync.stop()
+        return self._finish(now_ms)
+
+    def goodbye(self, now_ms: int) -> list[Action]:
+        """Tell that we leave; publish what this returns before the connection is closed."""
+        if self._connected:
+            self._publish_presence(online=False)
+        self._connected = False
+        return self._finish(now_ms)
+
+    # Messages and time
+
+    def handle(self, message: Incoming, now_ms: int) -> list[Action]:
+        """Take a message from the broker."""
+        try:
+            if not self._reception.receive(message, self._connection, now_ms):
+                self._counts["duplicate"] += 1
+        except GossipError as error:
+            self._counts[error.reason] += 1
+        return self._finish(now_ms)
+
+    def tick(self, now_ms: int) -> list[Action]:
+        """Let time pass: time-outs, repairs, refreshes and batches."""
+        for peer in self._exchange.peers.silence(now_ms):
+            self._exchange.emit(PeerOffline(peer=peer.node, silent=True))
+        if not self._connected:
+            return self._finish(now_ms)
+        for pending in self._exchange.expire(now_ms):
+            if isinstance(pending.request, GetHeaders):
+                self._sync.headers_timed_out(pending, now_ms)
+            else:
+                self._downloads.timed_out(pending)
+        if self._waiting and now_ms >= self._batch_at_ms:
+            self._publish_batch(now_ms)
+        if now_ms >= self._refresh_at_ms:
+            self._refresh_at_ms = now_ms + limits.REFRESH_MS
+            self._tip_due = True
+            self._publish_presence(online=True)
+        if self._reception.presence_wrong:
+            self._reception.presence_wrong = False
+            self._publish_presence(online=True)
+        if self._tip_due and now_ms >= self._tip_at_ms:
+            self._publish_tip(now_ms)
+        return self._finish(now_ms)
+
+    def _finish(self, now_ms: int) -> list[Action]:
+        if self._connected:
+            self._sync.pump(now_ms)
+            for given_up in self._downloads.pump(now_ms):
+                if given_up.kind is ObjectKind.BLOCK:
+                    self._desk.given_up(BlockHash(given_up.digest), now_ms)
+                else:
+                    self._exchange.emit(FetchFailed(kind=given_up.kind, digest=given_up.digest))
+        return self._exchange.drain()
+
+    # What the node tells
+
+    def announce_block(self, block_hash: BlockHash, block: BlockParts, now_ms: int) -> list[Action]:
+        """Announce a block of our own, and the tip that it makes.
+
+        Raises
+        ------
+        ParcelMismatch
+            G-15: the block is too large to travel.
+        """
+        parts = (block.header, block.body, block.transport)
+        packed = pack(ObjectKind.BLOCK, block_hash, parts)
+        self._answers.keep(packed)
+        if self._connected:
+            data = packed.data[len(block.header) :]
+            inline = data if len(data) <= limits.INLINE_BYTES else b""
+            announcement = BlockAnnouncement(header=block.header, parcel=packed.parcel, data=inline)
+            self._exchange.publish(Kind.BLOCK, announcement)
+            self._publish_tip(now_ms)
+        return self._finish(now_ms)
+
+    def tip_changed(self, now_ms: int) -> list[Action]:
+        """Tell our new head, at most one each `limits.TIP_INTERVAL_MS`."""
+        self._tip_due = True
+        if self._connected and now_ms >= self._tip_at_ms:
+            self._publish_tip(now_ms)
+        return self._finish(now_ms)
+
+    def announce_transactions(self, transactions: tuple[bytes, ...], now_ms: int) -> list[Action]:
+        """Tell transactions; they wait `limits.BATCH_DELAY_MS` for company.
+
+        Raises
+        ------
+        MessageTooLarge
+            G-1: one of them fits in no message; none is told.
+        """
+        for transaction in transactions:
+            if len(transaction) > limits.MAX_TRANSACTION_BYTES:
+                raise MessageTooLarge(
+                    expected=limits.MAX_TRANSACTION_BYTES, actual=len(transaction)
+                )
+        if not self._waiting:
+            self._batch_at_ms = max(self._batch_at_ms, now_ms + limits.BATCH_DELAY_MS)
+        self._waiting.extend(transactions)
+        return self._finish(now_ms)
+
+    def offer_datasets(self, offers: tuple[Offer, ...], now_ms: int) -> list[Action]:
+        """Tell which datasets we hold completely, at most `limits.MAX_OFFERS`."""
+        self._offers = offers[: limits.MAX_OFFERS]
+        if self._connected:
+            self._exchange.publish(Kind.DATASETS, Datasets(offers=self._offers))
+        return self._finish(now_ms)
+
+    def announce_checkpoint(self, data: bytes, now_ms: int) -> list[Action]:
+        """Tell signed checkpoints.
+
+        Raises
+        ------
+        MessageTooLarge
+            G-1.
+        """
+        if len(data) > limits.MAX_CHECKPOINT_BYTES:
+            raise MessageTooLarge(expected=limits.MAX_CHECKPOINT_BYTES, actual=len(data))
+        self._checkpoint = data
+        if self._connected:
+            self._exchange.publish(Kind.CHECKPOINT, Checkpoint(data=data))
+        return self._finish(now_ms)
+
+    def block_result(
+        self, block_hash: BlockHash, verdict: BlockVerdict, sender: NodeId, now_ms: int
+    ) -> list[Action]:
+        """Tell what came of a `BlockReceived`; follow with `tip_changed` if the head moved."""
+        self._desk.judged(block_hash, verdict, sender, now_ms)
+        return self._finish(now_ms)
+
+    def transactions_refused(self, sender: NodeId, now_ms: int) -> list[Action]:
+        """Tell that a batch held a malformed or wrongly signed transaction."""
+        peer = self._exchange.peers.get(sender)
+        if peer is not None:
+            error = TransactionRefused(expected="well formed and signed", actual="not")
+            self._exchange.blame(peer, error, now_ms)
+        return self._finish(now_ms)
+
+    # What the node wants
+
+    def want_block(self, block_hash: BlockHash, now_ms: int) -> list[Action]:
+        """Fetch a block by its hash, from whoever has it."""
+        if not self._port.known(block_hash):
+            self._downloads.want(ObjectKind.BLOCK, block_hash)
+        return self._finish(now_ms)
+
+    def want_model(self, model_hash: ModelHash, now_ms: int) -> list[Action]:
+        """Fetch a full model blob; it comes as `ObjectReceived`."""
+        self._downloads.want(ObjectKind.MODEL, model_hash)
+        return self._finish(now_ms)
+
+    def want_manifest(self, dataset_id: DatasetId, now_ms: int) -> list[Action]:
+        """Fetch a dataset's manifest; it comes as `ObjectReceived`."""
+        self._downloads.want(ObjectKind.MANIFEST, dataset_id)
+        return self._finish(now_ms)
+
+    def want_dataset(
+        self, dataset_id: DatasetId, chunk_hashes: tuple[Hash32, ...], now_ms: int
+    ) -> list[Action]:
+        """Fetch the chunks that `ChainPort.missing_chunks` names, until `DatasetComplete`.
+
+        Parameters
+        ----------
+        chunk_hashes : tuple of Hash32
+            SHA-256 of every chunk, from the manifest.
+        """
+        missing = self._port.missing_chunks(dataset_id)
+        self._downloads.want_dataset(dataset_id, chunk_hashes, missing)
+        return self._finish(now_ms)
+
+    def forget_dataset(self, dataset_id: DatasetId) -> None:
+        """Stop fetching a dataset."""
+        self._downloads.cancel(ObjectKind.DATASET, dataset_id)
+
+    # Own messages
+
+    def _presence(self, *, online: bool, connection: int) -> Presence:
+        return Presence(
+            online=online,
+            connection=connection,
+            software=self._profile.software,
+            capabilities=self._profile.capabilities,
+            broker=self._profile.broker,
+        )
+
+    def _publish_presence(self, *, online: bool) -> None:
+        presence = self._presence(online=online, connection=self._connection)
+        self._exchange.publish(Kind.PRESENCE, presence)
+
+    def _publish_tip(self, now_ms: int) -> None:
+        tip = self._port.tip()
+        self._tip_due = False
+        self._tip_at_ms = now_ms + limits.TIP_INTERVAL_MS
+        if not tip.header:
+            # At the genesis there is nothing to tell.
+            return
+        self._exchange.publish(
+            Kind.TIP,
+            Tip(
+                height=tip.height,
+                block_hash=tip.block_hash,
+                work=tip.work,
+                header=tip.header,
+            ),
+        )
+
+    def _publish_batch(self, now_ms: int) -> None:
+        batch: list[bytes] = []
+        total = 0
+        while self._waiting and len(batch) < limits.MAX_BATCH_TRANSACTIONS:
+            total += len(self._waiting[0])
+            if batch and total > limits.MAX_BATCH_BYTES:
+                break
+            batch.append(self._waiting.popleft())
+        self._exchange.publish(Kind.TRANSACTIONS, Transactions(transactions=tuple(batch)))
+        self._batch_at_ms = now_ms + limits.BATCH_DELAY_MS

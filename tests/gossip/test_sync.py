@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Catching up in a simulated network: late joiners, gaps, forks, and chains that lie."""
+
+import pytest
+
+from edge_node.gossip import limits
+from edge_node.gossip.ports import (
+    BlockReceived,
+    HeadersReceived,
+    PeerWasBanned,
+    SyncFinished,
+)
+from tests.gossip.mallory import ForeignChain, LiarChain, UnlinkedChain
+from tests.gossip.simulation import FakeChain, Faults, SimNetwork
+
+
+def grown(count: int, *, salt: str = "", body_bytes: int = 200) -> FakeChain:
+    chain = FakeChain()
+    chain.grow(count, salt=salt, body_bytes=body_bytes)
+    return chain
+
+
+def test_a_late_joiner_gets_the_chain_in_order() -> None:
+    net = SimNetwork("late")
+    net.add("old", grown(50))
+    late = net.add("late")
+    assert net.run_until_same(3_000) < 1_500
+    received = [e.block_hash for e in late.told(BlockReceived) if isinstance(e, BlockReceived)]
+    assert received == late.chain.main[1:]
+    assert late.told(SyncFinished) == [SyncFinished(height=late.chain.tip().height)]
+    assert late.gossip.synced
+
+
+@pytest.mark.parametrize("seed", ["1", "2", "3", "4"])
+def test_a_late_joiner_over_a_bad_broker(seed: str) -> None:
+    faults = Faults(drop_ppm=50_000, duplicate_ppm=100_000, delay_ms=80)
+    net = SimNetwork(seed, faults)
+    for name in ("a", "b", "c"):
+        net.add(name, grown(50))
+    net.add("late")
+    net.run_until_same(60_000)
+
+
+def test_pages_follow_each_other() -> None:
+    net = SimNetwork("pages")
+    net.add("old", grown(limits.MAX_HEADERS_PER_PAGE + 100, body_bytes=10))
+    late = net.add("late")
+    net.run_until_same(20_000)
+    pages = [e for e in late.told(HeadersReceived) if isinstance(e, HeadersReceived)]
+    assert [len(each.headers) for each in pages] == [limits.MAX_HEADERS_PER_PAGE, 100]
+
+
+def test_bodies_come_from_several_peers() -> None:
+    net = SimNetwork("several")
+    for name in ("a", "b", "c"):
+        net.add(name, grown(100))
+    late = net.add("late")
+    net.run_until_same(10_000)
+    senders = {e.sender for e in late.told(BlockReceived) if isinstance(e, BlockReceived)}
+    assert len(senders) == 3
+
+
+def test_the_longer_fork_wins_however_deep() -> None:
+    net = SimNetwork("fork")
+    shared = FakeChain()
+    shared.grow(20)
+    ours, theirs = FakeChain(), FakeChain()
+    for chain, salt, count in ((ours, "ours", 100), (theirs, "theirs", 101)):
+        for block_hash in shared.main[1:]:
+            chain.add(shared.blocks[block_hash])
+        chain.grow(count, salt=salt)
+    a, b = net.add("a", ours), net.add("b", theirs)
+    net.run_until_same(10_000)
+    assert a.chain.main == b.chain.main
+    assert len(a.chain.main) == 122
+    assert not a.told(PeerWasBanned)
+
+
+def test_a_missed_announcement_is_found_by_comparing_tips() -> None:
+    net = SimNetwork("missed")
+    a, b = net.add("a", grown(3)), net.add("b", grown(3))
+    net.run(1_000)
+    # Grown without a word but the tip.
+    a.chain.grow(1)
+    net.act(a, a.gossip.tip_changed(net.now_ms))
+    net.run_until_same(limits.TIP_GRACE_MS + 1_000)
+    assert len(b.chain.main) == 5
+
+
+def test_a_lost_tip_is_told_again() -> None:
+    net = SimNetwork("refresh")
+    a, _ = net.add("a", grown(3)), net.add("b", grown(3))
+    net.run(1_000)
+    a.chain.grow(1)
+    net.run_until_same(limits.REFRESH_MS + limits.TIP_GRACE_MS + 2_000)
+
+
+def test_headers_that_do_not_link_ban_their_sender() -> None:
+    net = SimNetwork("unlinked")
+    liar_chain = UnlinkedChain(10**30)
+    liar_chain.force(40, body=b"unlinked")
+    liar = net.add("liar", liar_chain)
+    late = net.add("late")
+    net.run(3 * limits.SYNC_BACKOFF_MS)
+    assert [e.peer for e in late.told(PeerWasBanned) if isinstance(e, PeerWasBanned)] == [liar.node]
+    assert late.chain.main == FakeChain().main
+
+
+def test_a_foreign_chain_bans_its_sender() -> None:
+    net = SimNetwork("foreign")
+    foreign = ForeignChain(10**30)
+    foreign.force_foreign(30)
+    net.add("liar", foreign)
+    late = net.add("late")
+    net.run(3 * limits.SYNC_BACKOFF_MS)
+    (ban,) = late.told(PeerWasBanned)
+    assert isinstance(ban, PeerWasBanned)
+    assert ban.reason == "G-18"
+    assert late.gossip.dropped("G-10") == 0
+
+
+def test_invalid_blocks_ban_their_sender_and_the_true_chain_is_fetched() -> None:
+    net = SimNetwork("invalid")
+    liar_chain = LiarChain(10**30)
+    liar_chain.force(30, body=b"invalid")
+    liar = net.add("liar", liar_chain)
+    net.add("honest", grown(20))
+    late = net.add("late")
+    net.run(5_000)
+    assert len(late.chain.main) == 21
+    bans = [e.peer for e in late.told(PeerWasBanned) if isinstance(e, PeerWasBanned)]
+    assert bans == [liar.node]
+
+
+def test_a_chain_without_bodies_is_left_alone() -> None:
+    class Bodiless(LiarChain):
+        def block(self, block_hash: object) -> None:
+            return None
+
+    net = SimNetwork("bodiless")
+    liar_chain = Bodiless(10**30)
+    liar_chain.force(30, body=b"never seen")
+    net.add("liar", liar_chain)
+    net.add("honest", grown(20))
+    late = net.add("late")
+    net.run(15_000)
+    assert len(late.chain.main) == 21
+
+
+def test_a_dispute_is_settled_one_block_at_a_time() -> None:
+    net = SimNetwork("dispute")
+    liar_chain = LiarChain(10**30)
+    liar_chain.force(30, body=b"invalid")
+    net.add("liar", liar_chain)
+    net.add("honest", grown(30))
+    late = net.add("late")
+    net.run(600)
+    # The witness told other hashes: at most one of the liar's blocks was judged.
+    false = [
+        e for e in late.told(BlockReceived) if isinstance(e, BlockReceived) and e.body == b"invalid"
+    ]
+    assert len(false) <= 1
+
+
+def test_a_target_that_vanishes_is_replaced() -> None:
+    net = SimNetwork("vanish")
+    first, _ = net.add("first", grown(80)), net.add("second", grown(80))
+    late = net.add("late")
+    net.run(350)
+    assert late.gossip.sync_target is not None
+    target = first if late.gossip.sync_target == first.node else net.nodes["second"]
+    net.cut(target)
+    net.run(10_000)
+    assert len(late.chain.main) == 81
