@@ -127,33 +127,38 @@ def _rice_bits(gaps: Sequence[int], parameter: int) -> int:
 
 
 def _rice_encode(gaps: Sequence[int], parameter: int) -> tuple[bytes, bytes]:
-    quotients = remainders = 0
-    end = 0
-    for index, gap in enumerate(gaps):
-        end += gap >> parameter
-        quotients |= 1 << end  # as many zeros as the quotient, then a one
-        end += 1
-        remainders |= (gap & (1 << parameter) - 1) << index * parameter
-    return (
-        quotients.to_bytes(-(-end // 8), "little"),
-        remainders.to_bytes(-(-len(gaps) * parameter // 8), "little"),
-    )
+    # Digits of base two, the last gap first: joining text takes linear time, shifting does not.
+    quotients = "".join("1" + "0" * (gap >> parameter) for gap in reversed(gaps))
+    mask = (1 << parameter) - 1
+    remainders = "".join(f"{gap & mask:0{parameter}b}" for gap in reversed(gaps))
+    return _bit_string(quotients), _bit_string(remainders if parameter else "")
+
+
+def _bit_string(digits: str) -> bytes:
+    return int(digits or "0", 2).to_bytes(-(-len(digits) // 8), "little")
 
 
 def _rice_decode(
     quotients: bytes, remainders: bytes, parameter: int, weight_count: int
 ) -> list[int]:
-    # Each one bit is a flip and each zero skips 2**parameter weights: both are bounded by the
-    # network, so a hostile stream can not make this loop long.
-    stream, tail = int.from_bytes(quotients, "little"), int.from_bytes(remainders, "little")
+    # each one bit is a flip and each zero skips 2**parameter weights: both are bounded by
+    # the network, so a hostile stream can not make this loop long.
+    stream = int.from_bytes(quotients, "little")
     if stream.bit_count() > weight_count or 8 * len(quotients) > 2 * weight_count + 8:
         raise TransportMalformed(expected=f"at most {weight_count} flips", actual="more")
-    mask = (1 << parameter) - 1
+    size = -(-stream.bit_count() * parameter // 8)
+    if len(remainders) != size:
+        raise TransportMalformed(expected=f"{size} bytes of remainders", actual=len(remainders))
     ends = [i for i, bit in enumerate(reversed(f"{stream:b}")) if bit == "1"]
     return [
-        (end - last - 1 << parameter) | tail >> index * parameter & mask
+        (end - last - 1 << parameter) | _bits_at(remainders, index * parameter, parameter)
         for index, (last, end) in enumerate(zip([-1, *ends], ends, strict=False))
     ]
+
+
+def _bits_at(data: bytes, start: int, width: int) -> int:
+    window = data[start >> 3 : start + width + 7 >> 3]
+    return int.from_bytes(window, "little") >> (start & 7) & (1 << width) - 1
 
 
 def _with_flips(parent: Model, gaps: Sequence[int]) -> tuple[tuple[int, ...], ...]:
