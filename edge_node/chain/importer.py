@@ -129,7 +129,7 @@ class Importer:
             return Imported(block_hash=block_hash, known=True, head_changed=False, disconnected=())
         if block_hash in self._invalid:
             raise KnownInvalid(block_hash)
-        if not self._is_known(header.previous_hash):
+        if not self.is_known(header.previous_hash):
             # Signed first: an unsigned orphan is not worth a question.
             check_signature(header, self._engine)
             raise ParentUnknown(header.previous_hash)
@@ -139,16 +139,23 @@ class Importer:
         verdict = self._judge(block, parent)
         return self._accept(block, parent, verdict, now_ms, backend)
 
+    def is_known(self, block_hash: BlockHash) -> bool:
+        """Return True if the block is stored, or is the genesis."""
+        return block_hash == self._genesis.head or self.blocks.has(block_hash)
+
     def check_header(self, header: Header) -> None:
         """Check what a header shows by itself, before its body is worth fetching.
 
         Raises
         ------
         KnownInvalid, BlockSignatureInvalid
+        ParentUnknown
         """
         if header.block_hash() in self._invalid:
             raise KnownInvalid(header.block_hash())
         check_signature(header, self._engine)
+        if not self.is_known(header.previous_hash):
+            raise ParentUnknown(header.previous_hash)
 
     def state_at(self, block_hash: BlockHash) -> State:
         """Return the state after a stored block, or before the first one.
@@ -199,9 +206,6 @@ class Importer:
         self.blocks.put_checkpoint(checkpoint)
         best = self._forks.best_tip(self._head.head)
         return None if best == self._head.head else self._switch_to(best)
-
-    def _is_known(self, block_hash: BlockHash) -> bool:
-        return block_hash == self._genesis.head or self.blocks.has(block_hash)
 
     def _judge(self, block: Block, parent: State) -> Verdict:
         try:

@@ -85,6 +85,10 @@ class Mempool:
         self._ids.add(identity)
         return True
 
+    def next_nonce(self, state: State, sender: PublicKey) -> int:
+        """Return the nonce of the sender's next transaction."""
+        return self._sender_after(state, sender, self._by_sender.get(sender, [])).nonce
+
     def refresh(self, state: State, returned: Iterable[Transfer] = ()) -> None:
         """Keep what can still be applied to a new head, and take back what left the chain."""
         waiting = [tx for queue in self._by_sender.values() for tx in queue]

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`edge-node broker run`: a broker for the LAN, and the line that lets others join.
+
+Law of the file: the broker runs as long as the command does.
+Read next: edge_node/gossip/embedded_broker.py.
+"""
+
+import signal
+import threading
+from types import FrameType
+
+import click
+
+from edge_node.cli.app import Session
+from edge_node.cli.exit_codes import ExitCode
+from edge_node.cli.output import emit, json_option
+from edge_node.gossip.embedded_broker import BrokerOptions, start_broker
+from edge_node.gossip.join_line import DEFAULT_PORT, format_join_line
+from edge_node.node.system import SystemClock
+
+WATCH_S = 0.5
+
+
+@click.group()
+def broker() -> None:
+    """The MQTT broker: run one for the LAN."""
+
+
+@broker.command("run")
+@click.option("--listen", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104 - the LAN is the purpose
+@click.option("--port", default=DEFAULT_PORT, show_default=True)
+@click.option("--advertise", default="", help="Address that the join line names.")
+@click.option(
+    "--program",
+    type=click.Choice(["auto", "mosquitto", "amqtt"]),
+    default="auto",
+    show_default=True,
+)
+@json_option
+@click.pass_obj
+def run_broker(
+    session: Session, /, *, listen: str, port: int, advertise: str, program: str, as_json: bool
+) -> None:
+    """Run a broker for the network of this data directory and print its join line."""
+    directory = session.directory
+    network = directory.genesis().network_id()
+    running = start_broker(
+        BrokerOptions(
+            data_dir=directory.broker,
+            host=listen,
+            port=port,
+            program="" if program == "auto" else program,
+        ),
+        SystemClock(),
+    )
+    line = format_join_line(running.join_line(network, advertise=advertise))
+    emit(
+        {"join": line, "program": running.program, "address": str(running.address)},
+        as_json=as_json,
+        show=lambda: click.echo(
+            f"{running.program} listens at {running.address}; on another machine run\n\n"
+            f"    edge-node init --join '{line}'\n    edge-node run\n"
+        ),
+    )
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    while not stop.wait(WATCH_S):
+        if not running.is_alive:
+            click.echo(f"{running.program} has ended by itself; see {directory.broker}", err=True)
+            raise SystemExit(ExitCode.NETWORK)
+    running.stop()

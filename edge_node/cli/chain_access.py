@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading the chain of a data directory, whether or not its node runs.
+
+sqlite lets readers in beside the node. Law of the file: nothing is written.
+Read next: edge_node/chain/importer.py.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from edge_node.chain.block_store import BlockStore, StoredBlock
+from edge_node.chain.database import Database
+from edge_node.chain.ledger_store import LedgerStore
+from edge_node.cli.app import Session
+from edge_node.node.errors import NotInitialised
+from edge_node.spec.genesis import Genesis
+from edge_node.spec.state import State, genesis_state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadChain:
+    """A chain to read."""
+
+    genesis: Genesis
+    """Its first page."""
+    state: State
+    """The state of the head."""
+    blocks: BlockStore
+    """Its blocks and models."""
+
+    def main_chain(self) -> Iterator[StoredBlock]:
+        """Yield the main chain from height 1."""
+        height = 1
+        while page := self.blocks.main_blocks(height, 500):
+            yield from page
+            height += len(page)
+
+
+@contextmanager
+def open_chain(session: Session) -> Iterator[ReadChain]:
+    """Open the chain of the session's data directory.
+
+    Raises
+    ------
+    NotInitialised, StoreCorrupt, StoreFormatNewer, WrongNetwork
+    """
+    directory = session.directory
+    genesis = directory.genesis()
+    if not directory.chain.exists():
+        raise NotInitialised(directory.root)
+    database = Database(directory.chain, genesis.network_id())
+    try:
+        state = LedgerStore(database, genesis_state(genesis)).load()
+        yield ReadChain(genesis=genesis, state=state, blocks=BlockStore(database))
+    finally:
+        database.close()

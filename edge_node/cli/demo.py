@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`edge-node demo`: a network on this machine that learns MNIST, and the table of what it did.
+
+Law of the file: live progress and the final table; the network itself is edge_node/demo.
+Read next: edge_node/demo/run.py.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from edge_node.cli.exit_codes import ExitCode
+from edge_node.cli.mnist_store import stored_mnist
+from edge_node.cli.output import console, emit, json_option, percent, table
+from edge_node.demo.network import NodeGlimpse
+from edge_node.demo.report import DemoReport
+from edge_node.demo.run import DemoOptions, run_demo
+from edge_node.inference.select import available_backends, select_backend
+from edge_node.node.system import SystemClock
+
+NODES = 3
+
+
+@click.command()
+@click.option("--blocks", default=12, show_default=True, help="Height to reach.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("demo-output"),
+    show_default=True,
+    help="Folder for logs, chains and the exported model.",
+)
+@click.option("--offline", is_flag=True, help="Take MNIST from the cache only.")
+@json_option
+def demo(*, blocks: int, output: Path, offline: bool, as_json: bool) -> None:
+    """Run a network of three nodes on this machine until they have mined some blocks.
+
+    Exits with 0 only if all nodes agree on the head, each has judged every block, and accuracy on
+    untouched images rose.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    datasets, dataset = stored_mnist(output / "datasets", offline=offline)
+    options = DemoOptions(output=output, blocks=blocks, backends=demo_backends(), dataset=dataset)
+    backend, clock = select_backend(), SystemClock()
+    if as_json:
+        report = run_demo(options, datasets, backend, clock, lambda _: None)
+    else:
+        started_ms = clock.monotonic_ms()
+        with Live(console=console, refresh_per_second=4) as live:
+
+            def watch(glimpses: Sequence[NodeGlimpse]) -> None:
+                elapsed_ms = clock.monotonic_ms() - started_ms
+                live.update(_progress(glimpses, blocks, elapsed_ms))
+
+            report = run_demo(options, datasets, backend, clock, watch)
+    emit(report.as_json(), as_json=as_json, show=lambda: _show(report))
+    if not report.agreed or report.reserve_gain_ppm <= 0:
+        raise SystemExit(ExitCode.FAILED)
+
+
+def demo_backends() -> tuple[str, ...]:
+    """Return one back end per node, as many different ones as are installed."""
+    installed = [status.name for status in available_backends() if status.available]
+    wished = [name for name in ("native", "lce", "tflite", "reference") if name in installed]
+    return tuple(wished[:NODES])
+
+
+def _progress(glimpses: Sequence[NodeGlimpse], blocks: int, elapsed_ms: int) -> Group:
+    columns = ("node", ">height", ">mined", ">judged", ">evaluation %", "trainer")
+    rows = [
+        (g.name, g.height, g.mined, g.imported, percent(g.evaluation_ppm), g.trainer)
+        for g in glimpses
+    ]
+    height = min((glimpse.height for glimpse in glimpses), default=0)
+    line = Text(f"height {height} of {blocks}, {elapsed_ms // 1_000} s")
+    return Group(table("three nodes, one broker, real MNIST", columns, rows), line)
+
+
+def _show(report: DemoReport) -> None:
+    console.print(_generations(report))
+    console.print(
+        table(
+            "nodes",
+            ("node", "back end", ">judged", ">mined", "head"),
+            [(n.id, n.backend, n.validated, n.mined, n.head[:16]) for n in report.nodes],
+        )
+    )
+    console.print(
+        f"height {report.height} in {report.duration_ms // 1_000} s; "
+        f"{'all nodes agree' if report.agreed else 'the nodes do NOT agree'}; untouched images: "
+        f"{percent(report.generations[0].reserve_ppm)} % -> "
+        f"{percent(report.generations[-1].reserve_ppm)} %"
+    )
+    for path in (
+        report.exports.tflite,
+        report.exports.c_header,
+        report.exports.blob,
+        report.exports.plot,
+    ):
+        console.print(f"  {path}")
+
+
+def _generations(report: DemoReport) -> Table:
+    columns = (
+        ">height",
+        ">gen",
+        "miner",
+        ">train %",
+        ">eval %",
+        ">untouched %",
+        ">block B",
+        ">model B",
+        "payload",
+        ">interval s",
+    )
+    rows = [
+        (
+            g.height,
+            g.generation,
+            g.miner,
+            percent(g.train_ppm),
+            percent(g.evaluation_ppm),
+            percent(g.reserve_ppm),
+            g.block_bytes,
+            g.model_bytes,
+            g.payload,
+            f"{g.interval_ms // 1_000}.{g.interval_ms % 1_000 // 100}",
+        )
+        for g in report.generations
+    ]
+    return table("generations", columns, rows)

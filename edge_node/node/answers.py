@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Answers to the control socket: status, transactions, mining on and off.
+
+Law of the file: runs on the node's loop, between two turns; one function per question.
+Read next: control.py.
+"""
+
+from edge_node.node.control import JsonObject, Request
+from edge_node.node.node import Node
+from edge_node.node.status import FamilyStatus, NodeStatus, PeerStatus
+from edge_node.primitives.errors import EdgeNodeError
+from edge_node.spec.constants import PPM
+from edge_node.spec.dataset import SplitName
+from edge_node.spec.encoding import decode
+from edge_node.spec.state import Family
+from edge_node.spec.transaction import address_of, transaction_from_value
+
+_MAX_TRANSACTION_BYTES = 512
+
+
+def answer(node: Node, request: Request) -> JsonObject:
+    """Return what a request asks for, or an object with the key `error`."""
+    try:
+        if request.method == "status":
+            return status(node).as_json()
+        if request.method == "mine":
+            node.set_mining(allowed=bool(request.arguments.get("enabled")))
+            return {}
+        if request.method == "account":
+            return _account(node)
+        if request.method == "submit":
+            return _submit(node, bytes.fromhex(str(request.arguments.get("transaction"))))
+    except (EdgeNodeError, ValueError) as error:
+        return {"error": str(error)}
+    return {"error": f"the node does not know {request.method!r}; use another version"}
+
+
+def status(node: Node) -> NodeStatus:
+    """Return a node's state at this moment."""
+    parts = node.parts
+    head = parts.importer.head
+    address = address_of(parts.signer.public_key)
+    progress = parts.miner.progress if parts.miner else None
+    return NodeStatus(
+        node=str(parts.gossip.node),
+        public_key=parts.signer.public_key.hex(),
+        address=address.hex(),
+        network=parts.importer.rules.network.hex(),
+        network_name=parts.directory.genesis().name,
+        height=head.height,
+        head=head.head.hex(),
+        connected=node.connected,
+        synced=parts.gossip.synced,
+        backend=parts.engine.backend_name,
+        imported=node.imported,
+        mined=node.mined,
+        waiting_transactions=len(parts.mempool),
+        balance=head.accounts.get(address).balance,
+        immature=sum(reward.amount for reward in head.immature if reward.address == address),
+        trainer="off"
+        if parts.miner is None
+        else "waiting"
+        if progress is None
+        else f"{progress.stage}: {progress.candidates} candidates, "
+        f"best {progress.best_train_ppm * 100 // PPM} % on train",
+        families=tuple(_family(node, family) for family in head.families.values()),
+        peers=tuple(
+            PeerStatus(
+                node=str(peer.node),
+                online=peer.online,
+                height=peer.height,
+                software=peer.software,
+                banned=peer.banned_until_ms > parts.clock.monotonic_ms(),
+            )
+            for peer in parts.gossip.peers()
+        ),
+    )
+
+
+def _family(node: Node, family: Family) -> FamilyStatus:
+    manifest = node.parts.importer.head.datasets[family.dataset].manifest
+    best = max(model.correct_count for model in family.models)
+    return FamilyStatus(
+        family=family.family_id.hex(),
+        dataset=manifest.name,
+        models=family.model_count,
+        generations=len(family.records),
+        evaluation_ppm=best * PPM // manifest.splits[SplitName.EVALUATION].count,
+        coverage_ppm=family.weight_record.coverage_ppm,
+        needed_gain=family.needed_gain,
+        closed=family.closed,
+    )
+
+
+def _account(node: Node) -> JsonObject:
+    address = address_of(node.parts.signer.public_key)
+    account = node.parts.importer.head.accounts.get(address)
+    waiting = node.parts.mempool.next_nonce(node.parts.importer.head, node.parts.signer.public_key)
+    return {"address": address.hex(), "balance": account.balance, "nonce": waiting}
+
+
+def _submit(node: Node, data: bytes) -> JsonObject:
+    transaction = transaction_from_value(decode(data, max_bytes=_MAX_TRANSACTION_BYTES))
+    node.submit(transaction)
+    return {"transaction": transaction.signing_hash(node.parts.importer.rules.network).hex()}

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What gossip may ask of the chain and the datasets: its ports, answered from the stores.
+
+Law of the file: translation only; every call is quick and changes nothing.
+Read next: edge_node/gossip/ports.py.
+"""
+
+from edge_node.chain.errors import ParentUnknown
+from edge_node.chain.importer import Importer
+from edge_node.datasets.chunk_table import chunk_table_from_bytes
+from edge_node.datasets.errors import DatasetError
+from edge_node.datasets.store import DatasetStore
+from edge_node.gossip.messages import ObjectKind
+from edge_node.gossip.ports import BlockParts, ChainTip, HeaderFacts, HeaderVerdict
+from edge_node.primitives.hashing import ZERO_HASH
+from edge_node.primitives.types import BlockHash, DatasetId, Hash32, Height, ModelHash
+from edge_node.spec.block import header_from_bytes
+from edge_node.spec.errors import InvalidInput
+from edge_node.spec.model import model_from_blob
+
+
+class ChainView:
+    """Gossip's ChainPort over an importer and a dataset store.
+
+    Parameters
+    ----------
+    importer : Importer
+    datasets : DatasetStore
+    """
+
+    def __init__(self, importer: Importer, datasets: DatasetStore) -> None:
+        self._importer = importer
+        self._datasets = datasets
+
+    def header_facts(self, header: bytes) -> HeaderFacts | None:
+        """See ChainPort."""
+        try:
+            decoded = header_from_bytes(header)
+        except InvalidInput:
+            return None
+        return HeaderFacts(
+            block_hash=decoded.block_hash(), parent=decoded.previous_hash, height=decoded.height
+        )
+
+    def precheck_header(self, header: bytes) -> HeaderVerdict:
+        """See ChainPort."""
+        try:
+            decoded = header_from_bytes(header)
+            self._importer.check_header(decoded)
+        except ParentUnknown:
+            return HeaderVerdict.ORPHAN
+        except InvalidInput:
+            return HeaderVerdict.INVALID
+        return HeaderVerdict.PLAUSIBLE
+
+    def known(self, block_hash: BlockHash) -> bool:
+        """See ChainPort."""
+        return self._importer.is_known(block_hash)
+
+    def tip(self) -> ChainTip:
+        """See ChainPort."""
+        head = self._importer.head
+        stored = self._importer.blocks.get(head.head)
+        return ChainTip(
+            height=head.height,
+            block_hash=head.head,
+            work=head.work,
+            header=stored.header if stored else b"",
+        )
+
+    def headers(self, start: Height, count: int) -> list[bytes]:
+        """See ChainPort."""
+        return [block.header for block in self._importer.blocks.main_blocks(start, count)]
+
+    def block(self, block_hash: BlockHash) -> BlockParts | None:
+        """See ChainPort."""
+        stored = self._importer.blocks.get(block_hash)
+        if stored is None:
+            return None
+        return BlockParts(header=stored.header, body=stored.body, transport=stored.transport)
+
+    def model_blob(self, model_hash: ModelHash) -> bytes | None:
+        """See ChainPort."""
+        return self._importer.blocks.model_blob(model_hash)
+
+    def manifest(self, dataset_id: DatasetId) -> bytes | None:
+        """See ChainPort: the chunk table, which holds the manifest."""
+        if not self._datasets.has(dataset_id):
+            return None
+        return self._datasets.table(dataset_id).encode()
+
+    def chunk(self, dataset_id: DatasetId, index: int) -> bytes | None:
+        """See ChainPort."""
+        try:
+            split, place = self._datasets.table(dataset_id).locate(index)
+            return self._datasets.chunk(dataset_id, split, place)
+        except DatasetError:
+            return None
+
+    def missing_chunks(self, dataset_id: DatasetId) -> list[int]:
+        """See ChainPort."""
+        table = self._datasets.table(dataset_id)
+        return [table.number(*place) for place in self._datasets.missing_chunks(dataset_id)]
+
+    def content_hash(self, kind: ObjectKind, data: bytes) -> Hash32:
+        """See ChainPort; zeros for what is not what it says to be."""
+        try:
+            if kind is ObjectKind.MODEL:
+                return model_from_blob(data).model_hash()
+            return chunk_table_from_bytes(data).dataset_id
+        except InvalidInput:
+            return ZERO_HASH

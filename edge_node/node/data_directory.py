@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The data directory: a node's key, genesis, chain and datasets, and the lock that guards them.
+
+Law of the file: one node at a time; the key is readable by its owner alone; a directory of a newer
+format is left alone.
+Read next: node.py.
+"""
+
+import fcntl
+import os
+import shutil
+from pathlib import Path
+from typing import IO
+
+from edge_node.node.errors import (
+    AlreadyInitialised,
+    DirectoryFormatNewer,
+    DirectoryInUse,
+    GenesisDiffers,
+    NotInitialised,
+)
+from edge_node.spec.genesis import Genesis, genesis_from_bytes
+from edge_node.spec.signature import SEED_BYTES
+
+FORMAT = 1
+_PRIVATE = 0o600
+
+
+class DataDirectory:
+    """Paths and small files of one node.
+
+    Parameters
+    ----------
+    root : Path
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._lock: IO[str] | None = None
+
+    @property
+    def chain(self) -> Path:
+        """The chain's sqlite file."""
+        return self.root / "chain.sqlite3"
+
+    @property
+    def datasets(self) -> Path:
+        """Folder of the dataset store."""
+        return self.root / "datasets"
+
+    @property
+    def broker(self) -> Path:
+        """Folder of the embedded broker."""
+        return self.root / "broker"
+
+    @property
+    def control(self) -> Path:
+        """Socket on which the running node answers."""
+        return self.root / "control"
+
+    @property
+    def settings(self) -> Path:
+        """The user's configuration of this node."""
+        return self.root / "config.toml"
+
+    def initialise(self, genesis: Genesis, seed: bytes) -> None:
+        """Make the directory of a new node.
+
+        Raises
+        ------
+        AlreadyInitialised
+            It has a key and a genesis already.
+        """
+        if self._path("genesis").exists():
+            raise AlreadyInitialised(self.root)
+        self.root.mkdir(parents=True, exist_ok=True)
+        self._write_new("key", seed)
+        self._write_new("format", f"{FORMAT}\n".encode())
+        self._write_new("session", b"0\n")
+        # Last: a directory without a genesis counts as none.
+        self._write_new("genesis", genesis.encode())
+
+    def open(self) -> None:
+        """Take the lock and check the format.
+
+        Raises
+        ------
+        NotInitialised, DirectoryFormatNewer, DirectoryInUse
+        """
+        if not self._path("genesis").exists():
+            raise NotInitialised(self.root)
+        found = int(self._path("format").read_text(encoding="ascii"))
+        if found > FORMAT:
+            raise DirectoryFormatNewer(expected=FORMAT, actual=found)
+        self._lock = self._path("lock").open("w", encoding="ascii")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            self._lock = None
+            raise DirectoryInUse(self.root) from None
+
+    def close(self) -> None:
+        """Give the lock back."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def genesis(self) -> Genesis:
+        """Return the network's genesis.
+
+        Raises
+        ------
+        NotInitialised
+        """
+        try:
+            return genesis_from_bytes(self._path("genesis").read_bytes())
+        except FileNotFoundError:
+            raise NotInitialised(self.root) from None
+
+    def check_network(self, genesis: Genesis) -> None:
+        """Check that the directory belongs to a network.
+
+        Raises
+        ------
+        GenesisDiffers
+        """
+        mine, theirs = self.genesis().network_id(), genesis.network_id()
+        if mine != theirs:
+            raise GenesisDiffers(expected=mine, actual=theirs)
+
+    def seed(self) -> bytes:
+        """Return the node's secret seed.
+
+        Raises
+        ------
+        NotInitialised
+        """
+        try:
+            seed = self._path("key").read_bytes()
+        except FileNotFoundError:
+            raise NotInitialised(self.root) from None
+        if len(seed) != SEED_BYTES:
+            raise NotInitialised(self.root)
+        return seed
+
+    def next_session(self) -> int:
+        """Return a number greater than every earlier one, remembered before it is used."""
+        path = self._path("session")
+        number = int(path.read_text(encoding="ascii")) + 1 if path.exists() else 1
+        self.raise_session(number)
+        return number
+
+    def raise_session(self, number: int) -> None:
+        """Make `number` the last session."""
+        temporary = self._path("session.new")
+        with temporary.open("w", encoding="ascii") as file:
+            file.write(f"{number}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self._path("session"))
+
+    def backup(self) -> Path:
+        """Copy the directory beside itself and return the copy's path."""
+        number = 1
+        while (target := self.root.with_name(f"{self.root.name}.backup-{number}")).exists():
+            number += 1
+        shutil.copytree(self.root, target, ignore=shutil.ignore_patterns("control", "lock"))
+        return target
+
+    def _path(self, name: str) -> Path:
+        return self.root / name
+
+    def _write_new(self, name: str, data: bytes) -> None:
+        path = self._path(name)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a user of a node can be told, each in one sentence that says what to do.
+
+Law of the file: names and sentences only.
+Read next: data_directory.py.
+"""
+
+from pathlib import Path
+
+from edge_node.primitives.errors import EdgeNodeError
+
+
+class NodeError(EdgeNodeError):
+    """The node can not do what it was asked."""
+
+
+class NotInitialised(NodeError):
+    """There is no node in the data directory."""
+
+    reason = "not-initialised"
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(f"there is no node in {root}; run `edge-node init` first")
+        self.root = root
+
+
+class AlreadyInitialised(NodeError):
+    """There is a node in the data directory already."""
+
+    reason = "already-initialised"
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(f"there is a node in {root} already; name another --data-dir")
+        self.root = root
+
+
+class DirectoryInUse(NodeError):
+    """Another process runs on the data directory."""
+
+    reason = "in-use"
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(f"another edge-node runs in {root}; stop it or name another --data-dir")
+        self.root = root
+
+
+class DirectoryFormatNewer(NodeError):
+    """The data directory was written by a newer program."""
+
+    reason = "directory-format"
+
+    def __init__(self, *, expected: int, actual: int) -> None:
+        super().__init__(
+            f"the data directory has format {actual}, this program knows up to {expected}; "
+            "install the newer edge-node"
+        )
+        self.expected = expected
+        self.actual = actual
+
+
+class GenesisDiffers(NodeError):
+    """The data directory belongs to another network."""
+
+    reason = "genesis-differs"
+
+    def __init__(self, *, expected: bytes, actual: bytes) -> None:
+        super().__init__(
+            f"the data directory is of network {expected.hex()[:8]}, not {actual.hex()[:8]}; "
+            "name another --data-dir"
+        )
+        self.expected = expected
+        self.actual = actual
+
+
+class NodeNotRunning(NodeError):
+    """Nothing answers on the control socket."""
+
+    reason = "not-running"
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(f"no node runs in {root}; start it with `edge-node run`")
+        self.root = root

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Geneses for the usual networks: one for a LAN that runs for days, one for a demonstration.
+
+Law of the file: every figure is a genesis parameter; the law's own limits are elsewhere.
+Read next: edge_node/spec/genesis.py.
+"""
+
+from collections.abc import Sequence
+
+from edge_node.primitives.types import Amount, PublicKey, TimestampMs
+from edge_node.spec.dataset import Manifest
+from edge_node.spec.genesis import Genesis, Parameters
+from edge_node.spec.transaction import address_of
+
+FIRST_COINS = Amount(1_000_000_000)
+"""What each founding member's account holds from the start."""
+
+LAN = Parameters(
+    min_population=5,
+    min_family_acc_ppm=700_000,
+    min_population_acc_ppm=1_000,
+    max_founder_steps=2_048,
+    min_interval_ms=10_000,
+    rung_ms=60_000,
+    max_future_ms=5_000,
+    target_ms=30_000,
+)
+"""A network of Raspberry Pis on one LAN."""
+
+DEMO = Parameters(
+    min_population=3,
+    min_family_acc_ppm=600_000,
+    min_population_acc_ppm=2_000,
+    max_founder_steps=160,
+    min_interval_ms=2_000,
+    rung_ms=4_000,
+    max_future_ms=1_000,
+    target_ms=4_000,
+)
+"""Blocks every few seconds, so that a newcomer sees a dozen within a minute."""
+
+
+def new_genesis(
+    name: str,
+    datasets: Sequence[Manifest],
+    members: Sequence[PublicKey],
+    parameters: Parameters,
+    now_ms: TimestampMs,
+) -> Genesis:
+    """Return the genesis of a new network.
+
+    Parameters
+    ----------
+    name : str
+        For people.
+    datasets : sequence of Manifest
+        What may be learned from the start.
+    members : sequence of PublicKey
+        Whose quorum may sign checkpoints; each gets FIRST_COINS.
+    parameters : Parameters
+    now_ms : TimestampMs
+        The network's birthday.
+    """
+    return Genesis(
+        name=name,
+        proof="evolution",
+        timestamp=now_ms,
+        members=tuple(sorted(members)),
+        datasets=tuple(datasets),
+        allocations=tuple(sorted((address_of(member), FIRST_COINS) for member in members)),
+        parameters=parameters,
+    )

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The service: builds a node from its options, runs its loop, answers its control socket.
+
+Every part is constructed here and passed in; nothing else in the product constructs one.
+Law of the file: construction and the loop; what happens inside a turn is node.py's.
+Read next: node.py.
+"""
+
+import contextlib
+import logging
+import platform
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_node import __version__
+from edge_node.chain.database import Database
+from edge_node.chain.importer import Importer
+from edge_node.chain.mempool import Mempool
+from edge_node.datasets.store import DatasetStore
+from edge_node.gossip.embedded_broker import BrokerOptions, RunningBroker, start_broker
+from edge_node.gossip.exchange import Identity
+from edge_node.gossip.join_line import BrokerAddress
+from edge_node.gossip.mqtt import LinkOptions, MqttLink, TlsOptions
+from edge_node.gossip.protocol import Gossip, Profile
+from edge_node.inference.select import select_backends
+from edge_node.kernels.libsodium import load_ed25519
+from edge_node.node.answers import answer
+from edge_node.node.chain_view import ChainView
+from edge_node.node.control import ControlServer
+from edge_node.node.data_directory import DataDirectory
+from edge_node.node.engine import NodeEngine, StoredSplits
+from edge_node.node.mining import Miner, MinerIdentity
+from edge_node.node.node import Node, NodeParts
+from edge_node.node.signer import KeySigner
+from edge_node.node.system import SystemClock, SystemRandom
+from edge_node.spec.architecture import Architecture
+from edge_node.trainer.process import TrainerOptions, TrainerProcess
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceOptions:
+    """What a user chooses of a node."""
+
+    data_dir: Path
+    """Its data directory."""
+    brokers: tuple[BrokerAddress, ...]
+    """Tried in turn; none for a broker of our own."""
+    user: str = ""
+    """Name at the broker."""
+    password: str = ""
+    """Its password."""
+    tls: TlsOptions | None = None
+    """How to trust the broker; None for a plain connection."""
+    broker_program: str = ""
+    """`mosquitto` or `amqtt` for a broker of our own; empty for the first that is there."""
+    backend: str = "auto"
+    """Which back end evaluates."""
+    trainer: TrainerOptions | None = None
+    """None for a node that only validates."""
+    new_family: Architecture | None = None
+    """What the trainer founds."""
+
+
+def run_service(options: ServiceOptions, stop: threading.Event) -> None:
+    """Run a node until `stop` is set.
+
+    Raises
+    ------
+    EdgeNodeError
+        It can not be started; the message says why.
+    """
+    with contextlib.ExitStack() as cleanup:
+        node, control = _build(options, cleanup)
+        node.start()
+        cleanup.callback(node.finish)
+        _LOG.info("running; data in %s", options.data_dir)
+        while not stop.is_set():
+            node.turn()
+            for request in control.waiting():
+                request.answer.put(answer(node, request))
+        _LOG.info("stopping")
+
+
+def _build(options: ServiceOptions, cleanup: contextlib.ExitStack) -> tuple[Node, ControlServer]:
+    clock, directory = SystemClock(), DataDirectory(options.data_dir)
+    directory.open()
+    cleanup.callback(directory.close)
+    genesis = directory.genesis()
+    ed25519 = load_ed25519()
+    signer = KeySigner(ed25519, directory.seed())
+    datasets = DatasetStore(directory.datasets)
+    engine = NodeEngine(ed25519, select_backends(options.backend), datasets)
+    database = Database(directory.chain, genesis.network_id())
+    cleanup.callback(database.close)
+    importer = Importer(database, genesis, engine)
+    gossip = Gossip(
+        identity=Identity(
+            network_id=genesis.network_id(),
+            key=signer.public_key,
+            sign=signer.sign,
+            verify=ed25519.verify,
+            session=directory.next_session(),
+        ),
+        port=ChainView(importer, datasets),
+        random=SystemRandom(),
+        profile=Profile(
+            software=f"edge-node {__version__}",
+            capabilities=(engine.backend_name, platform.machine()),
+            genesis=genesis.encode(),
+        ),
+    )
+    parts = NodeParts(
+        directory=directory,
+        importer=importer,
+        mempool=Mempool(importer.rules, ed25519.verify),
+        engine=engine,
+        datasets=datasets,
+        gossip=gossip,
+        link=_link(options, gossip, clock, cleanup),
+        signer=signer,
+        clock=clock,
+        miner=_miner(options, importer, signer, datasets),
+    )
+    control = ControlServer(directory.control)
+    cleanup.callback(control.stop)
+    return Node(parts), control
+
+
+def _link(
+    options: ServiceOptions, gossip: Gossip, clock: SystemClock, cleanup: contextlib.ExitStack
+) -> MqttLink:
+    brokers, user, password = options.brokers, options.user, options.password
+    if not brokers:
+        broker = _own_broker(options, clock)
+        cleanup.callback(broker.stop)
+        brokers, user, password = (broker.address,), broker.account.user, broker.account.password
+    return MqttLink(
+        LinkOptions(
+            brokers=brokers,
+            client_id=f"edge-node-{gossip.node}",
+            user=user,
+            password=password,
+            tls=options.tls,
+            subscriptions=gossip.subscriptions,
+        )
+    )
+
+
+def _own_broker(options: ServiceOptions, clock: SystemClock) -> RunningBroker:
+    folder = DataDirectory(options.data_dir).broker
+    broker = start_broker(BrokerOptions(data_dir=folder, program=options.broker_program), clock)
+    _LOG.info("started %s at %s for this machine alone", broker.program, broker.address)
+    return broker
+
+
+def _miner(
+    options: ServiceOptions, importer: Importer, signer: KeySigner, datasets: DatasetStore
+) -> Miner | None:
+    if options.trainer is None or options.new_family is None:
+        return None
+    return Miner(
+        MinerIdentity(
+            network=importer.rules.network,
+            parameters=importer.rules.parameters,
+            public_key=signer.public_key,
+            new_family=options.new_family,
+        ),
+        TrainerProcess(StoredSplits(datasets), options.trainer),
+        importer.blocks,
+    )

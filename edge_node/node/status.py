@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a running node tells about itself.
+
+Law of the file: values for people and scripts; the keys of `as_json` are stable.
+Read next: control.py.
+"""
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerStatus:
+    """One peer."""
+
+    node: str
+    """Its id."""
+    online: bool
+    """Whether it counts as here."""
+    height: int
+    """Height of its tip."""
+    software: str
+    """Name and version that it tells."""
+    banned: bool
+    """Whether it is ignored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyStatus:
+    """One family."""
+
+    family: str
+    """Its id."""
+    dataset: str
+    """The dataset's name."""
+    models: int
+    """Blocks of the family."""
+    generations: int
+    """Records."""
+    evaluation_ppm: int
+    """Accuracy of the last record, or of the best of the population."""
+    coverage_ppm: int
+    """Share of the weights that have held both values in records."""
+    needed_gain: int
+    """Images by which the next record must beat the last."""
+    closed: bool
+    """No more blocks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeStatus:
+    """A node at one moment."""
+
+    node: str
+    """Its id on the broker."""
+    public_key: str
+    """Key that it mines under."""
+    address: str
+    """Address of that key's account."""
+    network: str
+    """Network id."""
+    network_name: str
+    """The network's name."""
+    height: int
+    """Height of the head."""
+    head: str
+    """Hash of the head."""
+    connected: bool
+    """Whether a broker has accepted it."""
+    synced: bool
+    """Whether nobody is known to be ahead."""
+    backend: str
+    """What evaluates models."""
+    imported: int
+    """Blocks that it has judged valid since it started."""
+    mined: int
+    """Blocks of its own among them."""
+    waiting_transactions: int
+    """Transactions in its mempool."""
+    balance: int
+    """Coins that it can spend."""
+    immature: int
+    """Rewards that wait for their maturity."""
+    trainer: str
+    """What the trainer does, in words."""
+    families: tuple[FamilyStatus, ...]
+    """Families of the chain."""
+    peers: tuple[PeerStatus, ...]
+    """Known peers."""
+
+    def as_json(self) -> dict[str, object]:
+        """Return the status as plain values."""
+        return asdict(self)

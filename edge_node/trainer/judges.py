@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a trainer needs computed, and by whom: the port, and its implementation by the kernels.
+
+Law of the file: selection sees the train split only; the evaluation split is counted, never
+climbed on (design, section 6).
+Read next: evolve.py.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from edge_node.kernels.climb import Climber
+from edge_node.kernels.evaluation import SlicedImages, count_correct, slice_images
+from edge_node.kernels.training import train
+from edge_node.primitives.types import DatasetId
+from edge_node.spec.architecture import Architecture
+from edge_node.spec.dataset import SplitName
+from edge_node.spec.engine import LabelledImages
+from edge_node.spec.model import Model
+from edge_node.spec.recipe import EvolutionRates, RecipeContext
+from edge_node.spec.training import LatentState
+from edge_node.trainer.task import SplitSource
+
+
+class Judge(Protocol):
+    """Port: the heavy work of a trainer."""
+
+    def train(
+        self,
+        architecture: Architecture,
+        state: LatentState,
+        dataset: DatasetId,
+        indices: Sequence[int],
+        batch: int,
+        schedule: Sequence[tuple[int, int]],
+    ) -> LatentState:
+        """Compute training.train on the train split."""
+
+    def count(self, model: Model, dataset: DatasetId, name: SplitName) -> tuple[int, int]:
+        """Return correct images and all images; of the train split, those selection looks at."""
+
+    def climber(
+        self,
+        base: Model,
+        dataset: DatasetId,
+        context: RecipeContext,
+        rates: EvolutionRates,
+        *,
+        max_steps: int,
+    ) -> Climber:
+        """Return a climber that selects on the train split."""
+
+
+class KernelJudge:
+    """A judge by the compiled kernels.
+
+    Parameters
+    ----------
+    splits : SplitSource
+    selection_images : int
+        Images of the train split that selection looks at, from the front.
+    """
+
+    def __init__(self, splits: SplitSource, selection_images: int) -> None:
+        self._splits = splits
+        self._selection_images = selection_images
+        self._loaded: dict[tuple[DatasetId, SplitName], LabelledImages] = {}
+        self._sliced: dict[tuple[DatasetId, SplitName, int], SlicedImages] = {}
+
+    def train(
+        self,
+        architecture: Architecture,
+        state: LatentState,
+        dataset: DatasetId,
+        indices: Sequence[int],
+        batch: int,
+        schedule: Sequence[tuple[int, int]],
+    ) -> LatentState:
+        """See Judge."""
+        split = self._split(dataset, SplitName.TRAIN)
+        return train(architecture, state, split.images, split.labels, indices, batch, schedule)
+
+    def count(self, model: Model, dataset: DatasetId, name: SplitName) -> tuple[int, int]:
+        """See Judge."""
+        labels = self._labels(dataset, name)
+        images = self._images(model.architecture, dataset, name)
+        return count_correct(model, images, labels), len(labels)
+
+    def climber(
+        self,
+        base: Model,
+        dataset: DatasetId,
+        context: RecipeContext,
+        rates: EvolutionRates,
+        *,
+        max_steps: int,
+    ) -> Climber:
+        """See Judge."""
+        return Climber(
+            self._images(base.architecture, dataset, SplitName.TRAIN),
+            self._labels(dataset, SplitName.TRAIN),
+            base,
+            context,
+            rates,
+            max_steps=max_steps,
+        )
+
+    def _labels(self, dataset: DatasetId, name: SplitName) -> bytes:
+        labels = self._split(dataset, name).labels
+        return labels[: self._selection_images] if name is SplitName.TRAIN else labels
+
+    def _images(
+        self, architecture: Architecture, dataset: DatasetId, name: SplitName
+    ) -> SlicedImages:
+        key = (dataset, name, architecture.input_bits)
+        if key not in self._sliced:
+            size = len(self._labels(dataset, name)) * architecture.image_bytes
+            images = self._split(dataset, name).images[:size]
+            self._sliced[key] = slice_images(architecture, images)
+        return self._sliced[key]
+
+    def _split(self, dataset: DatasetId, name: SplitName) -> LabelledImages:
+        key = (dataset, name)
+        if key not in self._loaded:
+            self._loaded[key] = self._splits.split(dataset, name)
+        return self._loaded[key]

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The trainer's process: takes the newest task, sends offers, ends with its parent.
+
+Law of the file: plumbing between evolve.py, founding.py and a pipe; nothing is decided here.
+Read next: task.py for what travels on the pipe.
+"""
+
+import multiprocessing
+import os
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+
+from edge_node.trainer.evolve import Evolution
+from edge_node.trainer.founding import Founding
+from edge_node.trainer.judges import Judge, KernelJudge
+from edge_node.trainer.task import Offer, Progress, SplitSource, Task
+
+IDLE_POLL_S = 0.2
+"""How long to wait for a task when there is none."""
+STOP_TIMEOUT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainerOptions:
+    """How much a trainer takes."""
+
+    selection_images: int
+    """Images of the train split that selection looks at."""
+    nice: int
+    """Niceness of the process, so that the node itself comes first."""
+
+
+class TrainerProcess:
+    """The node's end of the pipe.
+
+    Parameters
+    ----------
+    splits : SplitSource
+        Travels to the process.
+    options : TrainerOptions
+    """
+
+    def __init__(self, splits: SplitSource, options: TrainerOptions) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_main, args=(theirs, splits, options), name="edge-node-trainer", daemon=True
+        )
+        self._process.start()
+        theirs.close()
+
+    @property
+    def alive(self) -> bool:
+        """True while the process runs."""
+        return self._process.is_alive()
+
+    def assign(self, task: Task | None) -> None:
+        """Give the trainer another task, or none."""
+        if self.alive:
+            self._pipe.send(task)
+
+    def poll(self) -> list[Offer | Progress]:
+        """Return what the trainer has sent since the last call."""
+        received: list[Offer | Progress] = []
+        try:
+            while self._pipe.poll():
+                received.append(self._pipe.recv())
+        except (EOFError, OSError):
+            return received
+        return received
+
+    def stop(self) -> None:
+        """End the process."""
+        self._pipe.close()
+        self._process.join(STOP_TIMEOUT_S)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join(STOP_TIMEOUT_S)
+
+
+def _main(pipe: Connection, splits: SplitSource, options: TrainerOptions) -> None:
+    os.nice(options.nice)
+    judge = KernelJudge(splits, options.selection_images)
+    search: Founding | Evolution | None = None
+    try:
+        while True:
+            idle_s = IDLE_POLL_S if search is None else 0
+            task_came = pipe.poll(idle_s)
+            while task_came:
+                search = _search(pipe.recv(), search, judge)
+                task_came = pipe.poll()
+            if search is not None:
+                offer = search.step()
+                pipe.send(search.progress if offer is None else offer)
+    except (EOFError, OSError):
+        return  # the node is gone
+
+
+def _search(
+    task: Task | None, search: Founding | Evolution | None, judge: Judge
+) -> Founding | Evolution | None:
+    if task is None:
+        return None
+    if not task.evolves:
+        return Founding(task, judge)
+    if isinstance(search, Evolution) and search.family == task.family:
+        search.adopt(task)
+        return search
+    return Evolution(task, judge)

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What there is to learn on top of a head, and what a trainer answers.
+
+Paper A, section 4.3: the stage of the chain says whether a family is to be founded, to be given a
+population by back-propagation, or to be evolved.
+Law of the file: values that travel between the node and its trainer's process.
+Read next: founding.py, evolve.py.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from edge_node.primitives.types import (
+    BlockHash,
+    DatasetId,
+    FamilyId,
+    Hash32,
+    ModelHash,
+    NetworkId,
+    PublicKey,
+)
+from edge_node.spec import scheduling
+from edge_node.spec.architecture import Architecture
+from edge_node.spec.dataset import SplitName
+from edge_node.spec.engine import LabelledImages, ModelSource
+from edge_node.spec.genesis import Parameters
+from edge_node.spec.model import Model
+from edge_node.spec.proof.evolution_proof import family_id
+from edge_node.spec.state import State
+
+
+class SplitSource(Protocol):
+    """Port: where the images come from; it travels to the trainer's process."""
+
+    def split(self, dataset: DatasetId, name: SplitName) -> LabelledImages:
+        """Return a split of a dataset that is here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relative:
+    """A model of the family that a task is for."""
+
+    block: BlockHash
+    """The block that carried it."""
+    model: Model
+    """The model."""
+    correct_count: int
+    """Images of the evaluation split that it classifies correctly."""
+    record: bool
+    """It may be a child's base."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What to learn next."""
+
+    network: NetworkId
+    """The network."""
+    parameters: Parameters
+    """Its chosen rules."""
+    miner: PublicKey
+    """Key that the finding will be mined under; recipes and batches depend on it."""
+    head: BlockHash
+    """The block that the finding will follow."""
+    dataset: DatasetId
+    """What to learn."""
+    train_images: int
+    """Size of the dataset's train split."""
+    architecture: Architecture
+    """Shape of the family."""
+    family: FamilyId
+    """The family; a new one if it has no relatives."""
+    relatives: tuple[Relative, ...]
+    """Models of the family, oldest first; none for a founder."""
+
+    @property
+    def evolves(self) -> bool:
+        """True once the population is complete."""
+        return any(relative.record for relative in self.relatives)
+
+    @property
+    def needed_difference(self) -> int:
+        """Bits in which a model must differ from its rivals (R-45)."""
+        return scheduling.share_of(
+            self.architecture.weight_count, self.parameters.min_population_diff_ppm
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A model that would make a block."""
+
+    head: BlockHash
+    """The block that a founder or population model was trained on; a child may follow any."""
+    family: FamilyId
+    """Its family."""
+    child: bool
+    """It came by evolution."""
+    proof: bytes
+    """Encoded proof of learning."""
+    model_hash: ModelHash
+    """The model."""
+    latent_root: Hash32
+    """Latents after training; zeros for a child."""
+    nonce: int
+    """A founder's or population model's nonce; 0 for a child."""
+    train_ppm: int
+    """Accuracy on the images that selection looked at."""
+    correct_count: int
+    """Images of the evaluation split that it classifies correctly."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How a trainer is doing."""
+
+    stage: str
+    """`found`, `populate` or `evolve`."""
+    candidates: int
+    """Candidates tried for this task."""
+    best_train_ppm: int
+    """Best accuracy on the images that selection looks at."""
+
+
+def next_task(
+    head: State,
+    *,
+    network: NetworkId,
+    parameters: Parameters,
+    miner: PublicKey,
+    models: ModelSource,
+    new_family: Architecture,
+) -> Task | None:
+    """Return what to learn on top of `head`, or None if there is nothing.
+
+    Parameters
+    ----------
+    head : State
+    network : NetworkId
+    parameters : Parameters
+    miner : PublicKey
+    models : ModelSource
+    new_family : Architecture
+        What to found when a founder is due.
+    """
+    turns = scheduling.turns(head, parameters, rung=0)
+    if turns.due_dataset is not None:
+        dataset, architecture = turns.due_dataset, new_family
+        relatives: tuple[Relative, ...] = ()
+    elif turns.due_family is not None:
+        family = head.families[turns.due_family]
+        dataset, architecture = family.dataset, family.architecture
+        relatives = tuple(
+            Relative(
+                block=entry.block,
+                model=models.model(entry.model_hash),
+                correct_count=entry.correct_count,
+                record=entry.record,
+            )
+            for entry in family.models
+        )
+    else:
+        return None
+    return Task(
+        network=network,
+        parameters=parameters,
+        miner=miner,
+        head=head.head,
+        dataset=dataset,
+        train_images=head.datasets[dataset].manifest.splits[SplitName.TRAIN].count,
+        architecture=architecture,
+        family=family_id(dataset, architecture),
+        relatives=relatives,
+    )
