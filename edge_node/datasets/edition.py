@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An edition: a published dataset, pinned to the byte, that every network means by one name.
+
+Four IDX files (images and labels to train, and to test) and how they become three splits: the
+first part of the training images is train, the rest is evaluation, the test images are reserve.
+Pins are SHA-256 over the unpacked IDX bytes, so `sha256sum` on anybody's copy shows the same.
+Law of the file: nothing leaves here that is not the edition, whoever it came from.
+Read next: mnist.py, sources.py.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from edge_node.datasets.content import Bytes, Dataset, Samples
+from edge_node.datasets.errors import PinMismatch
+from edge_node.datasets.idx import idx_header
+from edge_node.primitives.types import DatasetId
+from edge_node.spec.dataset import Manifest, SplitName
+
+Parts: TypeAlias = "tuple[Bytes, Bytes, Bytes, Bytes]"
+"""Values of the four files: training images and labels, test images and labels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilePin:
+    """One published file."""
+
+    name: str
+    """Its usual name, without .gz."""
+    shape: tuple[int, ...]
+    """What it holds."""
+    sha256: str
+    """Of the unpacked IDX file, in hex."""
+
+    @property
+    def value_bytes(self) -> int:
+        """Bytes of its values, without the header."""
+        size = 1
+        for each in self.shape:
+            size *= each
+        return size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edition:
+    """A published dataset."""
+
+    files: tuple[FilePin, FilePin, FilePin, FilePin]
+    """Training images and labels, test images and labels."""
+    manifest: Manifest
+    """What the splits must be."""
+    dataset_id: DatasetId
+    """The manifest's hash, written down: no change of code may change it unseen."""
+
+    def __post_init__(self) -> None:
+        """Check that the written id is the manifest's."""
+        assert self.manifest.dataset_id() == self.dataset_id, "an edition never changes"
+
+    @property
+    def name(self) -> str:
+        """Name of the dataset."""
+        return self.manifest.name
+
+    def check(self, pin: FilePin, values: Bytes, path: Path) -> None:
+        """Check that a file's values are the published ones.
+
+        Parameters
+        ----------
+        path : Path
+            Where they come from, for the message.
+
+        Raises
+        ------
+        PinMismatch
+        """
+        if values.shape != pin.shape:
+            shown = "x".join(map(str, values.shape))
+            raise PinMismatch(path=path, expected=pin.sha256, actual=f"a file of shape {shown}")
+        digest = hashlib.sha256(idx_header(pin.shape))
+        digest.update(values.reshape(-1).data)
+        if digest.hexdigest() != pin.sha256:
+            raise PinMismatch(path=path, expected=pin.sha256, actual=digest.hexdigest())
+
+    def dataset(self, parts: Parts) -> Dataset:
+        """Return the dataset that checked files make."""
+        images, labels, reserve_images, reserve_labels = parts
+        count = self.manifest.splits[SplitName.TRAIN].count
+        splits = (
+            _samples(images[:count], labels[:count]),
+            _samples(images[count:], labels[count:]),
+            _samples(reserve_images, reserve_labels),
+        )
+        return Dataset(manifest=self.manifest, splits=splits)
+
+
+def _samples(images: Bytes, labels: Bytes) -> Samples:
+    return Samples(images=images.reshape(len(images), -1), labels=labels)

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The dataset store: a folder per dataset, named by its id, with its chunk table and its splits.
+
+Rule R-18. A dataset comes whole (`add`) or chunk by chunk (`begin`, `put_chunk`), in any order and
+over any number of restarts; either way readers get only what has the hashes of the manifest.
+Law of the file: one process at a time, one thread; memory-mapped arrays stay valid because whole
+files are never written again, only replaced.
+Read next: ../node/node.py.
+"""
+
+import shutil
+from pathlib import Path
+from typing import TypeAlias
+
+from edge_node.datasets.chunk_table import (
+    MAX_TABLE_BYTES,
+    ChunkTable,
+    chunk_table_from_bytes,
+    table_of,
+)
+from edge_node.datasets.content import Dataset, Samples, split_chunks
+from edge_node.datasets.durable import make_folder, sync_folder, write_durably, writing
+from edge_node.datasets.errors import DatasetUnknown, StoreCorrupt
+from edge_node.datasets.split_file import SplitFile
+from edge_node.primitives.types import DatasetId, Hash32
+from edge_node.spec.dataset import ContentMismatch, Manifest, SplitName
+from edge_node.spec.errors import InvalidInput
+
+TABLE_NAME = "table"
+
+_Files: TypeAlias = "tuple[SplitFile, SplitFile, SplitFile]"
+
+
+class DatasetStore:
+    """Datasets on the disk, by content.
+
+    Parameters
+    ----------
+    root : Path
+        The folder; it is made with the first dataset.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._open: dict[DatasetId, tuple[ChunkTable, _Files]] = {}
+
+    def folder(self, dataset_id: DatasetId) -> Path:
+        """Return where a dataset lies, or would lie."""
+        return self._root / dataset_id.hex()
+
+    def ids(self) -> list[DatasetId]:
+        """Return the datasets that are here whole, ascending."""
+        if not self._root.is_dir():
+            return []
+        names = sorted(path.name for path in self._root.iterdir())
+        found = [DatasetId(Hash32(bytes.fromhex(name))) for name in names if _is_id(name)]
+        return [dataset_id for dataset_id in found if self.has(dataset_id)]
+
+    def has(self, dataset_id: DatasetId) -> bool:
+        """Return True if a dataset is here whole; a damaged table counts as absent."""
+        try:
+            _, files = self._files(dataset_id)
+        except (DatasetUnknown, StoreCorrupt):
+            return False
+        return all(file.is_whole() for file in files)
+
+    def add(self, dataset: Dataset) -> DatasetId:
+        """Store a whole dataset, in place of whatever was here of it.
+
+        Raises
+        ------
+        ContentMismatch
+            R-18: the content is not what the manifest commits to; nothing was changed.
+        StoreNotWritable
+        """
+        table = table_of(dataset)
+        _, files = self._write_table(table)
+        for file, samples in zip(files, dataset.splits, strict=True):
+            file.write(split_chunks(samples))
+        return table.dataset_id
+
+    def begin(self, table: ChunkTable) -> None:
+        """Make ready for the chunks of a dataset; what is here of it already stays.
+
+        Raises
+        ------
+        StoreNotWritable
+        """
+        try:
+            self._files(table.dataset_id)
+        except (DatasetUnknown, StoreCorrupt):
+            self._write_table(table)
+
+    def table(self, dataset_id: DatasetId) -> ChunkTable:
+        """Return a dataset's chunk table.
+
+        Raises
+        ------
+        DatasetUnknown, StoreCorrupt
+        """
+        return self._files(dataset_id)[0]
+
+    def open(self, dataset_id: DatasetId) -> Dataset:
+        """Return a whole dataset, its arrays read-only and mapped from the disk.
+
+        Raises
+        ------
+        DatasetUnknown, DatasetIncomplete, StoreCorrupt
+        ContentMismatch
+            R-18: a label is no class; whoever made the dataset is to blame.
+        """
+        table, files = self._files(dataset_id)
+        train, evaluation, reserve = (
+            _open_split(table.manifest, name, files[name]) for name in SplitName
+        )
+        return Dataset(manifest=table.manifest, splits=(train, evaluation, reserve))
+
+    def missing_chunks(self, dataset_id: DatasetId) -> list[tuple[SplitName, int]]:
+        """Return the chunks that are not here, in the order of their numbers.
+
+        Raises
+        ------
+        DatasetUnknown, StoreCorrupt
+        """
+        _, files = self._files(dataset_id)
+        return [(name, index) for name in SplitName for index in files[name].missing()]
+
+    def chunk(self, dataset_id: DatasetId, split: SplitName, index: int) -> bytes | None:
+        """Return a chunk, or None if it is not here.
+
+        Raises
+        ------
+        DatasetUnknown, ChunkOutOfRange, StoreCorrupt
+        """
+        return self._files(dataset_id)[1][split].chunk(index)
+
+    def put_chunk(self, dataset_id: DatasetId, split: SplitName, index: int, data: bytes) -> None:
+        """Store one chunk of a dataset that `begin` made ready; a chunk that is here is no error.
+
+        Raises
+        ------
+        DatasetUnknown, ChunkOutOfRange, ChunkRejected, StoreCorrupt, StoreNotWritable
+        """
+        self._files(dataset_id)[1][split].put(index, data)
+
+    def repair(self, dataset_id: DatasetId) -> list[tuple[SplitName, int]]:
+        """Throw damaged chunks away, and return all that are missing then.
+
+        Arrays that `open` gave for this dataset must not be used any longer.
+
+        Raises
+        ------
+        DatasetUnknown, StoreCorrupt, StoreNotWritable
+        """
+        _, files = self._files(dataset_id)
+        for file in files:
+            if file.is_whole():
+                file.reopen()
+        return self.missing_chunks(dataset_id)
+
+    def discard(self, dataset_id: DatasetId) -> None:
+        """Delete all that is here of a dataset.
+
+        Raises
+        ------
+        StoreNotWritable
+        """
+        self._open.pop(dataset_id, None)
+        folder = self.folder(dataset_id)
+        if folder.is_dir():
+            with writing(folder):
+                # Without its table, what a crash leaves of a folder counts for nothing.
+                (folder / TABLE_NAME).unlink(missing_ok=True)
+                sync_folder(folder)
+                shutil.rmtree(folder)
+
+    def _write_table(self, table: ChunkTable) -> tuple[ChunkTable, _Files]:
+        self._open.pop(table.dataset_id, None)
+        folder = self.folder(table.dataset_id)
+        make_folder(self._root)
+        make_folder(folder)
+        write_durably(folder / TABLE_NAME, [table.encode()])
+        return self._files(table.dataset_id)
+
+    def _files(self, dataset_id: DatasetId) -> tuple[ChunkTable, _Files]:
+        if dataset_id not in self._open:
+            table = self._read_table(dataset_id)
+            folder, manifest = self.folder(dataset_id), table.manifest
+            train, evaluation, reserve = (
+                SplitFile(folder, name.name.lower(), table.hashes[name], manifest.split_bytes(name))
+                for name in SplitName
+            )
+            self._open[dataset_id] = table, (train, evaluation, reserve)
+        return self._open[dataset_id]
+
+    def _read_table(self, dataset_id: DatasetId) -> ChunkTable:
+        path = self.folder(dataset_id) / TABLE_NAME
+        try:
+            with path.open("rb") as file:
+                table = chunk_table_from_bytes(file.read(MAX_TABLE_BYTES + 1))
+        except FileNotFoundError:
+            raise DatasetUnknown(dataset_id=dataset_id) from None
+        except InvalidInput as error:
+            raise StoreCorrupt(path=path, what=str(error)) from error
+        if table.dataset_id != dataset_id:
+            raise StoreCorrupt(path=path, what=f"it is of dataset {table.dataset_id.hex()}")
+        return table
+
+
+def _open_split(manifest: Manifest, name: SplitName, file: SplitFile) -> Samples:
+    data = file.open()
+    count = manifest.splits[name].count
+    images, labels = data[:-count].reshape(count, manifest.image_bytes), data[-count:]
+    if labels.max() >= manifest.classes:
+        raise ContentMismatch(expected=f"labels below {manifest.classes}", actual=labels.max())
+    return Samples(images=images, labels=labels)
+
+
+def _is_id(name: str) -> bool:
+    try:
+        return len(bytes.fromhex(name)) == len(Hash32(bytes(32))) and name == name.lower()
+    except ValueError:
+        return False
