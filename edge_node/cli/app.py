@@ -92,9 +92,7 @@ def main() -> None:
 
     add_commands(app)
     if not sys.platform.startswith("linux"):
-        click.echo(
-            "edge-node runs on Linux only: use a Raspberry Pi, a PYNQ board or WSL", err=True
-        )
+        click.echo("edge-node runs on Linux only: use a Raspberry Pi or WSL", err=True)
         sys.exit(ExitCode.NODE)
     try:
         app.main(standalone_mode=False)

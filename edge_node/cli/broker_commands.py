@@ -23,7 +23,7 @@ WATCH_S = 0.5
 
 @click.group()
 def broker() -> None:
-    """The MQTT broker: run one for the LAN."""
+    """Run an MQTT broker for the LAN."""
 
 
 @broker.command("run")

@@ -24,7 +24,7 @@ from edge_node.spec.validation import rules_of, validate_block
 
 @click.group()
 def chain() -> None:
-    """The chain: show, verify."""
+    """Show the chain, or judge it again."""
 
 
 @chain.command("show")

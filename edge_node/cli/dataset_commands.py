@@ -21,7 +21,7 @@ from edge_node.spec.dataset import Manifest, SplitName
 
 @click.group()
 def dataset() -> None:
-    """Datasets: fetch, import, list."""
+    """Fetch, import and list datasets."""
 
 
 @dataset.command("fetch")
@@ -55,7 +55,7 @@ def fetch(
 @click.option("--seed", default=0, show_default=True, help="Another seed, another division.")
 @json_option
 @click.pass_obj
-def import_(
+def import_(  # noqa: PLR0913 - one per option
     session: Session,
     /,
     *,

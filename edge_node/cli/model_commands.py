@@ -70,7 +70,7 @@ class BackendVerdict:
 
 @click.group()
 def model() -> None:
-    """Models: list, show, export, verify."""
+    """List, show, export and verify models."""
 
 
 @model.command("list")

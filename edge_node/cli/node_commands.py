@@ -14,14 +14,23 @@ from types import FrameType
 import click
 
 from edge_node.cli.app import Session
-from edge_node.cli.output import console, emit, json_option
-from edge_node.gossip.join_line import parse_broker, parse_join_line
+from edge_node.cli.mnist_store import stored_mnist
+from edge_node.cli.output import console, emit, json_option, percent, table
+from edge_node.gossip.genesis_fetch import fetch_genesis
+from edge_node.gossip.join_line import JoinLine, parse_broker, parse_join_line
 from edge_node.kernels.libsodium import load_ed25519
-from edge_node.node.control import JsonObject
+from edge_node.node.control import JsonObject, ask
+from edge_node.node.networks import LAN, new_genesis
 from edge_node.node.service import ServiceOptions, run_service
+from edge_node.node.system import SystemClock
+from edge_node.primitives.types import NetworkId
 from edge_node.spec.architecture import BINARY_4K
+from edge_node.spec.genesis import Genesis, genesis_from_bytes
 from edge_node.spec.signature import SEED_BYTES
 from edge_node.trainer.process import TrainerOptions
+
+JOIN_TIMEOUT_MS = 15_000
+"""To reach the broker and find the genesis on it."""
 
 
 @click.command()
@@ -96,4 +105,100 @@ def init(
             f"node ready in {session.data_dir}, network {genesis.name} "
             f"({answer['network']}); start it with `edge-node run`"
         ),
+    )
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def status(session: Session, /, *, as_json: bool) -> None:
+    """Show what the running node does."""
+    answer = ask(session.directory.control, "status", {})
+    emit(answer, as_json=as_json, show=lambda: _show_status(answer))
+
+
+@click.command()
+@click.option("--backup", is_flag=True, help="Copy the data directory first.")
+@json_option
+@click.pass_obj
+def upgrade(session: Session, /, *, backup: bool, as_json: bool) -> None:
+    """Bring the data directory to this program's format."""
+    directory = session.directory
+    directory.open()
+    copy = directory.backup() if backup else None
+    directory.close()
+    answer: JsonObject = {"data_dir": str(session.data_dir), "backup": str(copy) if copy else None}
+    emit(
+        answer,
+        as_json=as_json,
+        show=lambda: console.print(
+            f"{session.data_dir} has this program's format"
+            + (f"; its copy is {copy}" if copy else "")
+        ),
+    )
+
+
+def _found(
+    session: Session, name: str, seed: bytes, mnist_from: Path | None, *, offline: bool
+) -> Genesis:
+    store, dataset = stored_mnist(session.directory.datasets, files=mnist_from, offline=offline)
+    key = load_ed25519().public_key(seed)
+    return new_genesis(name, [store.table(dataset).manifest], [key], LAN, SystemClock().now_ms())
+
+
+def _fetch(line: JoinLine) -> Genesis:
+    data = fetch_genesis(
+        line,
+        client_id=f"edge-node-join-{secrets.token_hex(8)}",
+        genesis_id=_network_id,
+        clock=SystemClock(),
+        timeout_ms=JOIN_TIMEOUT_MS,
+    )
+    return genesis_from_bytes(data)
+
+
+def _network_id(data: bytes) -> NetworkId:
+    return genesis_from_bytes(data).network_id()
+
+
+def _show_status(answer: JsonObject) -> None:
+    families, peers = answer["families"], answer["peers"]
+    assert isinstance(families, list)
+    assert isinstance(peers, list)
+    console.print(
+        f"{answer['network_name']} ({str(answer['network'])[:8]}), height {answer['height']}, "
+        f"head {str(answer['head'])[:16]}, "
+        f"{'connected' if answer['connected'] else 'not connected'}, "
+        f"{'synced' if answer['synced'] else 'syncing'}\n"
+        f"address {answer['address']}, balance {answer['balance']} "
+        f"(+{answer['immature']} immature), {answer['waiting_transactions']} waiting\n"
+        f"back end {answer['backend']}, judged {answer['imported']}, mined {answer['mined']}, "
+        f"trainer {answer['trainer']}"
+    )
+    console.print(
+        table(
+            "families",
+            ("family", "dataset", ">models", ">generations", ">evaluation %", ">coverage %"),
+            [
+                (
+                    family["family"][:16],
+                    family["dataset"],
+                    family["models"],
+                    family["generations"],
+                    percent(family["evaluation_ppm"]),
+                    percent(family["coverage_ppm"]),
+                )
+                for family in families
+            ],
+        )
+    )
+    console.print(
+        table(
+            "peers",
+            ("node", "online", ">height", "software"),
+            [
+                (peer["node"], "yes" if peer["online"] else "no", peer["height"], peer["software"])
+                for peer in peers
+            ],
+        )
     )

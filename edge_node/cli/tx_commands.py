@@ -23,10 +23,10 @@ from edge_node.spec.transaction import ADDRESS_BYTES, Transfer
 
 @click.group()
 def tx() -> None:
-    """Transactions: send."""
+    """Send transactions."""
 
 
-class _AddressType(click.ParamType):
+class _AddressType(click.ParamType):  # type: ignore[type-arg]  # generic in newer click only
     name = "address"
 
     def convert(

@@ -161,7 +161,7 @@ def _report(
         database.close()
     chain, blocks, database = main_chain(network.nodes[0].directory.chain, genesis)
     try:
-        generations = generation_reports(chain, blocks, genesis, engine, dict(miners))
+        generations = generation_reports(chain, blocks, genesis, engine, miners)
         best = max(
             (header_from_bytes(block.header) for block in chain),
             key=lambda header: header.correct_count,

@@ -23,7 +23,8 @@ from edge_node.gossip.exchange import Identity
 from edge_node.gossip.join_line import BrokerAddress
 from edge_node.gossip.mqtt import LinkOptions, MqttLink, TlsOptions
 from edge_node.gossip.protocol import Gossip, Profile
-from edge_node.inference.select import select_backends
+from edge_node.inference.reference import ReferenceBackend
+from edge_node.inference.select import select_backend
 from edge_node.kernels.libsodium import load_ed25519
 from edge_node.node.answers import answer
 from edge_node.node.chain_view import ChainView
@@ -92,7 +93,9 @@ def _build(options: ServiceOptions, cleanup: contextlib.ExitStack) -> tuple[Node
     ed25519 = load_ed25519()
     signer = KeySigner(ed25519, directory.seed())
     datasets = DatasetStore(directory.datasets)
-    engine = NodeEngine(ed25519, select_backends(options.backend), datasets)
+    # The law itself is always there to judge what a back end could not.
+    backends = (select_backend(options.backend), ReferenceBackend())
+    engine = NodeEngine(ed25519, backends, datasets)
     database = Database(directory.chain, genesis.network_id())
     cleanup.callback(database.close)
     importer = Importer(database, genesis, engine)
