@@ -190,7 +190,9 @@ class Genesis:
         _check_ascending("allocations", addresses)
         _check_ascending("members", self.members)
         _check_ascending("datasets", sorted(m.dataset_id() for m in self.datasets))
-        total = sum(amount for _, amount in self.allocations)
+        # Rewards halve, so all of them are under two first epochs: no sum ever leaves u64.
+        minted = 2 * self.parameters.base_reward * self.parameters.halving_blocks
+        total = sum(amount for _, amount in self.allocations) + minted
         if total > limits.MAX_AMOUNT:
             raise GenesisMalformed(expected=f"coins up to {limits.MAX_AMOUNT}", actual=total)
 
