@@ -90,10 +90,12 @@ def test_r_17_value_out_of_its_range_is_refused(changes: dict[str, object]) -> N
 @pytest.mark.parametrize("index", range(3))
 @pytest.mark.parametrize("count", [-1, 0, (1 << 24) + 1])
 def test_r_17_split_of_no_or_too_many_images_is_refused(index: int, count: int) -> None:
-    splits = list(MANIFEST.splits)
-    splits[index] = Split(count=count, root=ROOT)
+    train, evaluation, reserve = (
+        Split(count=count, root=ROOT) if i == index else split
+        for i, split in enumerate(MANIFEST.splits)
+    )
     with pytest.raises(ManifestMalformed):
-        replace(MANIFEST, splits=tuple(splits))
+        replace(MANIFEST, splits=(train, evaluation, reserve))
 
 
 SPLIT: "Decoded" = [1, ROOT]
@@ -118,7 +120,7 @@ def with_splits(*splits: "Decoded") -> "Decoded":
         [1, b"toy", *FORM[2:]],
         [*FORM[:2], [8, 8], *FORM[3:]],
         [*FORM[:2], [8, 8, 1, 1], *FORM[3:]],
-        [*FORM[:2], [8, 8, b"\1"], *FORM[3:]],
+        [*FORM[:2], 8, *FORM[3:]],
         [*FORM[:3], "3", FORM[4]],
         [*FORM[:4], b""],
         with_splits(),
@@ -126,9 +128,9 @@ def with_splits(*splits: "Decoded") -> "Decoded":
         with_splits(SPLIT, SPLIT, SPLIT, SPLIT),
         with_splits(SPLIT, SPLIT, [1]),
         with_splits(SPLIT, SPLIT, [1, ROOT, 0]),
-        with_splits(SPLIT, SPLIT, [1, ROOT[:31]]),
-        with_splits(SPLIT, SPLIT, [1, ROOT + b"\0"]),
-        with_splits(SPLIT, [b"", ROOT], SPLIT),
+        with_splits(SPLIT, SPLIT, [1, bytes(31)]),
+        with_splits(SPLIT, SPLIT, [1, bytes(33)]),
+        with_splits(SPLIT, [b"", bytes(32)], SPLIT),
         with_splits(0, SPLIT, SPLIT),
     ],
 )

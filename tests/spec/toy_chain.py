@@ -1,0 +1,526 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small network for tests, and an honest miner for every kind of its blocks.
+
+The dataset has three classes of 8x8 images: noise, with a brighter stripe that tells the class. So
+training and evolution find something, and it takes milliseconds. `ToyChain` holds one chain;
+`founder`, `population`, `child` and `fallback` mine on any `Tip`, whoever keeps it.
+Law of the file: everything follows from seeds; what is mined is judged by the law alone.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from edge_node.primitives.hashing import ZERO_HASH
+from edge_node.primitives.types import (
+    Address,
+    Amount,
+    BlockHash,
+    DatasetId,
+    FamilyId,
+    Hash32,
+    Height,
+    ModelHash,
+    PublicKey,
+    Signature,
+    TimestampMs,
+)
+from edge_node.spec import recipe, scheduling, signature, training
+from edge_node.spec.architecture import Architecture, conv, dense
+from edge_node.spec.block import Block, Body, Header
+from edge_node.spec.constants import PROTOCOL_VERSION
+from edge_node.spec.dataset import Manifest, Split, SplitName, commit_split
+from edge_node.spec.difference import WeightRecord, hamming
+from edge_node.spec.engine import Engine, LabelledImages, ModelSource, ReferenceEngine
+from edge_node.spec.genesis import Genesis, Parameters
+from edge_node.spec.model import Model
+from edge_node.spec.proof.evolution import train_founder
+from edge_node.spec.proof.evolution_proof import (
+    ChildProof,
+    FallbackProof,
+    FounderProof,
+    PopulationProof,
+    Proof,
+    family_id,
+)
+from edge_node.spec.proof.rule import ProofContext
+from edge_node.spec.recipe import RecipeContext, Step, StepKind
+from edge_node.spec.signature import SIGNATURE_BYTES
+from edge_node.spec.state import Family, State, genesis_state
+from edge_node.spec.transaction import Transfer, address_of
+from edge_node.spec.validation import Rules, Verdict, rules_of, validate_block
+
+SIDE = 8
+CLASSES = 3
+FOUNDER_STEPS = 6
+MAX_TRIES = 3_000
+"""Nonces that a toy miner tries before it gives up."""
+
+ARCHITECTURE = Architecture(
+    height=SIDE,
+    width=SIDE,
+    input_channels=1,
+    input_bits=1,
+    layers=(conv(4, pool=True), dense(CLASSES)),
+)
+"""144 weights."""
+SECOND_ARCHITECTURE = replace(ARCHITECTURE, layers=(dense(6), dense(CLASSES)))
+"""402 weights, far from the first in shape."""
+THIRD_ARCHITECTURE = replace(
+    ARCHITECTURE, input_bits=8, layers=(conv(6, pool=True), conv(5, kernel=2), dense(CLASSES))
+)
+"""234 weights, 8-bit input."""
+
+ARCHITECTURES = (ARCHITECTURE, SECOND_ARCHITECTURE, THIRD_ARCHITECTURE)
+
+GENESIS_TIME = TimestampMs(1_700_000_000_000)
+BLOCK_MS = 2_000
+"""Time that a toy miner lets pass before its block."""
+ALLOCATION = Amount(1_000_000)
+"""Coins of who is rich from the start."""
+
+PARAMETERS = Parameters(
+    min_population=2,
+    min_family_acc_ppm=400_000,
+    min_population_acc_ppm=10_000,
+    min_population_diff_ppm=10_000,
+    max_family_generations=6,
+    max_founder_steps=16,
+    founder_batch=8,
+    max_recipe_steps=200,
+    min_interval_ms=2_000,
+    rung_ms=4_000,
+    max_future_ms=1_000,
+    target_ms=3_000,
+    min_evaluation_images=50,
+)
+"""The rules of the toy network; `replace` them for another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Miner:
+    """A key pair."""
+
+    seed: bytes
+    """The secret, 32 bytes."""
+    key: PublicKey
+    """Its public key."""
+
+    @property
+    def address(self) -> Address:
+        """Where its coins go."""
+        return address_of(self.key)
+
+    def sign(self, message: bytes) -> Signature:
+        """Return its signature."""
+        return signature.sign(self.seed, message)
+
+
+def miner(name: str) -> Miner:
+    """Return the key pair of a name."""
+    seed = hashlib.sha256(name.encode()).digest()
+    return Miner(seed=seed, key=signature.public_key(seed))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToyDataset:
+    """A dataset whose bytes are at hand."""
+
+    manifest: Manifest
+    """What it is."""
+    splits: tuple[LabelledImages, LabelledImages, LabelledImages]
+    """Train, evaluation, reserve."""
+
+    @property
+    def dataset_id(self) -> DatasetId:
+        """Its name in blocks."""
+        return self.manifest.dataset_id()
+
+
+def toy_dataset(name: str = "toy", sizes: tuple[int, int, int] = (200, 100, 50)) -> ToyDataset:
+    """Return a dataset of noise with a stripe of signal; another name gives other images."""
+    train, evaluation, reserve = (_draw(f"{name}/{i}", count) for i, count in enumerate(sizes))
+    commitments = (_commit(train), _commit(evaluation), _commit(reserve))
+    manifest = Manifest(
+        name=name, height=SIDE, width=SIDE, channels=1, classes=CLASSES, splits=commitments
+    )
+    return ToyDataset(manifest=manifest, splits=(train, evaluation, reserve))
+
+
+def _commit(split: LabelledImages) -> Split:
+    return commit_split(split.images, split.labels)
+
+
+def _draw(seed: str, count: int) -> LabelledImages:
+    size = SIDE * SIDE
+    labels = bytes(v % CLASSES for v in hashlib.shake_128(b"labels" + seed.encode()).digest(count))
+    noise = hashlib.shake_128(b"images" + seed.encode()).digest(count * size)
+    pixels = bytearray(value * 200 >> 8 for value in noise)  # 0..199: 36 % are +1
+    for index, label in enumerate(labels):
+        start = index * size + 20 * label
+        for place in range(start, start + 12):
+            pixels[place] = 70 + (noise[place] * 186 >> 8)  # 70..255: 69 % are +1
+    return LabelledImages(images=bytes(pixels), labels=labels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """What all nodes of a network have in common."""
+
+    genesis: Genesis
+    """Its first page."""
+    rules: Rules
+    """What the genesis sets."""
+    engine: Engine
+    """The law's own, over all datasets."""
+
+    def start(self) -> State:
+        """Return the state before the first block."""
+        return genesis_state(self.genesis)
+
+
+def toy_network(
+    datasets: Sequence[ToyDataset],
+    *,
+    parameters: Parameters = PARAMETERS,
+    members: Sequence[Miner] = (),
+    rich: Sequence[Miner] = (),
+) -> Network:
+    """Return a network on some datasets, whose `rich` have ALLOCATION coins each."""
+    genesis = Genesis(
+        name="toy",
+        proof="evolution",
+        timestamp=GENESIS_TIME,
+        members=tuple(sorted(member.key for member in members)),
+        datasets=tuple(dataset.manifest for dataset in datasets),
+        allocations=tuple(sorted((one.address, ALLOCATION) for one in rich)),
+        parameters=parameters,
+    )
+    engine = ReferenceEngine(
+        train_splits={d.dataset_id: d.splits[SplitName.TRAIN] for d in datasets},
+        evaluation_splits={d.dataset_id: d.splits[SplitName.EVALUATION] for d in datasets},
+    )
+    return Network(genesis=genesis, rules=rules_of(genesis), engine=engine)
+
+
+class Models:
+    """Models by their hash: a ModelSource."""
+
+    def __init__(self, models: Iterable[Model] = ()) -> None:
+        self._models = {model.model_hash(): model for model in models}
+
+    def model(self, model_hash: ModelHash) -> Model:
+        """See ModelSource."""
+        return self._models[model_hash]
+
+    def add(self, model: Model) -> None:
+        """Keep one more."""
+        self._models[model.model_hash()] = model
+
+    def copy(self) -> "Models":
+        """Return another shelf with the same models."""
+        return Models(self._models.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tip:
+    """Where a miner stands."""
+
+    network: Network
+    """Its network."""
+    state: State
+    """The state after the block to build on."""
+    models: ModelSource
+    """Models up to there."""
+
+    @property
+    def parameters(self) -> Parameters:
+        """The network's chosen rules."""
+        return self.network.rules.parameters
+
+    def context(self) -> ProofContext:
+        """Return what a proof on top of this tip is judged by."""
+        return ProofContext(
+            network=self.network.rules.network,
+            parameters=self.parameters,
+            parent=self.state,
+            engine=self.network.engine,
+            models=self.models,
+        )
+
+    def validate(self, block: Block) -> Verdict:
+        """Judge a block on top of this tip."""
+        return validate_block(
+            block, self.state, self.network.rules, self.network.engine, self.models
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mined:
+    """A block, and the model that it is about."""
+
+    block: Block
+    """Header and body."""
+    model: Model | None
+    """None for a fallback."""
+
+    @property
+    def block_hash(self) -> BlockHash:
+        """The block's name."""
+        return self.block.header.block_hash()
+
+
+class NothingFound(Exception):
+    """A toy miner has given up: choose easier parameters for the test."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What an honest miner decides before it looks for a model."""
+
+    tip: Tip
+    """The parent."""
+    miner: Miner
+    """Who signs."""
+    after_ms: int = BLOCK_MS
+    """Time since the parent."""
+    transactions: tuple[Transfer, ...] = ()
+    """What the block confirms."""
+    first_nonce: int = 0
+    """Where the search begins: another start finds another block."""
+
+    def nonces(self) -> Iterator[int]:
+        """Yield what to try."""
+        yield from range(self.first_nonce, self.first_nonce + MAX_TRIES)
+        raise NothingFound
+
+    @property
+    def rung(self) -> int:
+        """The rung of a block that is made now."""
+        start = self.tip.state.timestamp
+        return scheduling.rung_at(self.tip.parameters, start, TimestampMs(start + self.after_ms))
+
+
+def founder(
+    work: Work,
+    architecture: Architecture = ARCHITECTURE,
+    dataset: DatasetId | None = None,
+) -> Mined:
+    """Mine the first block of a family, for the due dataset if none is named."""
+    tip = work.tip
+    chosen = dataset or scheduling.turns(tip.state, tip.parameters, work.rung).due_dataset
+    assert chosen is not None, "no founder is due: name a dataset"
+    images = tip.state.datasets[chosen].manifest.splits[SplitName.EVALUATION].count
+    family = Family(
+        family_id=family_id(chosen, architecture),
+        dataset=chosen,
+        architecture=architecture,
+        join_turn=scheduling.join_turn(tip.state),
+        skips=0,
+        idle=0,
+        needed_gain=scheduling.first_needed_gain(tip.parameters, images),
+        closed=False,
+        models=(),
+        weight_record=WeightRecord(weight_count=architecture.weight_count),
+    )
+    proof = FounderProof(architecture=architecture, dataset=chosen, steps=FOUNDER_STEPS)
+    return _trained(work, family, proof)
+
+
+def population(work: Work, family: FamilyId | None = None) -> Mined:
+    """Mine one more back-propagated model of a family, by default of the due one."""
+    return _trained(work, _family(work, family), PopulationProof(steps=FOUNDER_STEPS))
+
+
+def child(work: Work, family: FamilyId | None = None) -> Mined:
+    """Evolve a family's newest record into a better one, by default of the due family."""
+    tip, parent = work.tip, _family(work, family)
+    record = parent.records[-1]
+    base = tip.models.model(record.model_hash)
+    context = RecipeContext(
+        network=tip.network.rules.network, base=record.block, miner=work.miner.key
+    )
+    wanted = record.correct_count + scheduling.needed_gain_at(parent, work.rung)
+    steps: tuple[Step, ...] = ()
+    best = 0
+    for nonce in work.nonces():
+        tried = (*steps, Step(kind=StepKind(nonce % 2), nonce=nonce))
+        model = recipe.apply_recipe(base, (), tried, tip.parameters.rates, context)
+        correct = tip.network.engine.count_correct(model, parent.dataset)
+        if correct < best:
+            continue
+        steps, best = tried, correct
+        if correct >= wanted and _differs(model, parent, tip):
+            proof = ChildProof(base=parent.models.index(record), steps=steps)
+            return assembled(work, parent, proof, model)
+    raise NothingFound
+
+
+def fallback(work: Work) -> Mined:
+    """Make a block without a model; `after_ms` must reach the last rung."""
+    return assembled(work, None, FallbackProof(), None)
+
+
+def due(work: Work) -> Mined:
+    """Mine whatever is due: a founder, a model for a population, or a child."""
+    tip = work.tip
+    turns = scheduling.turns(tip.state, tip.parameters, work.rung)
+    if turns.due_family is None:
+        known = {family.architecture for family in tip.state.families.values()}
+        return founder(work, next(a for a in ARCHITECTURES if a not in known))
+    if tip.state.families[turns.due_family].records:
+        return child(work)
+    return population(work)
+
+
+def _family(work: Work, family: FamilyId | None) -> Family:
+    tip = work.tip
+    chosen = family or scheduling.turns(tip.state, tip.parameters, work.rung).due_family
+    assert chosen is not None, "a founder is due"
+    return tip.state.families[chosen]
+
+
+def _trained(work: Work, family: Family, proof: FounderProof | PopulationProof) -> Mined:
+    tip = work.tip
+    images = tip.state.datasets[family.dataset].manifest.splits[SplitName.EVALUATION].count
+    wanted = scheduling.share_of(images, tip.parameters.min_family_acc_ppm)
+    for nonce in work.nonces():
+        latents = train_founder(
+            tip.state.head,
+            work.miner.key,
+            nonce,
+            proof.steps,
+            family=family,
+            context=tip.context(),
+        )
+        model = training.model_from_state(family.architecture, latents)
+        correct = tip.network.engine.count_correct(model, family.dataset)
+        if correct >= wanted and _differs(model, family, tip):
+            return assembled(work, family, proof, model, latent_root=latents.root(), nonce=nonce)
+    raise NothingFound
+
+
+def _differs(model: Model, family: Family, tip: Tip) -> bool:
+    if model.model_hash() in tip.state.models.hashes:
+        return False
+    needed = scheduling.share_of(
+        family.architecture.weight_count, tip.parameters.min_population_diff_ppm
+    )
+    rivals = family.records or family.models
+    return all(hamming(model, tip.models.model(r.model_hash)) >= needed for r in rivals)
+
+
+def assembled(
+    work: Work,
+    family: Family | None,
+    proof: Proof,
+    model: Model | None,
+    *,
+    latent_root: Hash32 = ZERO_HASH,
+    nonce: int = 0,
+) -> Mined:
+    """Return the signed block of a proof and its model, whatever the law thinks of them."""
+    tip = work.tip
+    body = Body(
+        transactions=work.transactions,
+        have=tuple(sorted(tip.state.datasets)),
+        proof=proof.encode(),
+    )
+    header = Header(
+        version=PROTOCOL_VERSION,
+        network=tip.network.rules.network,
+        height=Height(tip.state.height + 1),
+        previous_hash=tip.state.head,
+        previous_model_hash=family.head if family and family.models else BlockHash(ZERO_HASH),
+        timestamp=TimestampMs(tip.state.timestamp + work.after_ms),
+        family=family.family_id if family else FamilyId(ZERO_HASH),
+        generation=1 + len(family.records) if family else 0,
+        rung=work.rung,
+        target=ZERO_HASH,
+        history_root=tip.state.history.root(),
+        state_root=tip.state.root(),
+        tx_root=body.tx_root(),
+        miner=work.miner.key,
+        nonce=nonce,
+        proof_root=body.proof_root(),
+        latent_root=latent_root,
+        model_hash=model.model_hash() if model else ModelHash(ZERO_HASH),
+        correct_count=(
+            tip.network.engine.count_correct(model, family.dataset) if model and family else 0
+        ),
+        signature=Signature(bytes(SIGNATURE_BYTES)),
+    )
+    return Mined(block=sealed(header, body, work.miner), model=model)
+
+
+def sealed(header: Header, body: Body, signer: Miner) -> Block:
+    """Return the block of a header, as it is, signed by `signer`, and a body."""
+    return Block(
+        header=replace(header, signature=signer.sign(header.block_hash())),
+        body=body,
+    )
+
+
+def recommitted(header: Header, body: Body, signer: Miner) -> Block:
+    """Return the block of a header changed to commit to a body, signed by `signer`."""
+    fitting = replace(header, tx_root=body.tx_root(), proof_root=body.proof_root())
+    return sealed(fitting, body, signer)
+
+
+class ToyChain:
+    """One chain of a network, which judges every block by the law before it grows."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.state = network.start()
+        self.models = Models()
+        self.mined: list[Mined] = []
+
+    @property
+    def tip(self) -> Tip:
+        """Where the next block goes."""
+        return Tip(network=self.network, state=self.state, models=self.models)
+
+    def add(self, mined: Mined) -> Mined:
+        """Append a block that the law accepts."""
+        verdict = self.tip.validate(mined.block)
+        self.state = verdict.state
+        if verdict.model is not None:
+            self.models.add(verdict.model)
+        self.mined.append(mined)
+        return mined
+
+    def grow(self, who: Miner, count: int = 1, after_ms: int = BLOCK_MS) -> list[Mined]:
+        """Mine and append what is due, `count` times."""
+        return [
+            self.add(due(Work(tip=self.tip, miner=who, after_ms=after_ms))) for _ in range(count)
+        ]
+
+    def fork(self) -> "ToyChain":
+        """Return a chain that is the same so far."""
+        other = ToyChain(self.network)
+        other.state = self.state
+        other.models = self.models.copy()
+        other.mined = list(self.mined)
+        return other
+
+
+def transfer(
+    sender: Miner,
+    recipient: Address,
+    amount: int,
+    *,
+    network: Network,
+    nonce: int = 0,
+    fee: int = 1,
+) -> Transfer:
+    """Return a signed transfer."""
+    unsigned = Transfer(
+        sender=sender.key,
+        nonce=nonce,
+        recipient=recipient,
+        amount=Amount(amount),
+        fee=Amount(fee),
+        signature=Signature(bytes(SIGNATURE_BYTES)),
+    )
+    return replace(unsigned, signature=sender.sign(unsigned.signing_hash(network.rules.network)))
