@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration of a node: all that its user can choose, as one tree of values.
+
+Facts of a network are none of this: they stand in its genesis, the same for all its nodes.
+Law of the file: values only; a Config that exists is checked, so nobody checks again.
+Read next: configuration.py, which builds one.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from edge_node.gossip.embedded_broker import LOOPBACK
+
+AUTO_BOARD: Final = "auto"
+"""The board that is recognised."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSection:
+    """The process itself."""
+
+    board: str = AUTO_BOARD
+    """A board of hw_configs/, the path of a .toml file, or `auto`: the one that is recognised."""
+    data_dir: Path
+    """Where chain, datasets and keys lie."""
+    log_level: str = "info"
+    """debug, info, warning or error."""
+    log_format: str = "text"
+    """text, or json: one object a line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSection:
+    """How to reach the others."""
+
+    brokers: tuple[str, ...] = ()
+    """HOST:PORT, tried in turn; none: a broker of our own."""
+    user: str = ""
+    """Name at the broker; empty for none."""
+    password: str = ""
+    """Its password; better in a file of its own."""
+    password_file: Path | None = None
+    """A file whose first line is the password."""
+    tls: bool = False
+    """Whether the brokers speak TLS."""
+    tls_ca_file: Path | None = None
+    """Certificates of the authority that is trusted; the system's if none."""
+    tls_certificate_file: Path | None = None
+    """Our certificate, if the broker wants one."""
+    tls_key_file: Path | None = None
+    """Its private key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InferenceSection:
+    """What evaluates models."""
+
+    backend: str = "auto"
+    """auto, or one back end by name."""
+    candidates: tuple[str, ...] = ("native", "numpy", "reference")
+    """What `auto` tries, in this order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainerSection:
+    """Mining."""
+
+    enabled: bool = True
+    """False for a node that only validates."""
+    architecture: str = "binary-4k"
+    """The family to found: a name, or layers as in architecture_text.py."""
+    selection_images: int = 20_000
+    """Images of the train split that candidates are selected on."""
+    nice: int = 5
+    """Niceness of the trainer's process, so that the node itself comes first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerSection:
+    """The broker of our own."""
+
+    embedded: str = "auto"
+    """auto (mosquitto, else amqtt), mosquitto, amqtt, or none: never start one."""
+    listen: str = LOOPBACK
+    """Address to listen on."""
+    port: int = 0
+    """Port to listen on; 0 for any free one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsSection:
+    """What the node may take."""
+
+    min_free_mib: int = 256
+    """`hw check` warns when the data directory's disk has less room than this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """All choices."""
+
+    node: NodeSection
+    """The process itself."""
+    network: NetworkSection = field(default_factory=NetworkSection)
+    """How to reach the others."""
+    inference: InferenceSection = field(default_factory=InferenceSection)
+    """What evaluates models."""
+    trainer: TrainerSection = field(default_factory=TrainerSection)
+    """Mining."""
+    broker: BrokerSection = field(default_factory=BrokerSection)
+    """The broker of our own."""
+    limits: LimitsSection = field(default_factory=LimitsSection)
+    """What the node may take."""

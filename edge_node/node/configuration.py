@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a configuration comes from, and where each choice in it came from.
+
+A flag wins over an environment variable, that over the user's file, that over the board's file,
+that over the default. Every layer is checked by itself, so that a mistake is named with its file.
+Law of the file: nothing is guessed: what is not understood is an error.
+Read next: configuration_schema.py for ranges, boards.py for the boards' files.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Final
+
+from edge_node.node.architecture_text import parse_architecture
+from edge_node.node.boards import BOARDS_FOLDER, is_board_file, read_board
+from edge_node.node.config import (
+    AUTO_BOARD,
+    BrokerSection,
+    Config,
+    InferenceSection,
+    LimitsSection,
+    NetworkSection,
+    NodeSection,
+    TrainerSection,
+)
+from edge_node.node.configuration_errors import (
+    ArchitectureTextInvalid,
+    ConfigurationMalformed,
+    ConfigurationUnreadable,
+    SettingInvalid,
+    SettingsContradict,
+    UnknownSetting,
+)
+from edge_node.node.configuration_schema import SETTINGS, check_settings, parse_setting
+from edge_node.node.toml_files import SettingValue, read_toml
+from edge_node.spec.architecture import ArchitectureOutOfRange
+
+FILE_NAME: Final = "config.toml"
+"""The user's file, in the data directory."""
+
+PREFIX: Final = "EDGE_NODE_"
+FILE_VARIABLE: Final = "EDGE_NODE_CONFIG"
+"""Names the user's file; the one variable that is no setting."""
+
+HIDDEN: Final = "(hidden)"
+
+_MIRRORS = Path(__file__).resolve().parents[1] / "data" / "dataset_mirrors.toml"
+_SECRETS = frozenset({("network", "password")})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """A choice and where it came from."""
+
+    section: str
+    """Its section."""
+    key: str
+    """Its key."""
+    value: SettingValue
+    """What it is; HIDDEN for a secret that is set."""
+    source: str
+    """A flag, a variable, a file, or `default`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedConfig:
+    """A configuration and its origins."""
+
+    config: Config
+    """What was chosen."""
+    origins: tuple[Origin, ...]
+    """One for each setting, in the order of the sections."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigRequest:
+    """Where to look for choices."""
+
+    environment: Mapping[str, str]
+    """The process's environment variables."""
+    flags: Mapping[str, str] = field(default_factory=dict)
+    """`section.key` -> text, from the command line."""
+    file: Path | None = None
+    """The user's file; None: what FILE_VARIABLE says, else FILE_NAME in the data directory."""
+    detected_board: str = ""
+    """The board that was recognised (hardware.detect), for `auto`; empty for none."""
+    boards_folder: Path = BOARDS_FOLDER
+    """Where the boards' files are."""
+
+
+def load_config(request: ConfigRequest) -> LoadedConfig:
+    """Return the configuration of a node.
+
+    Raises
+    ------
+    ConfigurationUnreadable, ConfigurationMalformed
+        A file can not be read.
+    UnknownSetting, UnknownBoard, SettingInvalid, SettingsContradict
+        What it says can not be meant.
+    """
+    near = {**_from_environment(request.environment), **_from_flags(request.flags)}
+    default = _Found(str(default_data_dir(request.environment)), "default")
+    file, must_exist = _user_file(request, Path(str(near.get(_DATA_DIR, default).value)))
+    user = _from_file(file) if must_exist or file.exists() else {}
+    if not must_exist and _DATA_DIR in user:
+        raise SettingsContradict(
+            one=f"node.data_dir in {file}",
+            other="the place of that file, which is the data directory",
+            cure=f"remove it, or name the file with --config or {FILE_VARIABLE}",
+        )
+    chosen = {_DATA_DIR: default, **user, **near}
+    if board := _board(chosen, request.detected_board):
+        chosen = {**_from_board(board, request.boards_folder), **chosen}
+    config = _build(chosen)
+    _check_together(config, chosen)
+    return LoadedConfig(config=config, origins=tuple(_origins(config, chosen)))
+
+
+def default_data_dir(environment: Mapping[str, str]) -> Path:
+    """Return $XDG_DATA_HOME/edge-node, or ~/.local/share/edge-node where that is not set."""
+    base = environment.get("XDG_DATA_HOME", "")
+    return (Path(base) if base.startswith("/") else Path.home() / ".local/share") / "edge-node"
+
+
+def variable_name(section: str, key: str) -> str:
+    """Return the environment variable of a setting; those of `node` go without the section."""
+    parts = (key,) if section == "node" else (section, key)
+    return PREFIX + "_".join(parts).upper()
+
+
+def read_password(network: NetworkSection) -> str:
+    """Return the password at the broker; empty for none.
+
+    Raises
+    ------
+    ConfigurationUnreadable, ConfigurationMalformed
+    """
+    if network.password_file is None:
+        return network.password
+    path = network.password_file
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationUnreadable(path=path, why=str(error)) from error
+    return lines[0] if lines else ""
+
+
+def dataset_mirrors(name: str) -> tuple[str, ...]:
+    """Return the mirrors of a well-known dataset, in the order in which they are tried.
+
+    Raises
+    ------
+    ConfigurationUnreadable, ConfigurationMalformed
+        The package's own file was damaged.
+    """
+    match read_toml(_MIRRORS).get(name, {"mirrors": []}):
+        case {"mirrors": list(mirrors)}:
+            return tuple(map(str, mirrors))
+        case _:
+            raise ConfigurationMalformed(path=_MIRRORS, why=f"no list of mirrors in [{name}]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    value: SettingValue
+    source: str
+    base: Path = Path()
+    """Folder that relative paths are relative to."""
+
+
+_Layer = dict[tuple[str, str], _Found]
+_DATA_DIR = ("node", "data_dir")
+_BOARD = ("node", "board")
+_PATHS = frozenset(
+    {
+        _DATA_DIR,
+        ("network", "password_file"),
+        ("network", "tls_ca_file"),
+        ("network", "tls_certificate_file"),
+        ("network", "tls_key_file"),
+    }
+)
+
+
+def _from_environment(environment: Mapping[str, str]) -> _Layer:
+    names = {variable_name(*setting): setting for setting in SETTINGS}
+    layer: _Layer = {}
+    for name in sorted(environment):
+        text = environment[name]
+        # As everywhere, an empty variable counts as not set.
+        if not name.startswith(PREFIX) or name == FILE_VARIABLE or not text:
+            continue
+        source = f"environment variable {name}"
+        if name not in names:
+            raise UnknownSetting(source="environment", name=name, near=())
+        layer[names[name]] = _Found(parse_setting(*names[name], text, source), source)
+    return layer
+
+
+def _from_flags(flags: Mapping[str, str]) -> _Layer:
+    layer: _Layer = {}
+    for name, text in flags.items():
+        section, _, key = name.partition(".")
+        source = "command line"
+        layer[section, key] = _Found(parse_setting(section, key, text, source), source)
+    return layer
+
+
+def _user_file(request: ConfigRequest, data_dir: Path) -> tuple[Path, bool]:
+    named = request.file or request.environment.get(FILE_VARIABLE)
+    return (Path(named), True) if named else (data_dir.expanduser() / FILE_NAME, False)
+
+
+def _from_file(path: Path) -> _Layer:
+    settings = check_settings(read_toml(path), str(path))
+    return {each: _Found(value, str(path), path.parent) for each, value in settings.items()}
+
+
+def _board(chosen: _Layer, detected: str) -> str:
+    if _BOARD not in chosen or chosen[_BOARD].value == AUTO_BOARD:
+        return detected
+    name = str(chosen[_BOARD].value)
+    return str(_as_path(chosen[_BOARD])) if is_board_file(name) else name
+
+
+def _from_board(name: str, folder: Path) -> _Layer:
+    board = read_board(name, folder)
+    settings = check_settings(board.sections, str(board.path))
+    source = f"board file {board.path.name}"
+    return {each: _Found(value, source, board.path.parent) for each, value in settings.items()}
+
+
+def _build(chosen: _Layer) -> Config:
+    def section(name: str) -> dict[str, object]:
+        return {
+            key: _as_path(found) if (name, key) in _PATHS else found.value
+            for (section, key), found in chosen.items()
+            if section == name
+        }
+
+    # The schema has checked every type; a test holds its keys and these fields together.
+    return Config(
+        node=NodeSection(**section("node")),  # type: ignore[arg-type]  # see above
+        network=NetworkSection(**section("network")),  # type: ignore[arg-type]  # see above
+        inference=InferenceSection(**section("inference")),  # type: ignore[arg-type]  # see above
+        trainer=TrainerSection(**section("trainer")),  # type: ignore[arg-type]  # see above
+        broker=BrokerSection(**section("broker")),  # type: ignore[arg-type]  # see above
+        limits=LimitsSection(**section("limits")),  # type: ignore[arg-type]  # see above
+    )
+
+
+def _as_path(found: _Found) -> Path | None:
+    return found.base / Path(str(found.value)).expanduser() if found.value else None
+
+
+def _check_together(config: Config, chosen: _Layer) -> None:
+    network = config.network
+    if network.password and network.password_file:
+        raise SettingsContradict(
+            one="network.password", other="network.password_file", cure="keep one of them"
+        )
+    if (network.tls_certificate_file is None) != (network.tls_key_file is None):
+        raise SettingsContradict(
+            one="network.tls_certificate_file",
+            other="network.tls_key_file",
+            cure="set both of them, or none",
+        )
+    if not network.tls and (network.tls_ca_file or network.tls_certificate_file):
+        raise SettingsContradict(
+            one="network.tls = false", other="a TLS file", cure="set network.tls = true"
+        )
+    if config.broker.embedded == "none" and not network.brokers:
+        raise SettingsContradict(
+            one='broker.embedded = "none"',
+            other="an empty list network.brokers",
+            cure="name a broker",
+        )
+    try:
+        parse_architecture(config.trainer.architecture)
+    except (ArchitectureTextInvalid, ArchitectureOutOfRange) as error:
+        raise SettingInvalid(
+            source=chosen["trainer", "architecture"].source,
+            name="trainer.architecture",
+            expected=f"a possible network ({error})",
+            actual=config.trainer.architecture,
+        ) from error
+
+
+def _origins(config: Config, chosen: _Layer) -> Iterator[Origin]:
+    for section in fields(Config):
+        values = getattr(config, section.name)
+        for each in fields(values):
+            setting = (section.name, each.name)
+            value = getattr(values, each.name)
+            shown: SettingValue = "" if value is None else value
+            yield Origin(
+                section=section.name,
+                key=each.name,
+                value=HIDDEN if setting in _SECRETS and value else _plain(shown),
+                source=chosen[setting].source if setting in chosen else "default",
+            )
+
+
+def _plain(value: "SettingValue | Path") -> SettingValue:
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What may stand in a configuration: sections, keys, types and ranges.
+
+Strict: an unknown key is an error, and so is a number in quotes. Text from the command line and
+from environment variables is turned into the key's type first, then checked the same way.
+Law of the file: the only importer of marshmallow; what the keys mean stands in configuration.py,
+whose fields have the same names.
+Read next: configuration.py.
+"""
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+from edge_node.gossip.errors import GossipError
+from edge_node.gossip.join_line import MAX_BROKERS, parse_broker
+from edge_node.node.configuration_errors import SettingInvalid, UnknownSetting
+from edge_node.node.toml_files import SettingValue
+
+BACKENDS: Final = ("native", "numpy", "reference", "lce", "tflite")
+LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+LOG_FORMATS: Final = ("text", "json")
+EMBEDDED_BROKERS: Final = ("auto", "mosquitto", "amqtt", "none")
+
+_MAX_NICE = 19
+_MAX_PORT = 65_535
+_MAX_IMAGES = 1 << 24
+_MAX_MIB = 1 << 30
+_NEAR = 0.6
+"""How alike a name must be to be suggested."""
+
+
+def _text() -> "fields.Field[Any]":
+    return fields.String(metadata={"expected": "a text"})
+
+
+def _choice(*values: str) -> "fields.Field[Any]":
+    expected = f"one of {', '.join(values)}"
+    return fields.String(validate=validate.OneOf(values), metadata={"expected": expected})
+
+
+def _number(least: int, most: int) -> "fields.Field[Any]":
+    return fields.Integer(
+        strict=True,
+        validate=validate.Range(least, most),
+        metadata={"expected": f"an integer in {least}..{most}"},
+    )
+
+
+def _switch() -> "fields.Field[Any]":
+    return fields.Raw(validate=_check_switch, metadata={"expected": "true or false"})
+
+
+def _check_switch(value: object) -> None:
+    # Not fields.Boolean: it takes 1, "on" and "yes" as well.
+    if not isinstance(value, bool):
+        raise ValidationError("no switch")
+
+
+def _brokers() -> "fields.Field[Any]":
+    return fields.List(
+        fields.String(validate=_check_broker),
+        validate=validate.Length(max=MAX_BROKERS),
+        metadata={"expected": f"a list of up to {MAX_BROKERS} texts HOST:PORT"},
+    )
+
+
+def _check_broker(text: str) -> None:
+    try:
+        parse_broker(text)
+    except GossipError as error:
+        raise ValidationError(str(error)) from error
+
+
+def _order() -> "fields.Field[Any]":
+    return fields.List(
+        fields.String(validate=validate.OneOf(BACKENDS)),
+        validate=validate.Length(min=1),
+        metadata={"expected": f"a list of some of {', '.join(BACKENDS)}"},
+    )
+
+
+_SECTIONS: Final[Mapping[str, Mapping[str, "fields.Field[Any]"]]] = {
+    "node": {
+        "board": _text(),
+        "data_dir": _text(),
+        "log_level": _choice(*LOG_LEVELS),
+        "log_format": _choice(*LOG_FORMATS),
+    },
+    "network": {
+        "brokers": _brokers(),
+        "user": _text(),
+        "password": _text(),
+        "password_file": _text(),
+        "tls": _switch(),
+        "tls_ca_file": _text(),
+        "tls_certificate_file": _text(),
+        "tls_key_file": _text(),
+    },
+    "inference": {
+        "backend": _choice("auto", *BACKENDS),
+        "candidates": _order(),
+    },
+    "trainer": {
+        "enabled": _switch(),
+        "architecture": _text(),
+        "selection_images": _number(100, _MAX_IMAGES),
+        "nice": _number(0, _MAX_NICE),
+    },
+    "broker": {
+        "embedded": _choice(*EMBEDDED_BROKERS),
+        "listen": _text(),
+        "port": _number(0, _MAX_PORT),
+    },
+    "limits": {
+        "min_free_mib": _number(0, _MAX_MIB),
+    },
+}
+
+_SCHEMAS: Final = {name: Schema.from_dict(dict(keys))() for name, keys in _SECTIONS.items()}
+
+SETTINGS: Final = tuple((section, key) for section, keys in _SECTIONS.items() for key in keys)
+"""Every (section, key) that there is."""
+
+
+def check_settings(
+    values: Mapping[str, object], source: str
+) -> dict[tuple[str, str], SettingValue]:
+    """Return the settings of a whole file, each checked.
+
+    Parameters
+    ----------
+    values : Mapping[str, object]
+        Sections and their keys, as TOML gives them.
+    source : str
+        The file, for messages.
+
+    Raises
+    ------
+    UnknownSetting, SettingInvalid
+    """
+    settings: dict[tuple[str, str], SettingValue] = {}
+    for section, keys in values.items():
+        if section not in _SECTIONS:
+            raise UnknownSetting(source=source, name=section, near=_near(section, _SECTIONS))
+        if not isinstance(keys, dict):
+            raise SettingInvalid(
+                source=source, name=section, expected=f"a section [{section}]", actual=keys
+            )
+        for key, value in keys.items():
+            settings[section, key] = check_setting(section, key, value, source)
+    return settings
+
+
+def check_setting(section: str, key: str, value: object, source: str) -> SettingValue:
+    """Return the value of one setting, checked.
+
+    Raises
+    ------
+    UnknownSetting, SettingInvalid
+    """
+    keys = _SECTIONS.get(section, {})
+    if key not in keys:
+        names = [f"{section}.{each}" for section, each in SETTINGS]
+        name = f"{section}.{key}"
+        raise UnknownSetting(source=source, name=name, near=_near(name, names))
+    try:
+        checked: object = _SCHEMAS[section].load({key: value}, unknown=RAISE)[key]
+    except ValidationError:
+        raise SettingInvalid(
+            source=source,
+            name=f"{section}.{key}",
+            expected=str(keys[key].metadata["expected"]),
+            actual=value,
+        ) from None
+    if isinstance(checked, list):
+        return tuple(map(str, checked))
+    assert isinstance(checked, (bool, int, str)), "the fields have no other types"
+    return checked
+
+
+def parse_setting(section: str, key: str, text: str, source: str) -> SettingValue:
+    """Return the value of one setting from text, checked: lists are separated by commas.
+
+    Raises
+    ------
+    UnknownSetting, SettingInvalid
+    """
+    field = _SECTIONS.get(section, {}).get(key)
+    value: object = text
+    if isinstance(field, fields.Integer) and re.fullmatch(r"[0-9]{1,12}", text):
+        value = int(text)
+    elif isinstance(field, fields.List):
+        value = [word.strip() for word in text.split(",") if word.strip()]
+    elif field is not None and not isinstance(field, fields.String) and text in ("true", "false"):
+        value = text == "true"
+    return check_setting(section, key, value, source)
+
+
+def _near(name: str, names: "Sequence[str] | Mapping[str, object]") -> list[str]:
+    return difflib.get_close_matches(name, list(names), n=1, cutoff=_NEAR)
