@@ -164,9 +164,10 @@ def check_setting(section: str, key: str, value: object, source: str) -> Setting
     """
     keys = _SECTIONS.get(section, {})
     if key not in keys:
-        names = [f"{section}.{each}" for section, each in SETTINGS]
-        name = f"{section}.{key}"
-        raise UnknownSetting(source=source, name=name, near=_near(name, names))
+        # A key of this section that is nearly the same, or another section's that is just it.
+        alike = [f"{section}.{each}" for each in _near(key, keys)]
+        alike += [f"{other}.{each}" for other, each in SETTINGS if each == key]
+        raise UnknownSetting(source=source, name=f"{section}.{key}", near=alike)
     try:
         checked: object = _SCHEMAS[section].load({key: value}, unknown=RAISE)[key]
     except ValidationError:

@@ -198,9 +198,7 @@ def _check_broker() -> Finding:
 def _check_board(hardware: Hardware) -> Finding:
     if hardware.board:
         return Finding(name="board", works=True, needed=False, detail=hardware.title)
-    detail = (
-        f"no file fits {hardware.title}; defaults are used, or node.board names a file of yours"
-    )
+    detail = f"no file fits {hardware.title}; defaults serve, or name one of yours as node.board"
     return Finding(name="board", works=False, needed=False, detail=detail)
 
 

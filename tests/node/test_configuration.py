@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Configuration by layers: who wins, where a value came from, each mistake with its place."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge_node.node.configuration import (
+    ConfigRequest,
+    LoadedConfig,
+    dataset_mirrors,
+    default_data_dir,
+    load_config,
+    read_password,
+    variable_name,
+)
+from edge_node.node.configuration_errors import (
+    ConfigurationError,
+    ConfigurationUnreadable,
+    SettingInvalid,
+    SettingsContradict,
+    UnknownBoard,
+    UnknownSetting,
+)
+from edge_node.node.configuration_schema import SETTINGS
+
+BOARD = """
+[board]
+title = "Test board"
+[trainer]
+nice = 11
+selection_images = 1111
+[inference]
+backend = "reference"
+"""
+
+
+@pytest.fixture
+def request_(tmp_path: Path) -> ConfigRequest:
+    """Look at a data directory and a folder of boards of the test's own."""
+    boards = tmp_path / "boards"
+    boards.mkdir()
+    (boards / "test_board.toml").write_text(BOARD)
+    (tmp_path / "data").mkdir()
+    return ConfigRequest(
+        environment={"EDGE_NODE_DATA_DIR": str(tmp_path / "data")}, boards_folder=boards
+    )
+
+
+def write(request: ConfigRequest, text: str) -> Path:
+    path = Path(request.environment["EDGE_NODE_DATA_DIR"]) / "config.toml"
+    path.write_text(text)
+    return path
+
+
+def with_environment(request: ConfigRequest, values: Mapping[str, str]) -> ConfigRequest:
+    return replace(request, environment={**request.environment, **values})
+
+
+def source(loaded: LoadedConfig, section: str, key: str) -> str:
+    return next(o.source for o in loaded.origins if (o.section, o.key) == (section, key))
+
+
+def test_flag_wins_over_environment_over_file_over_board_over_default(
+    request_: ConfigRequest,
+) -> None:
+    with_board = replace(request_, detected_board="test_board")
+    with_variable = with_environment(with_board, {"EDGE_NODE_TRAINER_NICE": "13"})
+    with_flag = replace(with_variable, flags={"trainer.nice": "14"})
+    loads = [load_config(request_), load_config(with_board)]
+    write(request_, "[trainer]\nnice = 12")
+    loads += [load_config(each) for each in (with_board, with_variable, with_flag)]
+    sources = [(each.config.trainer.nice, source(each, "trainer", "nice")) for each in loads]
+    assert sources == [
+        (5, "default"),
+        (11, "board file test_board.toml"),
+        (12, f"{request_.environment['EDGE_NODE_DATA_DIR']}/config.toml"),
+        (13, "environment variable EDGE_NODE_TRAINER_NICE"),
+        (14, "command line"),
+    ]
+    # Layers add up: what only the board says still holds.
+    assert loads[-1].config.trainer.selection_images == 1111
+    assert loads[-1].config.inference.backend == "reference"
+
+
+def test_every_setting_has_an_origin_and_a_variable_of_its_own(request_: ConfigRequest) -> None:
+    loaded = load_config(request_)
+    assert [(o.section, o.key) for o in loaded.origins] == list(SETTINGS)
+    assert len({variable_name(*setting) for setting in SETTINGS}) == len(SETTINGS)
+    assert variable_name("node", "log_level") == "EDGE_NODE_LOG_LEVEL"
+    assert variable_name("network", "user") == "EDGE_NODE_NETWORK_USER"
+
+
+def test_nothing_given_is_enough() -> None:
+    loaded = load_config(ConfigRequest(environment={"XDG_DATA_HOME": "/nowhere/data"}))
+    assert loaded.config.node.data_dir == Path("/nowhere/data/edge-node")
+    assert {origin.source for origin in loaded.origins} == {"default"}
+
+
+def test_data_directory_follows_xdg() -> None:
+    assert default_data_dir({"XDG_DATA_HOME": "/x"}) == Path("/x/edge-node")
+    assert default_data_dir({}) == Path.home() / ".local/share/edge-node"
+    assert default_data_dir({"XDG_DATA_HOME": "x"}) == Path.home() / ".local/share/edge-node"
+
+
+@pytest.mark.parametrize("how", ["flag", "variable"])
+def test_file_that_is_named_is_read_and_may_say_the_data_directory(
+    request_: ConfigRequest, tmp_path: Path, how: str
+) -> None:
+    path = tmp_path / "etc" / "mine.toml"
+    path.parent.mkdir()
+    path.write_text('[node]\ndata_dir = "../var"\n[trainer]\nnice = 3\n')
+    request = replace(request_, environment={}, file=path if how == "flag" else None)
+    if how == "variable":
+        request = with_environment(request, {"EDGE_NODE_CONFIG": str(path)})
+    config = load_config(request).config
+    assert config.trainer.nice == 3
+    assert config.node.data_dir == path.parent / "../var"
+
+
+def test_file_that_is_named_must_exist(request_: ConfigRequest, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationUnreadable, match=r"missing\.toml can not be read"):
+        load_config(replace(request_, file=tmp_path / "missing.toml"))
+
+
+def test_data_directory_s_own_file_may_not_name_another(request_: ConfigRequest) -> None:
+    write(request_, '[node]\ndata_dir = "/elsewhere"')
+    with pytest.raises(SettingsContradict, match=r"node\.data_dir in .*config\.toml contradicts"):
+        load_config(request_)
+
+
+def test_paths_in_a_file_are_relative_to_it(request_: ConfigRequest) -> None:
+    folder = write(request_, '[network]\npassword_file = "secret"\n').parent
+    (folder / "secret").write_text("open sesame\nnot this\n")
+    network = load_config(request_).config.network
+    assert network.password_file == folder / "secret"
+    assert read_password(network) == "open sesame"
+
+
+def test_paths_of_variables_are_relative_to_here_and_home(request_: ConfigRequest) -> None:
+    request = with_environment(request_, {"EDGE_NODE_NETWORK_PASSWORD_FILE": "~/x"})
+    assert load_config(request).config.network.password_file == Path.home() / "x"
+    request = with_environment(request_, {"EDGE_NODE_NETWORK_PASSWORD_FILE": "x"})
+    assert load_config(request).config.network.password_file == Path("x")
+
+
+def test_password_is_never_shown(request_: ConfigRequest) -> None:
+    request = with_environment(request_, {"EDGE_NODE_NETWORK_PASSWORD": "open sesame"})
+    loaded = load_config(request)
+    assert read_password(loaded.config.network) == "open sesame"
+    assert "sesame" not in repr(loaded.origins)
+    assert "(hidden)" in repr(loaded.origins)
+    assert "(hidden)" not in repr(load_config(request_).origins)
+
+
+@pytest.mark.parametrize("content", [None, b"\xff"])
+def test_password_file_that_can_not_be_read_is_named(
+    request_: ConfigRequest, content: bytes | None
+) -> None:
+    path = write(request_, '[network]\npassword_file = "secret"\n').with_name("secret")
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigurationUnreadable, match="secret can not be read"):
+        read_password(load_config(request_).config.network)
+
+
+def test_empty_password_file_is_no_password(request_: ConfigRequest) -> None:
+    write(request_, '[network]\npassword_file = "secret"\n').with_name("secret").touch()
+    assert read_password(load_config(request_).config.network) == ""
+
+
+MISTAKES: list[tuple[str, type[ConfigurationError], str]] = [
+    (
+        "[trainer]\nnise = 1",
+        UnknownSetting,
+        r"config\.toml: there is no setting trainer\.nise; did",
+    ),
+    (
+        "[trainer]\nnice = 99",
+        SettingInvalid,
+        r"config\.toml: trainer\.nice must be an integer in 0",
+    ),
+    ('[node]\nboard = "pi"', UnknownBoard, "no board 'pi'; choose one of test_board"),
+    (
+        '[trainer]\narchitecture = "big"',
+        SettingInvalid,
+        r"config\.toml: trainer\.architecture must be a possible network \('big' is no",
+    ),
+    ('[trainer]\narchitecture = "1bit:dense1"', SettingInvalid, r"possible network \(R-4"),
+    ('[network]\npassword = "a"\npassword_file = "b"', SettingsContradict, "keep one of them"),
+    ('[network]\ntls = true\ntls_key_file = "a"', SettingsContradict, "set both of them, or none"),
+    ('[network]\ntls_ca_file = "a"', SettingsContradict, r"set network\.tls = true"),
+    ('[broker]\nembedded = "none"', SettingsContradict, "name a broker"),
+]
+
+
+@pytest.mark.parametrize(("text", "error", "message"), MISTAKES)
+def test_mistake_in_a_file_is_named(
+    request_: ConfigRequest, text: str, error: type[ConfigurationError], message: str
+) -> None:
+    write(request_, text)
+    with pytest.raises(error, match=message):
+        load_config(request_)
+
+
+def test_unknown_variable_is_an_error_but_an_empty_one_is_none(request_: ConfigRequest) -> None:
+    with pytest.raises(UnknownSetting, match="environment: there is no setting EDGE_NODE_TRAINR"):
+        load_config(with_environment(request_, {"EDGE_NODE_TRAINR_NICE": "1"}))
+    unset = {"EDGE_NODE_TRAINER_NICE": "", "EDGE_NODE_ANYTHING": "", "_EDGE_NODE_COMPLETE": "x"}
+    assert load_config(with_environment(request_, unset)).config.trainer.nice == 5
+
+
+def test_bad_variable_and_flag_are_named(request_: ConfigRequest) -> None:
+    with pytest.raises(SettingInvalid, match="environment variable EDGE_NODE_TRAINER_NICE: "):
+        load_config(with_environment(request_, {"EDGE_NODE_TRAINER_NICE": "very"}))
+    with pytest.raises(SettingInvalid, match=r"command line: trainer\.nice must be"):
+        load_config(replace(request_, flags={"trainer.nice": "very"}))
+    with pytest.raises(UnknownSetting, match=r"command line: there is no setting nice"):
+        load_config(replace(request_, flags={"nice": "1"}))
+
+
+def test_board_is_taken_as_it_is_named(request_: ConfigRequest) -> None:
+    for board in ("auto", "test_board"):
+        write(request_, f'[node]\nboard = "{board}"')
+        detected = replace(request_, detected_board="test_board")
+        assert load_config(detected).config.trainer.nice == 11
+    # Named boards win over the recognised one.
+    assert load_config(replace(request_, detected_board="other")).config.trainer.nice == 11
+
+
+def test_board_may_be_a_file_of_the_user_s_own(request_: ConfigRequest) -> None:
+    path = write(request_, '[node]\nboard = "mine.toml"')
+    path.with_name("mine.toml").write_text("[board]\n[trainer]\nnice = 17\n")
+    loaded = load_config(request_)
+    assert loaded.config.trainer.nice == 17
+    assert source(loaded, "trainer", "nice") == "board file mine.toml"
+
+
+def test_mistake_in_a_board_s_file_is_named(request_: ConfigRequest) -> None:
+    path = request_.boards_folder / "bad.toml"
+    path.write_text("[board]\n[genesis]\nmin_fee = 1\n")
+    with pytest.raises(UnknownSetting, match=r"boards/bad\.toml: there is no setting genesis"):
+        load_config(replace(request_, detected_board="bad"))
+
+
+def test_mirrors_of_mnist_are_urls_that_names_can_be_appended_to() -> None:
+    mirrors = dataset_mirrors("mnist")
+    assert len(mirrors) >= 2
+    for url in mirrors:
+        assert url.startswith(("https://", "http://"))
+        assert url.endswith("/")
+    assert dataset_mirrors("unheard of") == ()

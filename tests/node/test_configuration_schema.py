@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The schema takes each setting in its own type and range, and names whatever else it is given."""
+
+import pytest
+
+from edge_node.node.configuration_errors import SettingInvalid, UnknownSetting
+from edge_node.node.configuration_schema import check_setting, check_settings, parse_setting
+from edge_node.node.toml_files import SettingValue
+
+GOOD: list[tuple[str, str, object]] = [
+    ("node", "log_level", "debug"),
+    ("network", "brokers", ["broker.lan:1883", "[::1]:1884", "10.0.0.1"]),
+    ("network", "brokers", []),
+    ("network", "tls", True),
+    ("inference", "candidates", ["reference"]),
+    ("trainer", "selection_images", 100),
+    ("trainer", "nice", 19),
+    ("broker", "port", 0),
+]
+
+BAD: list[tuple[str, str, object, str]] = [
+    ("node", "log_level", "loud", "one of debug, info, warning, error"),
+    ("node", "log_level", 3, "one of debug, info, warning, error"),
+    ("node", "data_dir", 5, "a text"),
+    ("network", "brokers", "broker.lan:1883", "a list of up to 8 texts HOST:PORT"),
+    ("network", "brokers", ["mqtt://broker.lan:1883"], "a list of up to 8 texts HOST:PORT"),
+    ("network", "brokers", ["me:secret@broker.lan"], "a list of up to 8 texts HOST:PORT"),
+    ("network", "brokers", ["broker.lan:0"], "a list of up to 8 texts HOST:PORT"),
+    ("network", "brokers", ["a"] * 9, "a list of up to 8 texts HOST:PORT"),
+    ("network", "brokers", [1883], "a list of up to 8 texts HOST:PORT"),
+    ("network", "tls", 1, "true or false"),
+    ("network", "tls", "true", "true or false"),
+    ("network", "tls", "yes", "true or false"),
+    ("inference", "backend", "gpu", "one of auto, native, numpy, reference, lce, tflite"),
+    ("inference", "candidates", [], "a list of some of native"),
+    ("inference", "candidates", ["auto"], "a list of some of native"),
+    ("trainer", "selection_images", 99, r"an integer in 100\.\.16777216"),
+    ("trainer", "selection_images", "5000", "an integer"),
+    ("trainer", "selection_images", 5000.0, "an integer"),
+    ("trainer", "selection_images", True, "an integer"),
+    ("trainer", "selection_images", 1 << 70, "an integer"),
+    ("trainer", "nice", -1, r"an integer in 0\.\.19"),
+    ("broker", "port", 65_536, r"an integer in 0\.\.65535"),
+    ("broker", "embedded", "", "one of auto, mosquitto, amqtt, none"),
+]
+
+
+@pytest.mark.parametrize(("section", "key", "value"), GOOD)
+def test_good_value_passes(section: str, key: str, value: object) -> None:
+    expected = tuple(value) if isinstance(value, list) else value
+    assert check_setting(section, key, value, "x") == expected
+
+
+@pytest.mark.parametrize(("section", "key", "value", "expected"), BAD)
+def test_bad_value_is_named_with_what_it_must_be(
+    section: str, key: str, value: object, expected: str
+) -> None:
+    message = rf"^/etc/x\.toml: {section}\.{key} must be {expected}.*, not .*; correct it$"
+    with pytest.raises(SettingInvalid, match=message):
+        check_settings({section: {key: value}}, "/etc/x.toml")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"trainer": {"selection_image": 5}}, "did you mean trainer.selection_images"),
+        ({"trainer": {"zzz": 5}}, "no setting trainer.zzz; remove it"),
+        ({"trianer": {"nice": 5}}, "no setting trianer; did you mean trainer"),
+        ({"nice": 5}, "no setting nice"),
+        ({"board": {}}, "no setting board"),
+        ({"network": {"nice": 5}}, "no setting network.nice; did you mean trainer.nice"),
+    ],
+)
+def test_unknown_setting_is_an_error(values: dict[str, object], message: str) -> None:
+    with pytest.raises(UnknownSetting, match=message):
+        check_settings(values, "x.toml")
+
+
+def test_key_in_place_of_a_section_is_named() -> None:
+    with pytest.raises(SettingInvalid, match=r"trainer must be a section \[trainer\], not 5"):
+        check_settings({"trainer": 5}, "x.toml")
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "text", "value"),
+    [
+        ("trainer", "nice", "7", 7),
+        ("trainer", "enabled", "false", False),
+        ("trainer", "enabled", "true", True),
+        ("node", "log_level", "error", "error"),
+        ("network", "user", "12", "12"),
+        ("network", "user", "true", "true"),
+        ("network", "brokers", "a:1, b:2,", ("a:1", "b:2")),
+    ],
+)
+def test_text_becomes_the_setting_s_type(
+    section: str, key: str, text: str, value: SettingValue
+) -> None:
+    assert parse_setting(section, key, text, "x") == value
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "text"),
+    [
+        ("trainer", "nice", "7.0"),
+        ("trainer", "nice", "-1"),
+        ("trainer", "nice", "٣"),
+        ("trainer", "nice", "1" * 400),
+        ("trainer", "enabled", "1"),
+        ("trainer", "enabled", "True"),
+        ("network", "brokers", "a:b"),
+    ],
+)
+def test_text_that_is_none_is_named(section: str, key: str, text: str) -> None:
+    with pytest.raises(SettingInvalid, match=rf"{section}\.{key} must be"):
+        parse_setting(section, key, text, "x")
+
+
+def test_unknown_setting_in_text_is_named() -> None:
+    with pytest.raises(
+        UnknownSetting, match=r"no setting trainer\.nic; did you mean trainer\.nice"
+    ):
+        parse_setting("trainer", "nic", "7", "command line")
+    with pytest.raises(UnknownSetting):
+        parse_setting("nowhere", "", "7", "command line")
