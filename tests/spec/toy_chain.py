@@ -87,6 +87,7 @@ PARAMETERS = Parameters(
     max_family_generations=6,
     max_founder_steps=16,
     founder_batch=8,
+    step_schedule=((32, 8), (1, 7)),
     max_recipe_steps=200,
     min_interval_ms=2_000,
     rung_ms=4_000,
