@@ -24,7 +24,7 @@ from edge_node.primitives.types import (
 )
 from edge_node.spec import scheduling
 from edge_node.spec.block import Block, Body, Header
-from edge_node.spec.constants import PROTOCOL_VERSION
+from edge_node.spec.constants import MAX_HAVE, PROTOCOL_VERSION
 from edge_node.spec.proof.evolution_proof import FallbackProof
 from edge_node.spec.signature import SIGNATURE_BYTES
 from edge_node.spec.state import State
@@ -91,14 +91,18 @@ def build_block(
     transactions : sequence of Transfer
         To be confirmed, in order.
     have : sequence of DatasetId
-        Datasets that this node holds.
+        Datasets that this node holds; a block has room for MAX_HAVE.
     timestamp : TimestampMs
         The block's time.
     rules : Rules
     signer : Signer
     """
     family = head.families.get(finding.family)
-    body = Body(transactions=tuple(transactions), have=tuple(sorted(have)), proof=finding.proof)
+    body = Body(
+        transactions=tuple(transactions),
+        have=tuple(sorted(set(have))[:MAX_HAVE]),
+        proof=finding.proof,
+    )
     header = Header(
         version=PROTOCOL_VERSION,
         network=rules.network,

@@ -1,27 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Blocks and models on disk, and which blocks are the main chain.
+"""Blocks and models on disk, which blocks are the main chain, and what this node has signed.
 
 Only valid blocks are stored. A model is stored once, as its canonical blob, by its hash; transports
 are kept as they came, to be passed on.
-Law of the file: rows in, dataclasses out; nothing is judged here.
+Law of the file: rows in, dataclasses out; nothing is judged here. What a row must be and is not
+is a damaged store, never a peer's fault.
 Read next: ledger_store.py.
 """
 
-import sqlite3
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from edge_node.chain.database import Database
+from edge_node.chain.database import Database, Row
 from edge_node.chain.errors import AlreadySigned, StoreCorrupt
 from edge_node.primitives.types import BlockHash, Hash32, Height, ModelHash, TimestampMs
 from edge_node.spec.block import Header
+from edge_node.spec.errors import InvalidInput
 from edge_node.spec.fork_choice import Candidate, Checkpoint, checkpoint_from_bytes
 from edge_node.spec.model import Model, model_from_blob
 
 MODEL_CACHE = 96
 """Decoded models kept in memory: a family's records and population."""
+CHECKPOINTS_PER_MEMBER = 64
+"""Checkpoints kept of each member above the last one that a quorum agreed on."""
+_HASH_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,20 @@ class StoredBlock:
     """When it was imported, by the local clock."""
 
 
-_COLUMNS = "hash, height, previous_hash, work, header, body, transport, backend, arrived_ms"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """Where a stored block hangs."""
+
+    height: Height
+    """Its height."""
+    previous_hash: BlockHash
+    """Its parent."""
+
+
+_COLUMNS = (
+    "block.hash, block.height, block.previous_hash, block.work, block.header, block.body,"
+    " block.transport, block.backend, block.arrived_ms"
+)
 
 
 class BlockStore:
@@ -67,7 +82,8 @@ class BlockStore:
         """Store a block and its model; the caller holds a transaction."""
         run = self._database.connection.execute
         run(
-            f"INSERT INTO block ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - a constant
+            "INSERT INTO block (hash, height, previous_hash, work, header, body, transport,"
+            " backend, arrived_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 block.block_hash,
                 block.height,
@@ -97,23 +113,39 @@ class BlockStore:
 
     def has(self, block_hash: BlockHash) -> bool:
         """Return True if the block is stored."""
-        return self._one("SELECT 1 FROM block WHERE hash = ?", (block_hash,)) is not None
+        return self._database.row("SELECT 1 FROM block WHERE hash = ?", (block_hash,)) is not None
 
     def get(self, block_hash: BlockHash) -> StoredBlock | None:
         """Return a block, or None."""
-        row = self._one(f"SELECT {_COLUMNS} FROM block WHERE hash = ?", (block_hash,))  # noqa: S608 - a constant
+        row = self._database.row(
+            f"SELECT {_COLUMNS} FROM block WHERE hash = ?",  # noqa: S608 - a constant
+            (block_hash,),
+        )
         return None if row is None else _stored_block(row)
+
+    def link(self, block_hash: BlockHash) -> Link | None:
+        """Return a block's height and parent, or None."""
+        row = self._database.row(
+            "SELECT height, previous_hash FROM block WHERE hash = ?", (block_hash,)
+        )
+        if row is None:
+            return None
+        return Link(height=Height(_number(row[0])), previous_hash=BlockHash(_hash(row[1])))
 
     def main_hash(self, height: int) -> BlockHash | None:
         """Return the main chain's block at a height, or None."""
-        row = self._one("SELECT hash FROM main_chain WHERE height = ?", (height,))
-        return None if row is None else BlockHash(Hash32(row[0]))
+        row = self._database.row("SELECT hash FROM main_chain WHERE height = ?", (height,))
+        return None if row is None else BlockHash(_hash(row[0]))
+
+    def main_height(self) -> Height:
+        """Return the height of the main chain's last block; 0 for none."""
+        row = self._database.row("SELECT max(height) FROM main_chain")
+        return Height(_number(row[0] or 0) if row else 0)
 
     def main_blocks(self, start: int, count: int) -> list[StoredBlock]:
         """Return up to `count` blocks of the main chain from height `start` on."""
-        columns = ", ".join(f"block.{name.strip()}" for name in _COLUMNS.split(","))
-        rows = self._database.connection.execute(
-            f"SELECT {columns} FROM main_chain JOIN block USING (hash)"  # noqa: S608 - constants
+        rows = self._database.rows(
+            f"SELECT {_COLUMNS} FROM main_chain JOIN block USING (hash)"  # noqa: S608 - constants
             " WHERE main_chain.height >= ? ORDER BY main_chain.height LIMIT ?",
             (start, count),
         )
@@ -121,23 +153,26 @@ class BlockStore:
 
     def candidate(self, block_hash: BlockHash) -> Candidate | None:
         """Return a stored block as a tip for fork choice."""
-        row = self._one("SELECT height, work, arrival FROM block WHERE hash = ?", (block_hash,))
+        row = self._database.row(
+            "SELECT height, work, arrival FROM block WHERE hash = ?", (block_hash,)
+        )
         if row is None:
             return None
         height, work, arrival = row
         return Candidate(
             head=block_hash,
-            height=Height(height),
-            work=int.from_bytes(work, "big"),
-            arrival=arrival,
+            height=Height(_number(height)),
+            work=int.from_bytes(_bytes(work), "big"),
+            arrival=_number(arrival),
         )
 
     def tips(self) -> list[BlockHash]:
         """Return every stored block that has no child."""
-        rows = self._database.connection.execute(
-            "SELECT hash FROM block WHERE hash NOT IN (SELECT previous_hash FROM block)"
+        rows = self._database.rows(
+            "SELECT hash FROM block WHERE NOT EXISTS"
+            " (SELECT 1 FROM block AS child WHERE child.previous_hash = block.hash)"
         )
-        return [BlockHash(Hash32(row[0])) for row in rows]
+        return [BlockHash(_hash(row[0])) for row in rows]
 
     def model(self, model_hash: ModelHash) -> Model:
         """Return a stored model (the law's ModelSource).
@@ -153,7 +188,10 @@ class BlockStore:
         blob = self.model_blob(model_hash)
         if blob is None:
             raise StoreCorrupt(f"model {model_hash.hex()} is missing")
-        model = model_from_blob(blob)
+        try:
+            model = model_from_blob(blob)
+        except InvalidInput as error:
+            raise StoreCorrupt(f"model {model_hash.hex()}: {error}") from error
         if model.model_hash() != model_hash:
             raise StoreCorrupt(f"model {model_hash.hex()} has other bytes")
         self._remember(model_hash, model)
@@ -161,8 +199,8 @@ class BlockStore:
 
     def model_blob(self, model_hash: ModelHash) -> bytes | None:
         """Return the canonical blob of a stored model, or None."""
-        row = self._one("SELECT blob FROM model WHERE hash = ?", (model_hash,))
-        return None if row is None else bytes(row[0])
+        row = self._database.row("SELECT blob FROM model WHERE hash = ?", (model_hash,))
+        return None if row is None else _bytes(row[0])
 
     def note_signed(self, header: Header) -> None:
         """Remember durably that this node signs a header, before anyone sees it.
@@ -174,30 +212,44 @@ class BlockStore:
             offence that burns rewards.
         """
         block_hash = header.block_hash()
+        place = (header.previous_hash, header.model_hash)
         with self._database.transaction() as connection:
             connection.execute(
-                "INSERT OR IGNORE INTO signed VALUES (?, ?, ?)",
-                (header.previous_hash, header.model_hash, block_hash),
+                "INSERT OR IGNORE INTO signed VALUES (?, ?, ?)", (*place, block_hash)
             )
-            (signed,) = connection.execute(
-                "SELECT hash FROM signed WHERE previous_hash = ? AND model_hash = ?",
-                (header.previous_hash, header.model_hash),
-            ).fetchone()
-        if signed != block_hash:
-            raise AlreadySigned(expected=BlockHash(Hash32(signed)), actual=block_hash)
+        row = self._database.row(
+            "SELECT hash FROM signed WHERE previous_hash = ? AND model_hash = ?", place
+        )
+        if row is None or row[0] != block_hash:
+            signed = BlockHash(_hash(row[0] if row else None))
+            raise AlreadySigned(expected=signed, actual=block_hash)
 
-    def put_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Keep a member's checkpoint, the last one of each."""
+    def put_checkpoint(self, checkpoint: Checkpoint, above: Height) -> None:
+        """Keep a member's checkpoint, and of its checkpoints above a height the highest only."""
+        member = checkpoint.member
         with self._database.transaction() as connection:
             connection.execute(
-                "INSERT OR REPLACE INTO checkpoint VALUES (?, ?)",
-                (checkpoint.member, checkpoint.encode()),
+                "INSERT OR IGNORE INTO checkpoint VALUES (?, ?, ?, ?)",
+                (member, checkpoint.height, checkpoint.block, checkpoint.encode()),
             )
+            connection.execute(
+                "DELETE FROM checkpoint WHERE rowid IN (SELECT rowid FROM checkpoint"
+                " WHERE member = ? AND height > ? ORDER BY height DESC LIMIT -1 OFFSET ?)",
+                (member, above, CHECKPOINTS_PER_MEMBER),
+            )
+
+    def drop_checkpoints(self, below: Height) -> None:
+        """Forget all checkpoints of blocks below a height."""
+        with self._database.transaction() as connection:
+            connection.execute("DELETE FROM checkpoint WHERE height < ?", (below,))
 
     def checkpoints(self) -> list[Checkpoint]:
-        """Return the last checkpoint of each member."""
-        rows = self._database.connection.execute("SELECT record FROM checkpoint ORDER BY member")
-        return [checkpoint_from_bytes(row[0]) for row in rows]
+        """Return the checkpoints that are kept."""
+        rows = self._database.rows("SELECT record FROM checkpoint ORDER BY height, member")
+        try:
+            return [checkpoint_from_bytes(_bytes(row[0])) for row in rows]
+        except InvalidInput as error:
+            raise StoreCorrupt(f"a checkpoint: {error}") from error
 
     def _remember(self, model_hash: ModelHash, model: Model) -> None:
         self._models[model_hash] = model
@@ -205,26 +257,35 @@ class BlockStore:
         while len(self._models) > MODEL_CACHE:
             self._models.popitem(last=False)
 
-    def _one(self, query: str, arguments: Sequence[object]) -> tuple[Any, ...] | None:
-        try:
-            row: tuple[Any, ...] | None = self._database.connection.execute(
-                query, tuple(arguments)
-            ).fetchone()
-        except sqlite3.DatabaseError as error:
-            raise StoreCorrupt(str(error)) from error
-        return row
 
-
-def _stored_block(row: Sequence[Any]) -> StoredBlock:
+def _stored_block(row: Row) -> StoredBlock:
     block_hash, height, previous, work, header, body, transport, backend, arrived_ms = row
     return StoredBlock(
-        block_hash=BlockHash(Hash32(bytes(block_hash))),
-        height=Height(height),
-        previous_hash=BlockHash(Hash32(bytes(previous))),
-        work=int.from_bytes(work, "big"),
-        header=bytes(header),
-        body=bytes(body),
-        transport=bytes(transport),
+        block_hash=BlockHash(_hash(block_hash)),
+        height=Height(_number(height)),
+        previous_hash=BlockHash(_hash(previous)),
+        work=int.from_bytes(_bytes(work), "big"),
+        header=_bytes(header),
+        body=_bytes(body),
+        transport=_bytes(transport),
         backend=str(backend),
-        arrived_ms=TimestampMs(arrived_ms),
+        arrived_ms=TimestampMs(_number(arrived_ms)),
     )
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int):
+        raise StoreCorrupt(f"{value!r} where a number belongs")
+    return value
+
+
+def _bytes(value: object) -> bytes:
+    if not isinstance(value, bytes):
+        raise StoreCorrupt(f"{value!r} where bytes belong")
+    return value
+
+
+def _hash(value: object) -> Hash32:
+    if not isinstance(value, bytes) or len(value) != _HASH_BYTES:
+        raise StoreCorrupt(f"{value!r} where a hash belongs")
+    return Hash32(value)

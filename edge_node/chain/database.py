@@ -3,16 +3,23 @@
 
 WAL with synchronous=FULL: what a commit acknowledged is there after kill -9 or a cut, and nothing
 is ever half there.
-Law of the file: the only place with SQL that creates; the stores own their tables' rows.
+Law of the file: the only place with SQL that creates, and the only one that sees sqlite's errors;
+the stores own their tables' rows.
 Read next: block_store.py, ledger_store.py.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeAlias
 
-from edge_node.chain.errors import StoreCorrupt, StoreFormatNewer, WrongNetwork
+from edge_node.chain.errors import (
+    StoreCorrupt,
+    StoreFormatNewer,
+    StoreUnavailable,
+    WrongNetwork,
+)
 from edge_node.primitives.types import NetworkId
 
 FORMAT = 1
@@ -31,18 +38,37 @@ CREATE TABLE block (
     backend TEXT NOT NULL,
     arrived_ms INTEGER NOT NULL
 );
+CREATE INDEX child ON block (previous_hash);
 CREATE TABLE main_chain (height INTEGER PRIMARY KEY, hash BLOB NOT NULL);
 CREATE TABLE model (hash BLOB PRIMARY KEY, blob BLOB NOT NULL);
 CREATE TABLE state_row (key BLOB PRIMARY KEY, value BLOB NOT NULL);
-CREATE TABLE undo (hash BLOB PRIMARY KEY, record BLOB NOT NULL);
+CREATE TABLE other_side (hash BLOB PRIMARY KEY, record BLOB NOT NULL);
 CREATE TABLE signed (
     previous_hash BLOB NOT NULL,
     model_hash BLOB NOT NULL,
     hash BLOB NOT NULL,
     PRIMARY KEY (previous_hash, model_hash)
 );
-CREATE TABLE checkpoint (member BLOB PRIMARY KEY, record BLOB NOT NULL);
+CREATE TABLE checkpoint (
+    member BLOB NOT NULL,
+    height INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    record BLOB NOT NULL,
+    PRIMARY KEY (member, height, hash)
+)
 """
+_NO_DAMAGE = (
+    "attempt to write a readonly database",
+    "database is locked",
+    "database or disk is full",
+    "database table is locked",
+    "disk I/O error",
+    "locking protocol",
+    "unable to open database file",
+)
+"""What sqlite says when it is not the file's content that is wrong."""
+
+Row: TypeAlias = tuple[Any, ...]
 
 
 class Database:
@@ -57,37 +83,40 @@ class Database:
 
     Raises
     ------
-    StoreCorrupt, StoreFormatNewer, WrongNetwork
+    StoreCorrupt, StoreUnavailable, StoreFormatNewer, WrongNetwork
     """
 
     def __init__(self, path: Path, network: NetworkId) -> None:
-        self.connection = sqlite3.connect(path, isolation_level=None)
-        try:
-            self._open(network)
-        except sqlite3.DatabaseError as error:
-            self.connection.close()
-            raise StoreCorrupt(str(error)) from error
-        except Exception:
-            self.connection.close()
-            raise
+        with _named_errors():
+            _check_not_emptied(path)
+            self.connection = sqlite3.connect(path, isolation_level=None)
+            try:
+                self._open(network)
+            except BaseException:
+                self.connection.close()
+                raise
 
     def _open(self, network: NetworkId) -> None:
         run = self.connection.execute
         run(f"PRAGMA page_size = {_PAGE_BYTES}")
-        run("PRAGMA journal_mode = WAL")
         run("PRAGMA synchronous = FULL")
-        run("PRAGMA foreign_keys = ON")
+        run("PRAGMA cell_size_check = ON")
         if run("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+            run("PRAGMA journal_mode = WAL")
             with self.transaction():
                 for statement in _SCHEMA.split(";"):
                     run(statement)
                 run("INSERT INTO meta VALUES ('format', ?)", (FORMAT,))
                 run("INSERT INTO meta VALUES ('network', ?)", (network,))
-        found = dict(run("SELECT key, value FROM meta WHERE key IN ('format', 'network')"))
-        if found.get("format", 0) > FORMAT:
-            raise StoreFormatNewer(expected=FORMAT, actual=found["format"])
-        if found.get("network") != network:
-            raise WrongNetwork(expected=network, actual=found.get("network", b""))
+        number, owner = self.meta("format"), self.meta("network")
+        if not isinstance(number, int) or number < 1:
+            raise StoreCorrupt(f"format number {number!r}")
+        if number > FORMAT:
+            raise StoreFormatNewer(expected=FORMAT, actual=number)
+        if not isinstance(owner, bytes):
+            raise StoreCorrupt(f"network {owner!r}")
+        if owner != network:
+            raise WrongNetwork(expected=network, actual=owner)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -95,20 +124,64 @@ class Database:
 
         Raises
         ------
-        StoreCorrupt
+        StoreCorrupt, StoreUnavailable
         """
-        run = self.connection.execute
-        try:
-            run("BEGIN IMMEDIATE")
+        with _named_errors():
+            self.connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self.connection
+                self.connection.execute("COMMIT")
             except BaseException:
-                run("ROLLBACK")
+                # A full disk, for one, has made sqlite roll back already.
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
                 raise
-            run("COMMIT")
-        except sqlite3.DatabaseError as error:
-            raise StoreCorrupt(str(error)) from error
+
+    def rows(self, query: str, arguments: Sequence[object] = ()) -> list[Row]:
+        """Return all rows of a query.
+
+        Raises
+        ------
+        StoreCorrupt, StoreUnavailable
+        """
+        with _named_errors():
+            return self.connection.execute(query, tuple(arguments)).fetchall()
+
+    def row(self, query: str, arguments: Sequence[object] = ()) -> Row | None:
+        """Return the first row of a query, or None.
+
+        Raises
+        ------
+        StoreCorrupt, StoreUnavailable
+        """
+        with _named_errors():
+            found: Row | None = self.connection.execute(query, tuple(arguments)).fetchone()
+            return found
+
+    def meta(self, key: str) -> object:
+        """Return a value that is kept once, or None."""
+        found = self.row("SELECT value FROM meta WHERE key = ?", (key,))
+        return None if found is None else found[0]
 
     def close(self) -> None:
         """Close the file; what was committed stays."""
         self.connection.close()
+
+
+@contextmanager
+def _named_errors() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if str(error) in _NO_DAMAGE:
+            raise StoreUnavailable(str(error)) from error
+        raise StoreCorrupt(str(error)) from error
+    except sqlite3.DatabaseError as error:
+        raise StoreCorrupt(str(error)) from error
+
+
+def _check_not_emptied(path: Path) -> None:
+    # sqlite would take an empty file for a new one, and delete its log with all that is in it.
+    log = path.with_name(f"{path.name}-wal")
+    if path.exists() and path.stat().st_size == 0 and log.exists() and log.stat().st_size > 0:
+        raise StoreCorrupt("the file is empty, its log is not")

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.primitives.types import BlockHash
+from edge_node.spec.errors import InvalidInput
 
 
 class StoreCorrupt(EdgeNodeError):
@@ -20,6 +21,19 @@ class StoreCorrupt(EdgeNodeError):
         super().__init__(
             f"the chain database is damaged ({what}); move chain.sqlite3 away and start again, "
             "the node then fetches the chain from its peers"
+        )
+        self.what = what
+
+
+class StoreUnavailable(EdgeNodeError):
+    """The chain database is sound, but can not be read or written now."""
+
+    reason: ClassVar[str] = "store-unavailable"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"the chain database can not be used ({what}); see to the disk's space and "
+            "permissions and to other programs that use it, then start again"
         )
         self.what = what
 
@@ -62,6 +76,18 @@ class ParentUnknown(EdgeNodeError):
         self.parent = parent
 
 
+class KnownInvalid(InvalidInput):
+    """The block, or its parent, was judged invalid before."""
+
+    reason: ClassVar[str] = "known-invalid"
+
+    def __init__(self, block_hash: BlockHash) -> None:
+        super().__init__(
+            f"block {block_hash.hex()} or its parent was found invalid before; do not send it"
+        )
+        self.block_hash = block_hash
+
+
 class AlreadySigned(EdgeNodeError):
     """The node has signed another block with this parent and model: a second one would cost it."""
 
@@ -69,7 +95,8 @@ class AlreadySigned(EdgeNodeError):
 
     def __init__(self, *, expected: BlockHash, actual: BlockHash) -> None:
         super().__init__(
-            f"this key has signed block {expected.hex()} already and must not sign {actual.hex()}"
+            f"this key has signed block {expected.hex()} already and must not sign "
+            f"{actual.hex()}; wait for the next block"
         )
         self.expected = expected
         self.actual = actual
@@ -81,6 +108,7 @@ class MempoolRejected(EdgeNodeError):
     reason: ClassVar[str] = "mempool"
 
     def __init__(self, what: str, *, expected: object, actual: object) -> None:
-        super().__init__(f"{what} must be {expected}, not {actual}")
+        super().__init__(f"{what} must be {expected}, not {actual}; raise the fee or send it later")
+        self.what = what
         self.expected = expected
         self.actual = actual

@@ -2,18 +2,20 @@
 """Importing: from a block's bytes to a new head, or to the name of the rule that it breaks.
 
 The main path: bytes -> header -> parent -> validate_block (the law) -> store -> fork choice. A
-block is stored, with the state after it, in one transaction; so an acknowledged block is never lost
-and an invalid one leaves no trace.
+block is stored, with what it changes, in one transaction; so an acknowledged block is never lost
+and an invalid one leaves no trace. No block is judged twice: branches are left and followed by the
+records of what their blocks changed.
 Law of the file: what is valid is the law's word; what is the head is fork_choice's.
 Read next: reorg.py.
 """
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edge_node.chain.block_store import BlockStore, StoredBlock
 from edge_node.chain.database import Database
-from edge_node.chain.errors import ParentUnknown
+from edge_node.chain.errors import KnownInvalid, ParentUnknown, StoreCorrupt
 from edge_node.chain.ledger_store import LedgerStore
 from edge_node.chain.reorg import ForkTracker
 from edge_node.primitives.types import BlockHash, Height, TimestampMs
@@ -25,6 +27,7 @@ from edge_node.spec.genesis import Genesis
 from edge_node.spec.model import Model
 from edge_node.spec.proof.evolution_proof import ChildProof, proof_from_bytes
 from edge_node.spec.state import State, genesis_state
+from edge_node.spec.transaction import Transfer
 from edge_node.spec.transport import encode_delta, encode_full
 from edge_node.spec.validation import (
     BlockSignatureInvalid,
@@ -41,16 +44,8 @@ STATE_CACHE = 32
 """States kept in memory: the head's, its last parents', and those of side branches."""
 INVALID_CACHE = 10_000
 """Hashes of blocks found invalid, so that they are not judged again."""
-
-
-class KnownInvalid(InvalidInput):
-    """The block was judged invalid before."""
-
-    reason = "known-invalid"
-
-    def __init__(self, block_hash: BlockHash) -> None:
-        super().__init__(f"block {block_hash.hex()} was found invalid before; do not send it")
-        self.block_hash = block_hash
+_MAX_CHECKPOINT_HEIGHT = (1 << 63) - 1
+"""What sqlite can keep."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,14 +82,13 @@ class Importer:
         self._genesis = genesis_state(genesis)
         self._ledger = LedgerStore(database, self._genesis)
         self._head = self._ledger.load()
+        if self.blocks.main_hash(self.blocks.main_height()) != self._main_head():
+            raise StoreCorrupt("the state is not that of the main chain's last block")
         self._states: OrderedDict[BlockHash, State] = OrderedDict()
         self._invalid: OrderedDict[BlockHash, None] = OrderedDict()
         self._forks = ForkTracker(self.blocks, genesis.members, self._genesis.head)
-        self._remember(self._head)
         # A cut between storing a better branch and following it is made good here.
-        best = self._forks.best_tip(self._head.head)
-        if best != self._head.head:
-            self._switch_to(best)
+        self._follow_best()
 
     @property
     def head(self) -> State:
@@ -127,12 +121,7 @@ class Importer:
         block_hash = header.block_hash()
         if self.blocks.has(block_hash):
             return Imported(block_hash=block_hash, known=True, head_changed=False, disconnected=())
-        if block_hash in self._invalid:
-            raise KnownInvalid(block_hash)
-        if not self.is_known(header.previous_hash):
-            # Signed first: an unsigned orphan is not worth a question.
-            check_signature(header, self._engine)
-            raise ParentUnknown(header.previous_hash)
+        self.check_header(header)
         check_not_early(header, now_ms, self.rules.parameters)
         block = Block(header=header, body=body_from_bytes(body_bytes))
         parent = self.state_at(header.previous_hash)
@@ -151,9 +140,14 @@ class Importer:
         KnownInvalid, BlockSignatureInvalid
         ParentUnknown
         """
-        if header.block_hash() in self._invalid:
-            raise KnownInvalid(header.block_hash())
+        block_hash = header.block_hash()
+        if block_hash in self._invalid:
+            raise KnownInvalid(block_hash)
+        # Unsigned, it is worth neither a place in the cache nor a question for its parent.
         check_signature(header, self._engine)
+        if header.previous_hash in self._invalid:
+            self._note_invalid(block_hash)
+            raise KnownInvalid(block_hash)
         if not self.is_known(header.previous_hash):
             raise ParentUnknown(header.previous_hash)
 
@@ -165,25 +159,39 @@ class Importer:
         ParentUnknown
         StoreCorrupt
         """
+        if block_hash == self._head.head:
+            return self._head
         if block_hash in self._states:
             self._states.move_to_end(block_hash)
             return self._states[block_hash]
         if block_hash == self._genesis.head:
             return self._genesis
-        stored = self.blocks.get(block_hash)
-        if stored is None:
+        if not self.blocks.has(block_hash):
             raise ParentUnknown(block_hash)
-        if self.blocks.main_hash(stored.height) == block_hash:
-            above = self.blocks.main_blocks(stored.height + 1, self._head.height - stored.height)
-            state = self._ledger.rewound([block.block_hash for block in reversed(above)])
-        else:
-            # A side branch whose state is not in memory any more is judged once more.
-            block = Block(
-                header=header_from_bytes(stored.header), body=body_from_bytes(stored.body)
-            )
-            state = self._judge(block, self.state_at(stored.previous_hash)).state
+        way = self._forks.way(self._head.head, block_hash)
+        state = _named(self._ledger.state_across(way.blocks), block_hash)
         self._remember(state)
         return state
+
+    def transactions_of(self, blocks: Iterable[BlockHash]) -> list[Transfer]:
+        """Return the transactions of stored blocks, such as those that left the main chain.
+
+        Raises
+        ------
+        ParentUnknown
+            One of them is not stored.
+        StoreCorrupt
+        """
+        found: list[Transfer] = []
+        for block_hash in blocks:
+            stored = self.blocks.get(block_hash)
+            if stored is None:
+                raise ParentUnknown(block_hash)
+            try:
+                found += body_from_bytes(stored.body).transactions
+            except InvalidInput as error:
+                raise StoreCorrupt(f"block {block_hash.hex()}: {error}") from error
+        return found
 
     def add_checkpoint(self, checkpoint: Checkpoint) -> tuple[BlockHash, ...] | None:
         """Keep a member's checkpoint and follow it once a quorum agrees (R-51).
@@ -203,9 +211,23 @@ class Importer:
         message = checkpoint.signing_hash(self.rules.network)
         if not self._engine.verify(checkpoint.member, message, checkpoint.signature):
             raise CheckpointInvalid(expected=f"signed by {checkpoint.member.hex()}", actual="not")
-        self.blocks.put_checkpoint(checkpoint)
+        if checkpoint.height > _MAX_CHECKPOINT_HEIGHT:
+            raise CheckpointInvalid(
+                expected=f"of height {_MAX_CHECKPOINT_HEIGHT} at most", actual=checkpoint.height
+            )
+        return self._follow_best() if self._forks.add_checkpoint(checkpoint) else None
+
+    def _follow_best(self) -> tuple[BlockHash, ...] | None:
         best = self._forks.best_tip(self._head.head)
         return None if best == self._head.head else self._switch_to(best)
+
+    def _main_head(self) -> BlockHash | None:
+        return None if self._head.head == self._genesis.head else self._head.head
+
+    def _note_invalid(self, block_hash: BlockHash) -> None:
+        self._invalid[block_hash] = None
+        while len(self._invalid) > INVALID_CACHE:
+            self._invalid.popitem(last=False)
 
     def _judge(self, block: Block, parent: State) -> Verdict:
         try:
@@ -213,9 +235,7 @@ class Importer:
         except (BlockSignatureInvalid, BodyMismatch):
             raise  # a bad message: the hash covers neither, so it stays open
         except InvalidInput:
-            self._invalid[block.header.block_hash()] = None
-            while len(self._invalid) > INVALID_CACHE:
-                self._invalid.popitem(last=False)
+            self._note_invalid(block.header.block_hash())
             raise
 
     def _accept(
@@ -236,11 +256,12 @@ class Importer:
         extends = block.header.previous_hash == self._head.head
         with self._database.transaction():
             self.blocks.add(stored, verdict.model)
-            self._ledger.put_undo(parent, state)
             leads = extends and self._forks.allows(state.head)
             if leads:
                 self._ledger.advance(parent, state)
                 self.blocks.set_main(state.height, state.head)
+            else:
+                self._ledger.add_side(parent, state)
         self._remember(state)
         disconnected: tuple[BlockHash, ...] = ()
         if leads:
@@ -254,15 +275,15 @@ class Importer:
 
     def _switch_to(self, tip: BlockHash) -> tuple[BlockHash, ...]:
         """Make another branch the main chain."""
-        fork, connected, disconnected = self._forks.path(self._head.head, tip)
-        state = self.state_at(tip)
+        way = self._forks.way(self._head.head, tip)
         with self._database.transaction():
-            self.blocks.cut_main(fork)
-            for height, block_hash in enumerate(connected, start=fork + 1):
+            self.blocks.cut_main(way.fork)
+            for height, block_hash in enumerate(way.connected, start=way.fork + 1):
                 self.blocks.set_main(Height(height), block_hash)
-            self._ledger.replace(state)
+            state = _named(self._ledger.move(way.blocks), tip)
         self._head = state
-        return disconnected
+        self._remember(state)
+        return way.disconnected
 
     def _transport(self, header: Header, body: Body, model: Model | None, parent: State) -> bytes:
         """Return the shortest transport of a block's model; the full one on a tie (R-16)."""
@@ -281,3 +302,9 @@ class Importer:
         self._states.move_to_end(state.head)
         while len(self._states) > STATE_CACHE:
             self._states.popitem(last=False)
+
+
+def _named(state: State, block_hash: BlockHash) -> State:
+    if state.head != block_hash:
+        raise StoreCorrupt(f"the records lead to {state.head.hex()}, not {block_hash.hex()}")
+    return state

@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Transactions that wait for a block: checked on entry, bounded in number, dearest first.
 
+Of each sender they wait in nonce order without gaps. A transaction gives way to one with the same
+nonce and a fee a tenth higher; in a full pool, the cheapest of all last ones gives way to a dearer.
 Law of the file: every waiting transaction could be applied to the head after those of its sender
 that wait before it; policy limits are this node's, not the law's.
 Read next: block_builder.py.
 """
 
-from collections.abc import Iterable
-from contextlib import suppress
-from dataclasses import replace
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from edge_node.chain.errors import MempoolRejected
-from edge_node.primitives.types import Amount, Hash32, PublicKey
+from edge_node.primitives.types import Address, Amount, Hash32, PublicKey
 from edge_node.spec import ledger
 from edge_node.spec.constants import MAX_TRANSACTIONS, MAX_TRANSACTIONS_BYTES
 from edge_node.spec.encoding import encode
@@ -25,6 +27,26 @@ MAX_WAITING = 20_000
 """Transactions in the pool."""
 MAX_WAITING_PER_SENDER = 256
 """Transactions of one sender, so that one account can not fill the pool."""
+MIN_FEE_RISE_PERCENT = 10
+"""What a replacement must offer more, so that replacing is not free to flood the network with."""
+_MAX_LEFTOVERS = 4
+"""Entries of the heap of last transactions, in multiples of the pool's size."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Waiting:
+    transaction: Transfer
+    identity: Hash32
+    """Its signing hash."""
+    arrival: int
+    """Order in which it came."""
+    size_bytes: int
+    """Its share of a block."""
+
+    @property
+    def cost(self) -> int:
+        """What it takes from its sender."""
+        return self.transaction.amount + self.transaction.fee
 
 
 class Mempool:
@@ -34,13 +56,28 @@ class Mempool:
     ----------
     rules : Rules
     verify : SignatureCheck
+    max_waiting, max_waiting_per_sender : int
+        Limits, in transactions.
     """
 
-    def __init__(self, rules: Rules, verify: SignatureCheck) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        verify: SignatureCheck,
+        *,
+        max_waiting: int = MAX_WAITING,
+        max_waiting_per_sender: int = MAX_WAITING_PER_SENDER,
+    ) -> None:
         self._rules = rules
         self._verify = verify
-        self._by_sender: dict[PublicKey, list[Transfer]] = {}  # by nonce, without gaps
+        self._max_waiting = max_waiting
+        self._max_waiting_per_sender = max_waiting_per_sender
+        self._by_sender: dict[PublicKey, list[_Waiting]] = {}  # by nonce, without gaps; not empty
         self._ids: set[Hash32] = set()
+        self._arrived = 0
+        # Fee, -arrival and sender of every sender's last transaction, the cheapest first and of
+        # equals the newest; with leftovers of such as are last no more.
+        self._last_ones: list[tuple[int, int, PublicKey]] = []
 
     def __len__(self) -> int:
         """Return the number of waiting transactions."""
@@ -53,75 +90,209 @@ class Mempool:
     def add(self, transaction: Transfer, state: State) -> bool:
         """Take in a transaction that could follow those that wait; False if it waits already.
 
+        Parameters
+        ----------
+        transaction : Transfer
+        state : State
+            The head's, as `refresh` was told.
+
         Raises
         ------
         InvalidTransaction
             It breaks a rule.
         MempoolRejected
-            There is no room for it.
+            There is no room for it, or it offers too little for the place of another.
         """
-        identity = transaction.signing_hash(self._rules.network)
-        if identity in self._ids:
+        newcomer = self._waiting(transaction)
+        if newcomer.identity in self._ids:
             return False
-        waiting = self._by_sender.get(transaction.sender, [])
-        if len(waiting) >= MAX_WAITING_PER_SENDER:
-            raise MempoolRejected(
-                "transactions waiting of one sender",
-                expected=f"at most {MAX_WAITING_PER_SENDER}",
-                actual=len(waiting) + 1,
-            )
-        if len(self._ids) >= MAX_WAITING:
-            raise MempoolRejected(
-                "waiting transactions", expected=f"at most {MAX_WAITING}", actual=MAX_WAITING + 1
-            )
-        ledger.apply_transaction(
-            self._sender_after(state, transaction.sender, waiting),
-            Account(address=transaction.recipient, balance=Amount(0), nonce=0),
-            transaction,
-            self._rules.parameters,
-        )
-        ledger.check_transaction_signature(transaction, self._rules.network, self._verify)
-        self._by_sender[transaction.sender] = [*waiting, transaction]
-        self._ids.add(identity)
+        queue = self._by_sender.get(transaction.sender, [])
+        account = state.accounts.get(address_of(transaction.sender))
+        place = transaction.nonce - account.nonce
+        if 0 <= place < len(queue):
+            self._check_applies(newcomer, _account_after(account, queue[:place]))
+            _check_replaces(queue, place, newcomer, account)
+            self._check_signature(transaction)
+            self._ids.remove(queue[place].identity)
+            queue = [*queue[:place], newcomer, *queue[place + 1 :]]
+        else:
+            self._check_applies(newcomer, _account_after(account, queue))
+            self._check_sender_has_room(len(queue) + 1)
+            queue = [*queue, newcomer]
+            victim = self._victim(queue)
+            self._check_signature(transaction)
+            if victim is not None:
+                self._drop_last(victim)
+        self._put(transaction.sender, queue)
         return True
 
     def next_nonce(self, state: State, sender: PublicKey) -> int:
         """Return the nonce of the sender's next transaction."""
-        return self._sender_after(state, sender, self._by_sender.get(sender, [])).nonce
+        account = state.accounts.get(address_of(sender))
+        return account.nonce + len(self._by_sender.get(sender, []))
 
     def refresh(self, state: State, returned: Iterable[Transfer] = ()) -> None:
-        """Keep what can still be applied to a new head, and take back what left the chain."""
-        waiting = [tx for queue in self._by_sender.values() for tx in queue]
-        self._by_sender, self._ids = {}, set()
-        for transaction in sorted([*returned, *waiting], key=lambda tx: tx.nonce):
+        """Keep what can still be applied to a new head, and take back what left the chain.
+
+        Parameters
+        ----------
+        state : State
+            The new head's.
+        returned : iterable of Transfer
+            From blocks that left the chain; their signatures were checked there.
+        """
+        offered: dict[PublicKey, dict[int, _Waiting]] = {}
+        for queue in self._by_sender.values():
+            for waiting in queue:
+                transaction = waiting.transaction
+                offered.setdefault(transaction.sender, {})[transaction.nonce] = waiting
+        for transaction in returned:
+            by_nonce = offered.setdefault(transaction.sender, {})
+            by_nonce.setdefault(transaction.nonce, self._waiting(transaction))
+        self._by_sender, self._ids, self._last_ones = {}, set(), []
+        for sender, by_nonce in offered.items():
             # What is confirmed, or overtaken by another spending, falls out here.
-            with suppress(InvalidTransaction, MempoolRejected):
-                self.add(transaction, state)
+            if queue := self._applicable(by_nonce, state.accounts.get(address_of(sender))):
+                self._put(sender, queue)
+        while len(self._ids) > self._max_waiting:
+            self._drop_last(self._cheapest()[1])
 
     def select(self) -> tuple[Transfer, ...]:
-        """Return what the next block should carry, dearest sender first, in nonce order."""
+        """Return what the next block should carry: always the dearest that is its sender's next."""
         chosen: list[Transfer] = []
-        size = 0
-        queues = sorted(
-            self._by_sender.values(),
-            key=lambda queue: (-queue[0].fee, address_of(queue[0].sender)),
-        )
-        for queue in queues:
-            for transaction in queue:
-                size += len(encode(transaction.value()))
-                if size > MAX_TRANSACTIONS_BYTES or len(chosen) == MAX_TRANSACTIONS:
-                    return tuple(chosen)
-                chosen.append(transaction)
+        room_bytes = MAX_TRANSACTIONS_BYTES
+        fronts: list[tuple[int, Address, int, Sequence[_Waiting]]] = [
+            (-queue[0].transaction.fee, address_of(sender), 0, queue)
+            for sender, queue in self._by_sender.items()
+        ]
+        heapq.heapify(fronts)
+        while fronts and len(chosen) < MAX_TRANSACTIONS:
+            _, address, place, queue = fronts[0]
+            room_bytes -= queue[place].size_bytes
+            if room_bytes < 0:
+                break
+            chosen.append(queue[place].transaction)
+            place += 1
+            if place < len(queue):
+                fee = queue[place].transaction.fee
+                heapq.heapreplace(fronts, (-fee, address, place, queue))
+            else:
+                heapq.heappop(fronts)
         return tuple(chosen)
 
-    def _sender_after(
-        self, state: State, sender: PublicKey, waiting: Iterable[Transfer]
-    ) -> Account:
-        account = state.accounts.get(address_of(sender))
-        for transaction in waiting:
-            account = replace(
-                account,
-                balance=Amount(account.balance - transaction.amount - transaction.fee),
-                nonce=account.nonce + 1,
+    def _waiting(self, transaction: Transfer) -> _Waiting:
+        self._arrived += 1
+        return _Waiting(
+            transaction=transaction,
+            identity=transaction.signing_hash(self._rules.network),
+            arrival=self._arrived,
+            size_bytes=len(encode(transaction.value())),
+        )
+
+    def _check_applies(self, newcomer: _Waiting, account: Account) -> None:
+        ledger.apply_transaction(
+            account,
+            Account(address=newcomer.transaction.recipient, balance=Amount(0), nonce=0),
+            newcomer.transaction,
+            self._rules.parameters,
+        )
+
+    def _check_sender_has_room(self, count: int) -> None:
+        if count > self._max_waiting_per_sender:
+            raise MempoolRejected(
+                "the number of a sender's waiting transactions",
+                expected=f"at most {self._max_waiting_per_sender}",
+                actual=count,
             )
-        return account
+
+    def _check_signature(self, transaction: Transfer) -> None:
+        ledger.check_transaction_signature(transaction, self._rules.network, self._verify)
+
+    def _victim(self, queue: Sequence[_Waiting]) -> PublicKey | None:
+        """Return whose last transaction gives way to the last of `queue`; None if there is room.
+
+        Raises
+        ------
+        MempoolRejected
+        """
+        if len(self._ids) < self._max_waiting:
+            return None
+        fee, sender = self._cheapest()
+        # It can not be had without those before it, so it is worth no more than they.
+        worth = min(waiting.transaction.fee for waiting in queue)
+        if worth <= fee:
+            raise MempoolRejected(
+                "the least fee of a sender's transactions, the pool being full,",
+                expected=f"above {fee}",
+                actual=worth,
+            )
+        return sender
+
+    def _applicable(self, by_nonce: dict[int, _Waiting], account: Account) -> list[_Waiting]:
+        """Return the longest queue that a sender's transactions make."""
+        queue: list[_Waiting] = []
+        while account.nonce in by_nonce and len(queue) < self._max_waiting_per_sender:
+            waiting = by_nonce[account.nonce]
+            try:
+                self._check_applies(waiting, account)
+            except InvalidTransaction:
+                break  # and with it all that follow
+            queue.append(waiting)
+            account = _account_after(account, [waiting])
+        return queue
+
+    def _put(self, sender: PublicKey, queue: list[_Waiting]) -> None:
+        self._by_sender[sender] = queue
+        self._ids.update(waiting.identity for waiting in queue)
+        heapq.heappush(self._last_ones, _rank(queue))
+        if len(self._last_ones) > _MAX_LEFTOVERS * self._max_waiting:
+            self._last_ones = [_rank(each) for each in self._by_sender.values()]
+            heapq.heapify(self._last_ones)
+
+    def _cheapest(self) -> tuple[int, PublicKey]:
+        """Return fee and sender of the cheapest last transaction."""
+        while True:
+            fee, _, sender = self._last_ones[0]
+            queue = self._by_sender.get(sender)
+            if queue and _rank(queue) == self._last_ones[0]:
+                return fee, sender
+            heapq.heappop(self._last_ones)
+
+    def _drop_last(self, sender: PublicKey) -> None:
+        *queue, dropped = self._by_sender.pop(sender)
+        self._ids.remove(dropped.identity)
+        if queue:
+            self._put(sender, queue)
+
+
+def _account_after(account: Account, queue: Sequence[_Waiting]) -> Account:
+    cost = sum(waiting.cost for waiting in queue)
+    return replace(
+        account, balance=Amount(account.balance - cost), nonce=account.nonce + len(queue)
+    )
+
+
+def _check_replaces(
+    queue: Sequence[_Waiting], place: int, newcomer: _Waiting, account: Account
+) -> None:
+    old_fee = queue[place].transaction.fee
+    least = max(old_fee + 1, -(-old_fee * (100 + MIN_FEE_RISE_PERCENT) // 100))
+    if newcomer.transaction.fee < least:
+        raise MempoolRejected(
+            f"the fee for the place of a transaction that waits with a fee of {old_fee}",
+            expected=f"at least {least}",
+            actual=newcomer.transaction.fee,
+        )
+    # Those that follow it were promised their coins.
+    total = sum(waiting.cost for waiting in queue) - queue[place].cost + newcomer.cost
+    if total > account.balance:
+        raise MempoolRejected(
+            "the cost of a sender's waiting transactions",
+            expected=f"at most {account.balance}",
+            actual=total,
+        )
+
+
+def _rank(queue: Sequence[_Waiting]) -> tuple[int, int, PublicKey]:
+    last = queue[-1]
+    return (last.transaction.fee, -last.arrival, last.transaction.sender)

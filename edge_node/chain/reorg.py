@@ -1,16 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
 """Forks among stored blocks: where two branches part, and which tip to follow.
 
-Law of the file: it reads the block store and applies fork_choice (R-50, R-51); it moves nothing.
+Law of the file: it reads the block store and applies fork_choice (R-50, R-51); of the store it
+writes checkpoints only, and it moves nothing.
 Read next: edge_node/spec/fork_choice.py.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from edge_node.chain.block_store import BlockStore
-from edge_node.chain.errors import ParentUnknown
+from edge_node.chain.block_store import BlockStore, Link
+from edge_node.chain.errors import StoreCorrupt
 from edge_node.primitives.types import BlockHash, Height, PublicKey
-from edge_node.spec.fork_choice import better, quorum_checkpoint
+from edge_node.spec.fork_choice import Checkpoint, better, quorum_checkpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """The way from one block to another."""
+
+    fork: Height
+    """Height of the last common block."""
+    disconnected: tuple[BlockHash, ...]
+    """The old branch above it, newest first."""
+    connected: tuple[BlockHash, ...]
+    """The new branch above it, oldest first."""
+
+    @property
+    def blocks(self) -> tuple[BlockHash, ...]:
+        """All blocks that are crossed, in order."""
+        return (*self.disconnected, *self.connected)
 
 
 class ForkTracker:
@@ -31,6 +50,21 @@ class ForkTracker:
         self._blocks = blocks
         self._members = members
         self._genesis = genesis
+        self._final = quorum_checkpoint(members, blocks.checkpoints())
+
+    def add_checkpoint(self, checkpoint: Checkpoint) -> bool:
+        """Keep a member's checkpoint; True if a quorum agrees on a higher block than before."""
+        above = self._final.height if self._final else Height(-1)
+        if checkpoint.height <= above:
+            return False
+        self._blocks.put_checkpoint(checkpoint, above)
+        final = quorum_checkpoint(self._members, self._blocks.checkpoints())
+        if final is None or final == self._final:
+            return False
+        # What the quorum has agreed on stays so, whatever its members sign later.
+        self._final = final
+        self._blocks.drop_checkpoints(final.height)
+        return True
 
     def better(self, tip: BlockHash, head: BlockHash) -> bool:
         """Return True if `tip` is to be followed rather than `head`."""
@@ -48,62 +82,58 @@ class ForkTracker:
         return best
 
     def allows(self, tip: BlockHash) -> bool:
-        """Return True unless a quorum checkpoint that is here is not among the tip's ancestors."""
-        final = quorum_checkpoint(self._members, self._blocks.checkpoints())
-        if final is None or not self._blocks.has(final.block):
+        """Return True unless the quorum's block is here and on another branch than `tip`."""
+        if self._final is None or not self._blocks.has(self._final.block):
             return True
-        here = tip
-        while True:
-            if here == final.block:
-                return True
-            stored = self._blocks.get(here)
-            if stored is None or stored.height <= final.height:
-                # A tip below the checkpoint is allowed if the checkpoint builds on it.
-                return self._is_ancestor(tip, final.block)
-            here = stored.previous_hash
+        final = self._final.block
+        return self._descends(tip, final) or self._descends(final, tip)
 
-    def path(
-        self, old: BlockHash, new: BlockHash
-    ) -> tuple[Height, tuple[BlockHash, ...], tuple[BlockHash, ...]]:
-        """Return the way from one tip to another.
+    def way(self, old: BlockHash, new: BlockHash) -> Way:
+        """Return the way from one stored block, or the genesis, to another.
 
-        Returns
-        -------
-        fork : Height
-            Height of the last common block.
-        connected : tuple of BlockHash
-            The new branch above it, oldest first.
-        disconnected : tuple of BlockHash
-            The old branch above it, newest first.
+        Raises
+        ------
+        StoreCorrupt
         """
         connected: list[BlockHash] = []
         disconnected: list[BlockHash] = []
+        left, right = self._link(old), self._link(new)
         while old != new:
-            old_height, new_height = self._height(old), self._height(new)
-            if new_height >= old_height:
+            left_height, right_height = left.height, right.height
+            if right_height >= left_height:
                 connected.append(new)
-                new = self._parent(new)
-            if old_height >= new_height:
+                new, right = right.previous_hash, self._parent(right)
+            if left_height >= right_height:
                 disconnected.append(old)
-                old = self._parent(old)
-        return Height(self._height(old)), tuple(reversed(connected)), tuple(disconnected)
+                old, left = left.previous_hash, self._parent(left)
+        return Way(
+            fork=left.height,
+            disconnected=tuple(disconnected),
+            connected=tuple(reversed(connected)),
+        )
 
-    def _is_ancestor(self, ancestor: BlockHash, block: BlockHash) -> bool:
-        height = self._height(ancestor)
-        while self._height(block) > height:
-            block = self._parent(block)
+    def _descends(self, block: BlockHash, ancestor: BlockHash) -> bool:
+        if ancestor == self._genesis:
+            return True
+        height = self._link(ancestor).height
+        link = self._link(block)
+        while link.height > height:
+            if self._blocks.main_hash(link.height) == block:
+                # From a block of the main chain on, the main chain is the way down.
+                return self._blocks.main_hash(height) == ancestor
+            block, link = link.previous_hash, self._parent(link)
         return block == ancestor
 
-    def _height(self, block_hash: BlockHash) -> int:
-        if block_hash == self._genesis:
-            return 0
-        stored = self._blocks.get(block_hash)
-        if stored is None:
-            raise ParentUnknown(block_hash)
-        return stored.height
+    def _parent(self, link: Link) -> Link:
+        parent = self._link(link.previous_hash)
+        if parent.height != link.height - 1:
+            raise StoreCorrupt(f"height {parent.height} under {link.height}")
+        return parent
 
-    def _parent(self, block_hash: BlockHash) -> BlockHash:
-        stored = self._blocks.get(block_hash)
-        if stored is None:
-            raise ParentUnknown(block_hash)
-        return stored.previous_hash
+    def _link(self, block_hash: BlockHash) -> Link:
+        if block_hash == self._genesis:
+            return Link(height=Height(0), previous_hash=self._genesis)
+        link = self._blocks.link(block_hash)
+        if link is None:
+            raise StoreCorrupt(f"block {block_hash.hex()} is missing")
+        return link

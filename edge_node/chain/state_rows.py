@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """States as rows: one key and value for each account, family and dataset, and one for the rest.
 
-A block touches few rows, so storing a state after it, and undoing it, costs what it changed. The
-old values of the rows that a block touched are its undo record.
-Law of the file: `state_from_rows(rows_of(state)) == state`.
+A block touches few rows, so storing the state after it, and undoing it, costs what it changed. What
+those rows hold on the other side of the block is its record: `cross` puts it in and returns the
+record that leads back.
+Law of the file: `state_from_rows(rows_of(state)) == state`; crossing there and back changes
+nothing.
 Read next: ledger_store.py.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from itertools import zip_longest
+from typing import NamedTuple, TypeAlias
 
 from edge_node.chain.errors import StoreCorrupt
+from edge_node.primitives.hashing import tagged_hash
 from edge_node.primitives.types import (
     Address,
     Amount,
@@ -27,6 +31,7 @@ from edge_node.spec.architecture import architecture_from_value
 from edge_node.spec.dataset import manifest_from_value
 from edge_node.spec.difference import WeightRecord
 from edge_node.spec.encoding import Decoded, Value, decode, encode
+from edge_node.spec.errors import InvalidInput
 from edge_node.spec.merkle import MerkleTree, MountainRange
 from edge_node.spec.state import (
     Account,
@@ -43,84 +48,94 @@ from edge_node.spec.state import (
 Rows: TypeAlias = dict[bytes, bytes]
 """Key to value."""
 
-Change: TypeAlias = "tuple[bytes, bytes | None, bytes | None]"
-"""Key, value before, value after; None where there is no row."""
+
+class Change(NamedTuple):
+    """A row in which two states differ."""
+
+    key: bytes
+    """The row's name."""
+    before: bytes | None
+    """Its value in the one; None where there is no row."""
+    after: bytes | None
+    """Its value in the other."""
+
 
 _ACCOUNT, _FAMILY, _DATASET, _MODEL, _REST = b"a", b"f", b"d", b"m", b"s"
+_SEAL_BYTES = 32
 _MAX_ROW_BYTES = 1 << 24
 _MAX_ROW_ITEMS = 1 << 20
 
 
 def rows_of(state: State) -> Rows:
     """Return every row of a state."""
-    rows = {_account_key(n): account.encode() for n, account in enumerate(state.accounts.rows)}
+    rows = {_REST: _rest(state)}
+    for number, account in enumerate(state.accounts.rows):
+        rows[_account_key(number)] = account.encode()
     for key, family in state.families.items():
         rows[_FAMILY + key] = encode(family.value())
     for dataset, entry in state.datasets.items():
         rows[_DATASET + dataset] = encode([entry.height, entry.manifest.value()])
     for model_hash in state.models.hashes:
         rows[_MODEL + model_hash] = b""
-    rows[_REST] = _rest(state)
     return rows
 
 
 def changes_between(before: State, after: State) -> list[Change]:
     """Return the rows in which two states differ; what they share is not looked at."""
-    changes: list[Change] = []
-    old_accounts, new_accounts = before.accounts.rows, after.accounts.rows
-    if old_accounts is not new_accounts:
-        for n in range(max(len(old_accounts), len(new_accounts))):
-            old = old_accounts[n] if n < len(old_accounts) else None
-            new = new_accounts[n] if n < len(new_accounts) else None
+    changes = [Change(_REST, _rest(before), _rest(after))]
+    if before.accounts.rows is not after.accounts.rows:
+        pairs = zip_longest(before.accounts.rows, after.accounts.rows)
+        for number, (old, new) in enumerate(pairs):
             if old is not new:
-                changes.append(
-                    (_account_key(n), old.encode() if old else None, new.encode() if new else None)
-                )
+                changes.append(Change(_account_key(number), _account_row(old), _account_row(new)))
     for key in before.families.keys() | after.families.keys():
         mine, theirs = before.families.get(key), after.families.get(key)
         if mine is not theirs:
-            changes.append(
-                (
-                    _FAMILY + key,
-                    encode(mine.value()) if mine else None,
-                    encode(theirs.value()) if theirs else None,
-                )
-            )
-    if before.datasets is not after.datasets:
-        changes += _differences(before, after)
+            changes.append(Change(_FAMILY + key, _family_row(mine), _family_row(theirs)))
+    for dataset in before.datasets.keys() | after.datasets.keys():
+        here, there = before.datasets.get(dataset), after.datasets.get(dataset)
+        if here is not there:
+            changes.append(Change(_DATASET + dataset, _dataset_row(here), _dataset_row(there)))
     for model_hash in before.models.hashes ^ after.models.hashes:
         gone = model_hash in before.models.hashes
-        changes.append((_MODEL + model_hash, b"" if gone else None, None if gone else b""))
-    changes.append((_REST, _rest(before), _rest(after)))
+        changes.append(Change(_MODEL + model_hash, b"" if gone else None, None if gone else b""))
     return changes
 
 
-def _differences(before: State, after: State) -> list[Change]:
-    old = {_DATASET + k: encode([e.height, e.manifest.value()]) for k, e in before.datasets.items()}
-    new = {_DATASET + k: encode([e.height, e.manifest.value()]) for k, e in after.datasets.items()}
-    return [
-        (key, old.get(key), new.get(key))
-        for key in old.keys() | new.keys()
-        if old.get(key) != new.get(key)
-    ]
+def record_of(name: BlockHash, rows: Iterable[tuple[bytes, bytes | None]]) -> bytes:
+    """Return the record of a block: keys, each with the value that its row gets, or without one."""
+    items: list[Value] = [[key] if value is None else [key, value] for key, value in rows]
+    content = encode(items)
+    return tagged_hash("block-record", name, content) + content
 
 
-def encode_undo(changes: Iterable[Change]) -> bytes:
-    """Return an undo record: each key with its value before, or without one."""
-    record: list[Value] = [[key] if before is None else [key, before] for key, before, _ in changes]
-    return encode(record)
+def cross(name: BlockHash, rows: Rows, record: bytes) -> bytes:
+    """Put a block's record into the rows, and return the record that leads back.
+
+    Raises
+    ------
+    StoreCorrupt
+        It is not the record of this block.
+    """
+    seal, content = record[:_SEAL_BYTES], record[_SEAL_BYTES:]
+    if seal != tagged_hash("block-record", name, content):
+        raise StoreCorrupt(f"the record of block {name.hex()}")
+    back: list[tuple[bytes, bytes | None]] = []
+    for item in _list(_decode(content)):
+        key, *value = map(_bytes, _list(item))
+        back.append((key, rows.get(key)))
+        if value:
+            (rows[key],) = value
+        else:
+            rows.pop(key, None)
+    return record_of(name, back)
 
 
-def undone(rows: Rows, record: bytes) -> None:
-    """Put the rows back to what they were before a block."""
-    for item in _list(_decode(record)):
-        match item:
-            case [bytes(key)]:
-                rows.pop(key, None)
-            case [bytes(key), bytes(value)]:
-                rows[key] = value
-            case _:
-                raise StoreCorrupt("an undo record")
+def row_hash(key: bytes, value: bytes | None) -> int:
+    """Return what a row adds, by exclusive or, to the check over all rows; 0 for no row."""
+    if value is None:
+        return 0
+    return int.from_bytes(tagged_hash("state-row", encode([key, value])), "big")
 
 
 def state_from_rows(rows: Mapping[bytes, bytes]) -> State:
@@ -133,8 +148,8 @@ def state_from_rows(rows: Mapping[bytes, bytes]) -> State:
     """
     try:
         return _state_from_rows(rows)
-    except (KeyError, ValueError, TypeError) as error:
-        raise StoreCorrupt(f"state rows: {error!r}") from error
+    except (KeyError, ValueError, TypeError, InvalidInput) as error:
+        raise StoreCorrupt(f"the rows of the state: {error!r}") from error
 
 
 def _state_from_rows(rows: Mapping[bytes, bytes]) -> State:
@@ -196,6 +211,18 @@ def _rest(state: State) -> bytes:
 
 def _account_key(number: int) -> bytes:
     return _ACCOUNT + number.to_bytes(8, "big")
+
+
+def _account_row(account: Account | None) -> bytes | None:
+    return None if account is None else account.encode()
+
+
+def _family_row(family: Family | None) -> bytes | None:
+    return None if family is None else encode(family.value())
+
+
+def _dataset_row(entry: DatasetEntry | None) -> bytes | None:
+    return None if entry is None else encode([entry.height, entry.manifest.value()])
 
 
 def _account(value: bytes) -> Account:
