@@ -143,7 +143,9 @@ class _Child:
         if timed_out:
             return f"no answer within {limit_s} s"
         code = self._process.returncode
-        return f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+        if code < 0:
+            return f"ended by signal {-code} ({signal.strsignal(-code)})"
+        return f"ended with code {code}"
 
 
 class HostedBackend:
@@ -231,6 +233,9 @@ class HostedBackend:
                 # Foreign code that complained may have damaged itself: it is not used again.
                 self.close()
                 raise BackendFailed(backend=self.name, why=str(error)) from error
+            except BaseException:
+                self.close()  # its reply would be taken for that of the next request
+                raise
         raise BackendFailed(backend=self.name, why=f"its process {died}, {MAX_ATTEMPTS} times")
 
     def _loaded_child(self, model: Model) -> _Child:
