@@ -8,8 +8,6 @@ Law of the file: the node hears of a block once, until it has given its verdict.
 Read next: sync.py.
 """
 
-from collections import OrderedDict
-
 from edge_node.gossip.downloads import Downloads, Fetched
 from edge_node.gossip.errors import (
     BlockRefused,
@@ -32,9 +30,6 @@ from edge_node.gossip.sync import ChainSync
 from edge_node.gossip.topics import NodeId
 from edge_node.primitives.types import BlockHash, Hash32
 
-_MAX_JUDGING = 256
-"""Blocks that the node has been told of and has not judged, beyond those of a sync."""
-
 
 class BlockDesk:
     """Blocks on their way to the node.
@@ -45,16 +40,24 @@ class BlockDesk:
         The other parts of the state machine.
     rejected : RecentSet
         Hashes that the node found invalid.
+    judging : RecentSet
+        Hashes of new blocks that the node was told of and has not judged.
     """
 
     def __init__(
-        self, exchange: Exchange, downloads: Downloads, sync: ChainSync, rejected: RecentSet
+        self,
+        exchange: Exchange,
+        downloads: Downloads,
+        sync: ChainSync,
+        *,
+        rejected: RecentSet,
+        judging: RecentSet,
     ) -> None:
         self._exchange = exchange
         self._downloads = downloads
         self._sync = sync
         self._rejected = rejected
-        self._judging: OrderedDict[BlockHash, None] = OrderedDict()
+        self._judging = judging
 
     def announced(self, peer: Peer, block: BlockAnnouncement, now_ms: int) -> None:
         """Take an announcement.
@@ -116,7 +119,7 @@ class BlockDesk:
         self, block_hash: BlockHash, verdict: BlockVerdict, sender: NodeId, now_ms: int
     ) -> None:
         """Take the node's verdict on a block that it was told of."""
-        self._judging.pop(block_hash, None)
+        self._judging.discard(block_hash)
         peer = self._exchange.peers.get(sender)
         in_sync = self._sync.expects(block_hash)
         if verdict is BlockVerdict.INVALID:
@@ -145,9 +148,7 @@ class BlockDesk:
 
     def _deliver(self, block_hash: BlockHash, parts: tuple[bytes, ...], sender: NodeId) -> None:
         header, body, transport = parts
-        self._judging[block_hash] = None
-        if len(self._judging) > _MAX_JUDGING:
-            self._judging.popitem(last=False)
+        self._judging.add(block_hash)
         self._exchange.emit(
             BlockReceived(
                 block_hash=block_hash,

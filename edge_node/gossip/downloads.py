@@ -264,10 +264,12 @@ class Downloads:
 
     def pump(self, now_ms: int) -> list[Job]:
         """Ask for what can be asked for; return the jobs that are given up."""
-        self._ask_tables(now_ms)
-        for job in list(self._jobs.values()):
-            while self._ask_pieces(job, now_ms):
-                pass
+        if any(job.needs_table or job.wants_pieces for job in self._jobs.values()):
+            online = self._exchange.peers.online(now_ms)
+            self._ask_tables(online, now_ms)
+            for job in self._jobs.values():
+                while self._ask_pieces(job, online, now_ms):
+                    pass
         failed = [
             job
             for job in self._jobs.values()
@@ -277,14 +279,15 @@ class Downloads:
             self.cancel(job.kind, job.digest)
         return failed
 
-    def _ask_tables(self, now_ms: int) -> None:
+    def _ask_tables(self, online: list[Peer], now_ms: int) -> None:
         """Ask for tables, those of one kind from one peer in one request."""
         requests: dict[tuple[ObjectKind, NodeId], list[Job]] = {}
         chosen: dict[NodeId, Peer] = {}
         for job in self._jobs.values():
             if not job.needs_table:
                 continue
-            peer = self._choose(job, limits.PARCELS_PER_REQUEST * limits.PIECE_BYTES, now_ms)
+            size_bytes = limits.PARCELS_PER_REQUEST * limits.PIECE_BYTES
+            peer = self._choose(job, online, size_bytes, now_ms)
             if peer is None:
                 continue
             chosen[peer.node] = peer
@@ -300,12 +303,12 @@ class Downloads:
             request = GetParcels(kind=kind, digests=tuple(job.digest for job in jobs))
             self._exchange.ask(chosen[node], request, size_bytes=size_bytes, now_ms=now_ms)
 
-    def _ask_pieces(self, job: Job, now_ms: int) -> bool:
+    def _ask_pieces(self, job: Job, online: list[Peer], now_ms: int) -> bool:
         """Send one request for pieces; return whether another may follow."""
         if not job.wants_pieces:
             return False
         size_bytes = limits.PIECES_PER_REQUEST * limits.PIECE_BYTES
-        peer = self._choose(job, size_bytes, now_ms)
+        peer = self._choose(job, online, size_bytes, now_ms)
         if peer is None:
             return False
         indices = job.next_pieces()
@@ -315,11 +318,11 @@ class Downloads:
         self._exchange.ask(peer, request, size_bytes=size_bytes, now_ms=now_ms)
         return True
 
-    def _choose(self, job: Job, size_bytes: int, now_ms: int) -> Peer | None:
+    def _choose(self, job: Job, online: list[Peer], size_bytes: int, now_ms: int) -> Peer | None:
         """Choose among the holders that can be asked now, the least busy first."""
         if now_ms < job.not_before_ms:
             return None
-        holders = [peer for peer in self._exchange.peers.online(now_ms) if job.may_have(peer)]
+        holders = [peer for peer in online if job.may_have(peer)]
         if not holders:
             job.end_round(now_ms)
             return None

@@ -243,11 +243,19 @@ def _write_private(path: Path, text: str) -> None:
         file.write(text)
 
 
-def free_port(host: str) -> int:
-    """Return a port that nobody listens on at the moment."""
+def free_port(host: str, port: int = 0) -> int:
+    """Return `port`, or any if it is 0, that nobody listens on at the moment.
+
+    Raises
+    ------
+    OSError
+        It is taken, or the host is not an address of this machine.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.bind((host, 0))
+        # Connections that ended a moment ago do not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
         return int(probe.getsockname()[1])
 
 
@@ -290,10 +298,11 @@ def start_broker(options: BrokerOptions, clock: Clock) -> RunningBroker:
     problem = ""
     for _ in range(1 if options.port else MAX_START_TRIES):
         try:
-            port = options.port or free_port(options.host)
+            port = free_port(options.host, options.port)
         except OSError as error:
             raise BrokerOptionInvalid(
-                expected="an address of this machine", actual=f"{options.host}: {error}"
+                expected="a free port at an address of this machine",
+                actual=f"{options.host}:{options.port} ({error.strerror})",
             ) from error
         broker = RunningBroker(
             _spawn(program, options.host, port, folder),

@@ -75,6 +75,8 @@ PACED_BYTES_BURST = 7_000_000
 MAX_PEERS = 1_024
 MAX_RECENT_MESSAGES = 10_000
 """Digests of messages seen; the broker delivers at least once, so duplicates are normal."""
+MAX_JUDGING_BLOCKS = 256
+"""New blocks that the node was told of and has not judged."""
 MAX_REJECTED_BLOCKS = 4_096
 """Hashes that the node found invalid; a page of headers that holds one is refused."""
 REPLAY_WINDOW = 1_024
@@ -119,7 +121,7 @@ SYNC_BACKOFF_MS = 10_000
 """A peer whose chain led nowhere is left alone for this long."""
 
 # Announcing
-TIP_INTERVAL_MS = 500
+TIP_INTERVAL_MS = 1_000
 """At most one tip in this time, however fast blocks are imported."""
 REFRESH_MS = 30_000
 """Tip and presence are told again this often: a broker that restarts forgets them."""

@@ -78,6 +78,10 @@ class RecentSet:
     def __len__(self) -> int:
         return len(self._keys)
 
+    def discard(self, key: bytes) -> None:
+        """Forget a key."""
+        self._keys.pop(key, None)
+
     def add(self, key: bytes) -> bool:
         """Add a key; return False if it was there."""
         fresh = key not in self._keys

@@ -19,7 +19,7 @@ from edge_node.primitives.types import BlockHash, DatasetId, Hash32, Height, Mod
 class HeaderVerdict(Enum):
     """What the node says of a header before it spends bandwidth on the body."""
 
-    PLAUSIBLE = "plausible"  # the parent is known and nothing cheap is wrong; may be too early
+    PLAUSIBLE = "plausible"  # the parent is stored or being imported, nothing cheap is wrong
     ORPHAN = "orphan"  # the parent is not known
     INVALID = "invalid"  # breaks a rule
 
@@ -30,7 +30,7 @@ class BlockVerdict(Enum):
     ACCEPTED = "accepted"  # valid, on the main chain or not
     ORPHAN = "orphan"  # the parent is not known
     HELD = "held"  # kept for later, or not judged: nobody is to blame
-    INVALID = "invalid"  # the hash is marked for ever
+    INVALID = "invalid"  # the hash stands for an invalid block, whatever came with it
     BAD_MESSAGE = "bad message"  # transport or signature wrong; the hash is not to blame
 
 

@@ -110,8 +110,11 @@ class Gossip:
         self._answers = Answers(self._exchange)
         self._downloads = Downloads(self._exchange)
         rejected = RecentSet(limits.MAX_REJECTED_BLOCKS)
-        self._sync = ChainSync(self._exchange, self._downloads, rejected)
-        self._desk = BlockDesk(self._exchange, self._downloads, self._sync, rejected)
+        judging = RecentSet(limits.MAX_JUDGING_BLOCKS)
+        self._sync = ChainSync(self._exchange, self._downloads, rejected=rejected, judging=judging)
+        self._desk = BlockDesk(
+            self._exchange, self._downloads, self._sync, rejected=rejected, judging=judging
+        )
         self._reception = Reception(
             exchange=self._exchange,
             answers=self._answers,

@@ -67,12 +67,22 @@ class ChainSync:
         Fetches the bodies.
     rejected : RecentSet
         Hashes that the node found invalid.
+    judging : RecentSet
+        Hashes of new blocks that the node was told of and has not judged.
     """
 
-    def __init__(self, exchange: Exchange, downloads: Downloads, rejected: RecentSet) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        downloads: Downloads,
+        *,
+        rejected: RecentSet,
+        judging: RecentSet,
+    ) -> None:
         self._exchange = exchange
         self._downloads = downloads
         self._rejected = rejected
+        self._judging = judging
         self.phase = Phase.IDLE
         self.finished = False
         """True once a comparison of tips found nobody ahead of us."""
@@ -185,7 +195,10 @@ class ChainSync:
         current = isinstance(request, GetHeaders) and request.start == self._start
         if self.phase is not Phase.HEADERS or not current:
             return
-        if pending.peer is self._target:
+        if isinstance(response, Refused):
+            pending.peer.quiet_until_ms = now_ms + limits.BUSY_MS
+            self.headers_timed_out(pending, now_ms)
+        elif pending.peer is self._target:
             try:
                 self._target_answered(response, now_ms)
             except GossipError as error:
@@ -200,12 +213,11 @@ class ChainSync:
                 self._plan_page(now_ms)
 
     def _target_answered(self, response: Response, now_ms: int) -> None:
-        if isinstance(response, Refused):
-            self._abandon(now_ms)
-            return
         page = self._linked(response)
         if not page:
-            raise HeadersNotLinked(expected=f"headers from {self._start}", actual="none")
+            # It may have changed to a shorter chain with more work: no fault, but no use now.
+            self.body_failed(now_ms)
+            return
         port = self._exchange.port
         if not (port.known(page[0].facts.parent) or port.known(page[0].facts.block_hash)):
             if self._start <= 1:
@@ -317,7 +329,9 @@ class ChainSync:
             block_hash = planned.facts.block_hash
             if self._downloads.wants(ObjectKind.BLOCK, block_hash):
                 flying += 1
-            elif block_hash not in self._ready and not port.known(block_hash):
+            elif not (
+                block_hash in self._ready or block_hash in self._judging or port.known(block_hash)
+            ):
                 new.append(planned)
         # Half a window at a time: one request for eight blocks, not eight requests.
         at_end = self._cursor + ahead >= len(self._plan)
@@ -339,7 +353,9 @@ class ChainSync:
             planned = self._plan[self._cursor]
             block_hash = planned.facts.block_hash
             fetched = self._ready.pop(block_hash, None)
-            if not port.known(block_hash):
+            if block_hash in self._judging:
+                self._unjudged.add(block_hash)
+            elif not port.known(block_hash):
                 if fetched is None:
                     return
                 header, body, transport = fetched.parts

@@ -252,6 +252,40 @@ class SimNode:
         return [event for event in self.events if isinstance(event, kind)]
 
 
+def make_node(
+    name: str,
+    chain: FakeChain | None = None,
+    *,
+    seed: str,
+    session: int = 1,
+    genesis: bytes = b"",
+) -> SimNode:
+    chain = chain if chain is not None else FakeChain()
+    gossip = Gossip(
+        identity=identity_of(name, session=session),
+        port=chain,
+        random=SeededRandom(f"{name} {seed}"),
+        profile=Profile(software=f"sim {name}", genesis=genesis),
+    )
+    return SimNode(name=name, gossip=gossip, chain=chain)
+
+
+def react(node: SimNode, event: Event, now_ms: int) -> list[Action]:
+    """Do with an event what a node does, and return what its state machine says then."""
+    if isinstance(event, BlockReceived):
+        parts = BlockParts(header=event.header, body=event.body, transport=event.transport)
+        verdict = node.chain.add(parts)
+        actions = node.gossip.block_result(event.block_hash, verdict, event.sender, now_ms)
+        return [*actions, *node.gossip.tip_changed(now_ms)]
+    if isinstance(event, ChunkReceived):
+        node.chain.chunks[event.dataset_id, event.index] = event.data
+    if isinstance(event, DatasetComplete):
+        total = node.chain.chunk_counts[event.dataset_id] * limits.PIECE_BYTES
+        offer = Offer(dataset_id=event.dataset_id, total_bytes=total)
+        return node.gossip.offer_datasets((offer,), now_ms)
+    return []
+
+
 class SimNetwork:
     """Nodes around one broker.
 
@@ -272,14 +306,7 @@ class SimNetwork:
     def add(
         self, name: str, chain: FakeChain | None = None, *, session: int = 1, genesis: bytes = b""
     ) -> SimNode:
-        chain = chain if chain is not None else FakeChain()
-        gossip = Gossip(
-            identity=identity_of(name, session=session),
-            port=chain,
-            random=SeededRandom(f"{name} {self.seed}"),
-            profile=Profile(software=f"sim {name}", genesis=genesis),
-        )
-        node = SimNode(name=name, gossip=gossip, chain=chain)
+        node = make_node(name, chain, seed=self.seed, session=session, genesis=genesis)
         self.nodes[name] = node
         self.connect(node)
         return node
@@ -311,21 +338,7 @@ class SimNetwork:
                 node.next_will = action
             else:
                 node.events.append(action)
-                todo.extend(self._react(node, action))
-
-    def _react(self, node: SimNode, event: Event) -> list[Action]:
-        if isinstance(event, BlockReceived):
-            parts = BlockParts(header=event.header, body=event.body, transport=event.transport)
-            verdict = node.chain.add(parts)
-            actions = node.gossip.block_result(event.block_hash, verdict, event.sender, self.now_ms)
-            return [*actions, *node.gossip.tip_changed(self.now_ms)]
-        if isinstance(event, ChunkReceived):
-            node.chain.chunks[event.dataset_id, event.index] = event.data
-        if isinstance(event, DatasetComplete):
-            total = node.chain.chunk_counts[event.dataset_id] * limits.PIECE_BYTES
-            offer = Offer(dataset_id=event.dataset_id, total_bytes=total)
-            return node.gossip.offer_datasets((offer,), self.now_ms)
-        return []
+                todo.extend(react(node, action, self.now_ms))
 
     def publish(self, message: Publish) -> None:
         self.log.append(message)

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Joining by one line: the genesis comes from the broker and must hash to the network id."""
+
+import pytest
+
+from edge_node.gossip import messages
+from edge_node.gossip.embedded_broker import RunningBroker, free_port
+from edge_node.gossip.envelope import seal
+from edge_node.gossip.errors import GenesisNotFound
+from edge_node.gossip.genesis_fetch import fetch_genesis, genesis_filter, read_genesis
+from edge_node.gossip.join_line import BrokerAddress, JoinLine
+from edge_node.gossip.messages import GenesisCopy
+from edge_node.gossip.ports import Incoming, Publish
+from edge_node.gossip.topics import Kind, Topic, network_prefix
+from edge_node.primitives.hashing import tagged_hash
+from edge_node.primitives.types import NetworkId
+from tests.gossip.real import CLOCK, linked, options
+from tests.gossip.simulation import identity_of, matches
+
+GENESIS = b"canonical genesis"
+
+
+def genesis_id(data: bytes) -> NetworkId:
+    return NetworkId(tagged_hash("genesis", data))
+
+
+NETWORK = genesis_id(GENESIS)
+
+
+def retained(name: str, data: bytes) -> Publish:
+    identity = identity_of(name, network_id=NETWORK)
+    topic = Topic(network=network_prefix(NETWORK), kind=Kind.GENESIS, sender=identity.node)
+    payload = seal(
+        topic,
+        messages.encode(GenesisCopy(data=data)),
+        network_id=NETWORK,
+        key=identity.key,
+        session=1,
+        sequence=1,
+        sign=identity.sign,
+    )
+    return Publish(topic=topic.path(), payload=payload, qos=1, retain=True)
+
+
+def incoming(sent: Publish) -> Incoming:
+    return Incoming(topic=sent.topic, payload=sent.payload, retained=True)
+
+
+def test_a_true_genesis_is_read_and_a_false_one_not() -> None:
+    assert read_genesis(incoming(retained("a", GENESIS)), NETWORK, genesis_id) == GENESIS
+    assert read_genesis(incoming(retained("a", b"false")), NETWORK, genesis_id) is None
+    garbage = Incoming(topic=retained("a", GENESIS).topic, payload=b"garbage")
+    assert read_genesis(garbage, NETWORK, genesis_id) is None
+    assert matches(genesis_filter(NETWORK), garbage.topic)
+
+
+def test_the_true_genesis_is_found_among_false_ones(any_broker: RunningBroker) -> None:
+    with linked(options(any_broker, name="nodes")) as nodes:
+        for name in ("liar 1", "liar 2", "liar 3"):
+            nodes.publish(retained(name, name.encode()))
+        nodes.publish(retained("honest", GENESIS))
+        nodes.publish(Publish(topic=retained("x", b"").topic, payload=b"?", qos=1, retain=True))
+    line = any_broker.join_line(NETWORK)
+    found = fetch_genesis(
+        line, client_id="joiner", genesis_id=genesis_id, clock=CLOCK, timeout_ms=20_000
+    )
+    assert found == GENESIS
+
+
+def test_a_network_that_is_not_there_is_named(any_broker: RunningBroker) -> None:
+    line = any_broker.join_line(NETWORK)
+    with pytest.raises(GenesisNotFound, match=NETWORK.hex()):
+        fetch_genesis(line, client_id="j", genesis_id=genesis_id, clock=CLOCK, timeout_ms=300)
+
+
+def test_a_wrong_password_is_named(any_broker: RunningBroker) -> None:
+    right = any_broker.join_line(NETWORK)
+    wrong = JoinLine(brokers=right.brokers, network_id=NETWORK, user=right.user, password="wrong")
+    with pytest.raises(GenesisNotFound, match=r"refused by .*[Nn]ot authori[sz]ed"):
+        fetch_genesis(wrong, client_id="j", genesis_id=genesis_id, clock=CLOCK, timeout_ms=1_000)
+
+
+def test_no_broker_is_named() -> None:
+    nobody = BrokerAddress(host="127.0.0.1", port=free_port("127.0.0.1"))
+    line = JoinLine(brokers=(nobody,), network_id=NETWORK, user="", password="")
+    with pytest.raises(GenesisNotFound, match="no connection"):
+        fetch_genesis(line, client_id="j", genesis_id=genesis_id, clock=CLOCK, timeout_ms=500)
