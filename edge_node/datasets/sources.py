@@ -5,7 +5,7 @@ Each source gives the values of the four files or an error; the first that gives
 came from far is kept in the cache as plain IDX files, which every other program can use as well.
 Law of the file: files that the user names are used or refused, never silently passed over; every
 attempt is told in words.
-Read next: ../node/shipped.py for where the mirrors are read.
+Read next: ../node/configuration.py, which reads the list of mirrors.
 """
 
 import sys
