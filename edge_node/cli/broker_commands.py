@@ -11,9 +11,9 @@ from types import FrameType
 
 import click
 
-from edge_node.cli.app import Session
 from edge_node.cli.exit_codes import ExitCode
 from edge_node.cli.output import emit, json_option
+from edge_node.cli.session import Session
 from edge_node.gossip.embedded_broker import BrokerOptions, start_broker
 from edge_node.gossip.join_line import DEFAULT_PORT, format_join_line
 from edge_node.node.system import SystemClock

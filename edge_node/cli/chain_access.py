@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from edge_node.chain.block_store import BlockStore, StoredBlock
 from edge_node.chain.database import Database
 from edge_node.chain.ledger_store import LedgerStore
-from edge_node.cli.app import Session
+from edge_node.cli.session import Session
 from edge_node.node.errors import NotInitialised
 from edge_node.spec.genesis import Genesis
 from edge_node.spec.state import State, genesis_state

@@ -7,10 +7,10 @@ Read next: edge_node/spec/validation.py.
 
 import click
 
-from edge_node.cli.app import Session
 from edge_node.cli.chain_access import open_chain
 from edge_node.cli.exit_codes import ExitCode
 from edge_node.cli.output import console, emit, json_option, table
+from edge_node.cli.session import Session
 from edge_node.datasets.store import DatasetStore
 from edge_node.inference.select import open_backend, select_backend
 from edge_node.kernels.libsodium import load_ed25519

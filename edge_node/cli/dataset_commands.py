@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
-from edge_node.cli.app import Session
 from edge_node.cli.mnist_store import stored_mnist
 from edge_node.cli.output import console, emit, json_option, table
+from edge_node.cli.session import Session
 from edge_node.datasets.importing import ImportFormat, ImportRequest, import_dataset
 from edge_node.datasets.store import DatasetStore
 from edge_node.primitives.types import DatasetId

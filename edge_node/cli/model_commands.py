@@ -12,11 +12,11 @@ from pathlib import Path
 import click
 import numpy as np
 
-from edge_node.cli.app import Session
 from edge_node.cli.chain_access import open_chain
 from edge_node.cli.exit_codes import ExitCode
 from edge_node.cli.mnist_store import stored_mnist
 from edge_node.cli.output import console, emit, json_option, table
+from edge_node.cli.session import Session
 from edge_node.datasets.content import Samples
 from edge_node.datasets.store import DatasetStore
 from edge_node.inference.backend import Backend, InferenceError, count_of_logits

@@ -13,21 +13,20 @@ from types import FrameType
 
 import click
 
-from edge_node.cli.app import Session
 from edge_node.cli.mnist_store import stored_mnist
 from edge_node.cli.output import console, emit, json_option, percent, table
+from edge_node.cli.session import Session
 from edge_node.gossip.genesis_fetch import fetch_genesis
-from edge_node.gossip.join_line import JoinLine, parse_broker, parse_join_line
+from edge_node.gossip.join_line import JoinLine, parse_join_line
 from edge_node.kernels.libsodium import load_ed25519
 from edge_node.node.control import JsonObject, ask
 from edge_node.node.networks import LAN, new_genesis
-from edge_node.node.service import ServiceOptions, run_service
+from edge_node.node.service import options_of, run_service
 from edge_node.node.system import SystemClock
+from edge_node.node.toml_files import Setting, SettingValue, toml_text
 from edge_node.primitives.types import NetworkId
-from edge_node.spec.architecture import BINARY_4K
 from edge_node.spec.genesis import Genesis, genesis_from_bytes
 from edge_node.spec.signature import SEED_BYTES
-from edge_node.trainer.process import TrainerOptions
 
 JOIN_TIMEOUT_MS = 15_000
 """To reach the broker and find the genesis on it."""
@@ -35,14 +34,38 @@ JOIN_TIMEOUT_MS = 15_000
 
 @click.command()
 @click.option("--broker", "brokers", multiple=True, help="HOST:PORT, tried in turn.")
-@click.option("--backend", default="auto", show_default=True)
-@click.option("--user", default="", envvar="EDGE_NODE_NETWORK_USER")
-@click.option("--password", default="", envvar="EDGE_NODE_NETWORK_PASSWORD")
+@click.option("--backend", help="auto, native, numpy, reference, lce or tflite.")
+@click.option("--no-trainer", is_flag=True, help="Validate only.")
 @click.pass_obj
 def run(
-    session: Session, /, *, brokers: tuple[str, ...], backend: str, user: str, password: str
+    session: Session, /, *, brokers: tuple[str, ...], backend: str | None, no_trainer: bool
 ) -> None:
     """Run the node of the data directory until Ctrl-C or SIGTERM."""
+    flags: dict[str, str] = {}
+    if brokers:
+        flags["network.brokers"] = ",".join(brokers)
+    if backend is not None:
+        flags["inference.backend"] = backend
+    if no_trainer:
+        flags["trainer.enabled"] = "false"
+    run_service(options_of(session.with_flags(flags).config), stop_on_signals())
+
+
+@click.group()
+def trainer() -> None:
+    """Mine with another machine's processors."""
+
+
+@trainer.command("run")
+@click.pass_obj
+def run_trainer(session: Session, /) -> None:
+    """Run a node whose work is mining, at normal priority."""
+    flags = {"trainer.enabled": "true", "trainer.nice": "0"}
+    run_service(options_of(session.with_flags(flags).config), stop_on_signals())
+
+
+def stop_on_signals() -> threading.Event:
+    """Return an event that Ctrl-C and SIGTERM set."""
     stop = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
@@ -50,18 +73,7 @@ def run(
 
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
-    run_service(
-        ServiceOptions(
-            data_dir=session.data_dir,
-            brokers=tuple(parse_broker(each) for each in brokers),
-            user=user,
-            password=password,
-            backend=backend,
-            trainer=TrainerOptions(selection_images=20_000, nice=5),
-            new_family=BINARY_4K,
-        ),
-        stop,
-    )
+    return stop
 
 
 @click.command()
@@ -91,7 +103,7 @@ def init(
         join_line = parse_join_line(line)
         genesis = _fetch(join_line)
         directory.initialise(genesis, seed)
-        directory.write_settings(settings_of(join_line))
+        directory.write_settings(toml_text(_settings_of(join_line)))
     answer: JsonObject = {
         "data_dir": str(session.data_dir),
         "network": genesis.network_id().hex(),
@@ -155,6 +167,16 @@ def _fetch(line: JoinLine) -> Genesis:
         timeout_ms=JOIN_TIMEOUT_MS,
     )
     return genesis_from_bytes(data)
+
+
+def _settings_of(line: JoinLine) -> list[Setting]:
+    values: dict[str, SettingValue] = {
+        "brokers": tuple(str(broker) for broker in line.brokers),
+        "user": line.user,
+        "password": line.password,
+        "tls": line.tls,
+    }
+    return [Setting(section="network", key=key, value=value) for key, value in values.items()]
 
 
 def _network_id(data: bytes) -> NetworkId:

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import click
 
-from edge_node.cli.app import Session
 from edge_node.cli.exit_codes import ExitCode
 from edge_node.cli.output import console, emit, json_option
+from edge_node.cli.session import Session
 from edge_node.kernels.libsodium import load_ed25519
 from edge_node.node.control import ask
 from edge_node.node.signer import KeySigner

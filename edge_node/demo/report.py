@@ -6,7 +6,7 @@ Law of the file: every figure comes from a block, a model or an evaluation made 
 Read next: plot.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from edge_node.chain.block_store import BlockStore, StoredBlock
 from edge_node.chain.database import Database
 from edge_node.node.engine import NodeEngine
 from edge_node.primitives.hashing import ZERO_HASH
+from edge_node.primitives.types import PublicKey
 from edge_node.spec.block import body_from_bytes, header_from_bytes
 from edge_node.spec.constants import PPM
 from edge_node.spec.dataset import SplitName
@@ -131,7 +132,7 @@ def generation_reports(
     blocks: BlockStore,
     genesis: Genesis,
     engine: NodeEngine,
-    miners: dict[bytes, str],
+    miners: Mapping[PublicKey, str],
 ) -> list[GenerationReport]:
     """Return a line for each block with a model, its model evaluated on all three splits.
 

@@ -160,6 +160,10 @@ class DataDirectory:
             os.fsync(file.fileno())
         temporary.replace(self._path("session"))
 
+    def write_settings(self, text: str) -> None:
+        """Write the user's configuration of this node, readable by its owner alone."""
+        self._write_new(self.settings.name, text.encode())
+
     def backup(self) -> Path:
         """Copy the directory beside itself and return the copy's path."""
         number = 1

@@ -6,6 +6,8 @@ until then the trainer goes on improving it.
 Read next: edge_node/trainer/process.py, edge_node/chain/block_builder.py.
 """
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +20,11 @@ from edge_node.spec.engine import ModelSource
 from edge_node.spec.genesis import Parameters
 from edge_node.spec.state import State
 from edge_node.trainer.task import Offer, Progress, Task, next_task
+
+_LOG = logging.getLogger(__name__)
+
+MAX_TRAINER_RESTARTS = 5
+"""A trainer that dies more often will die again: the node goes on validating without one."""
 
 
 class Trainer(Protocol):
@@ -57,13 +64,21 @@ class Miner:
     Parameters
     ----------
     identity : MinerIdentity
-    trainer : Trainer
+    start_trainer : callable
+        Starts a trainer; asked again if one dies.
     models : ModelSource
     """
 
-    def __init__(self, identity: MinerIdentity, trainer: Trainer, models: ModelSource) -> None:
+    def __init__(
+        self,
+        identity: MinerIdentity,
+        start_trainer: Callable[[], Trainer],
+        models: ModelSource,
+    ) -> None:
         self._identity = identity
-        self._trainer = trainer
+        self._start_trainer = start_trainer
+        self._trainer = start_trainer()
+        self._restarts = 0
         self._models = models
         self._head: State | None = None
         self._best: Offer | None = None
@@ -92,7 +107,13 @@ class Miner:
             self._trainer.assign(None)
 
     def collect(self) -> None:
-        """Take in what the trainer has sent."""
+        """Take in what the trainer has sent; start another one if it has died."""
+        if not self._trainer.alive and self._restarts < MAX_TRAINER_RESTARTS:
+            self._restarts += 1
+            _LOG.error("the trainer has died; start %d of another", self._restarts)
+            self._trainer = self._start_trainer()
+            if self._head is not None:
+                self.follow(self._head)
         for message in self._trainer.poll():
             if isinstance(message, Progress):
                 self.progress = message

@@ -223,7 +223,7 @@ class Node:
             return
         self.imported += 1
         head = parts.importer.head
-        _LOG.info("block %d %s judged valid", head.height, result.block_hash.hex()[:8])
+        _LOG.info("block %s judged valid; height %d", result.block_hash.hex()[:8], head.height)
         if result.head_changed:
             returned: list[Transfer] = []
             for block_hash in result.disconnected:

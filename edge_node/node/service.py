@@ -18,16 +18,24 @@ from edge_node.chain.database import Database
 from edge_node.chain.importer import Importer
 from edge_node.chain.mempool import Mempool
 from edge_node.datasets.store import DatasetStore
-from edge_node.gossip.embedded_broker import BrokerOptions, RunningBroker, start_broker
+from edge_node.gossip.embedded_broker import (
+    LOOPBACK,
+    BrokerOptions,
+    RunningBroker,
+    start_broker,
+)
 from edge_node.gossip.exchange import Identity
-from edge_node.gossip.join_line import BrokerAddress
+from edge_node.gossip.join_line import BrokerAddress, parse_broker
 from edge_node.gossip.mqtt import LinkOptions, MqttLink, TlsOptions
 from edge_node.gossip.protocol import Gossip, Profile
 from edge_node.inference.reference import ReferenceBackend
-from edge_node.inference.select import select_backend
+from edge_node.inference.select import AUTO_ORDER, select_backend
 from edge_node.kernels.libsodium import load_ed25519
 from edge_node.node.answers import answer
+from edge_node.node.architecture_text import parse_architecture
 from edge_node.node.chain_view import ChainView
+from edge_node.node.config import Config
+from edge_node.node.configuration import read_password
 from edge_node.node.control import ControlServer
 from edge_node.node.data_directory import DataDirectory
 from edge_node.node.engine import NodeEngine, StoredSplits
@@ -57,12 +65,51 @@ class ServiceOptions:
     """How to trust the broker; None for a plain connection."""
     broker_program: str = ""
     """`mosquitto` or `amqtt` for a broker of our own; empty for the first that is there."""
+    broker_listen: str = LOOPBACK
+    """Address on which a broker of our own listens."""
+    broker_port: int = 0
+    """Port on which it listens; 0 for any free one."""
     backend: str = "auto"
     """Which back end evaluates."""
+    candidates: tuple[str, ...] = AUTO_ORDER
+    """What `auto` tries, in this order."""
     trainer: TrainerOptions | None = None
     """None for a node that only validates."""
     new_family: Architecture | None = None
     """What the trainer founds."""
+
+
+def options_of(config: Config) -> ServiceOptions:
+    """Return the options that a configuration chooses.
+
+    Raises
+    ------
+    ConfigurationError, ArchitectureTextInvalid, ArchitectureOutOfRange
+    """
+    network, trainer = config.network, config.trainer
+    own = config.broker.embedded
+    return ServiceOptions(
+        data_dir=config.node.data_dir,
+        brokers=tuple(parse_broker(each) for each in network.brokers),
+        user=network.user,
+        password=read_password(network),
+        tls=TlsOptions(
+            ca_file=network.tls_ca_file,
+            certificate_file=network.tls_certificate_file,
+            key_file=network.tls_key_file,
+        )
+        if network.tls
+        else None,
+        broker_program="" if own == "auto" else own,
+        broker_listen=config.broker.listen,
+        broker_port=config.broker.port,
+        backend=config.inference.backend,
+        candidates=config.inference.candidates,
+        trainer=TrainerOptions(selection_images=trainer.selection_images, nice=trainer.nice)
+        if trainer.enabled
+        else None,
+        new_family=parse_architecture(trainer.architecture),
+    )
 
 
 def run_service(options: ServiceOptions, stop: threading.Event) -> None:
@@ -153,16 +200,24 @@ def _link(
 
 
 def _own_broker(options: ServiceOptions, clock: SystemClock) -> RunningBroker:
-    folder = DataDirectory(options.data_dir).broker
-    broker = start_broker(BrokerOptions(data_dir=folder, program=options.broker_program), clock)
-    _LOG.info("started %s at %s for this machine alone", broker.program, broker.address)
+    broker = start_broker(
+        BrokerOptions(
+            data_dir=DataDirectory(options.data_dir).broker,
+            host=options.broker_listen,
+            port=options.broker_port,
+            program=options.broker_program,
+        ),
+        clock,
+    )
+    _LOG.info("started %s at %s", broker.program, broker.address)
     return broker
 
 
 def _miner(
     options: ServiceOptions, importer: Importer, signer: KeySigner, datasets: DatasetStore
 ) -> Miner | None:
-    if options.trainer is None or options.new_family is None:
+    trainer = options.trainer
+    if trainer is None or options.new_family is None:
         return None
     return Miner(
         MinerIdentity(
@@ -171,6 +226,6 @@ def _miner(
             public_key=signer.public_key,
             new_family=options.new_family,
         ),
-        TrainerProcess(StoredSplits(datasets), options.trainer),
+        lambda: TrainerProcess(StoredSplits(datasets), trainer),
         importer.blocks,
     )

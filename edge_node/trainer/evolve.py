@@ -65,6 +65,9 @@ class Evolution:
         """Go on for a new head: climbs stay, and the new record joins the population."""
         news = len(task.relatives) > len(self._task.relatives)
         self._task = task
+        for individual in self._individuals:
+            # What was offered for the old head may make a block on the new one as it is.
+            individual.counted_at = individual.offered = 0
         if news:
             # The newest record takes the place of the weakest climbs, half of the population.
             self._individuals.sort(key=lambda individual: -individual.correct)
