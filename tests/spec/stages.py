@@ -7,13 +7,22 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from edge_node.primitives.types import FamilyId
+from edge_node.spec import scheduling
 from edge_node.spec.block import Block, Header
 from edge_node.spec.errors import InvalidInput
+from edge_node.spec.proof.evolution_proof import (
+    ChildProof,
+    FounderProof,
+    PopulationProof,
+    Proof,
+    proof_from_bytes,
+)
+from edge_node.spec.state import Family
 from edge_node.spec.transaction import Transfer
 from edge_node.spec.validation import Verdict, validate_block
 from tests.spec.toy_chain import (
     PARAMETERS,
-    SECOND_ARCHITECTURE,
     Mined,
     Miner,
     Network,
@@ -22,9 +31,9 @@ from tests.spec.toy_chain import (
     Work,
     due,
     fallback,
-    founder,
     miner,
-    population,
+    recommitted,
+    sealed,
     toy_dataset,
     toy_network,
     transfer,
@@ -82,14 +91,20 @@ def stages() -> dict[str, Stage]:
 
 @functools.cache
 def two_families() -> ToyChain:
-    """Return a chain of a dataset with two families, each with one record; fork it before use."""
-    rules = replace(PARAMETERS, min_families=2, max_idle_blocks=3)
+    """Return a chain of a dataset with two families that evolve; fork it before use."""
+    rules = replace(
+        PARAMETERS, min_families=2, max_idle_blocks=3, max_family_generations=64, target_ms=0
+    )
     chain = ToyChain(toy_network([toy_dataset()], parameters=rules))
-    chain.add(founder(Work(tip=chain.tip, miner=ALICE)))
-    chain.add(founder(Work(tip=chain.tip, miner=ALICE), SECOND_ARCHITECTURE))
-    chain.add(population(Work(tip=chain.tip, miner=ALICE)))
-    chain.add(population(Work(tip=chain.tip, miner=ALICE)))
+    while not (chain.state.families and all(f.records for f in chain.state.families.values())):
+        chain.grow(ALICE)
     return chain
+
+
+def in_turn(tip: Tip) -> tuple[FamilyId, FamilyId]:
+    """Return the family that is due, and the next."""
+    due_family, second = scheduling.turns(tip.state, tip.parameters, 5).families
+    return due_family, second
 
 
 def frozen(chain: ToyChain) -> Tip:
@@ -120,6 +135,36 @@ def validate_with(tip: Tip, block: Block, **parameters: object) -> Verdict:
 
 def resigned(header: Header, stage: Stage, signer: Miner = ALICE) -> Block:
     """Return the stage's block with another header, signed."""
-    return Block(
-        header=replace(header, signature=signer.sign(header.block_hash())), body=stage.block.body
-    )
+    return sealed(header, stage.block.body, signer)
+
+
+def changed(stage: Stage, **changes: object) -> Block:
+    """Return the stage's block with other header fields, signed."""
+    return resigned(replace(stage.header, **changes), stage)  # type: ignore[arg-type]  # as told
+
+
+def with_proof(stage: Stage, proof: Proof | bytes, **changes: object) -> Block:
+    """Return the stage's block with another proof and other fields, committed to and signed."""
+    data = proof if isinstance(proof, bytes) else proof.encode()
+    header = replace(stage.header, **changes)  # type: ignore[arg-type]  # as told
+    return recommitted(header, replace(stage.block.body, proof=data), ALICE)
+
+
+def trained_proof(stage: Stage) -> FounderProof | PopulationProof:
+    """Return the proof of a founder or population stage."""
+    proof = proof_from_bytes(stage.block.body.proof)
+    assert isinstance(proof, FounderProof | PopulationProof)
+    return proof
+
+
+def child_proof() -> ChildProof:
+    """Return the proof of the stage `child`."""
+    proof = proof_from_bytes(stages()["child"].block.body.proof)
+    assert isinstance(proof, ChildProof)
+    return proof
+
+
+def only_family(stage: Stage) -> Family:
+    """Return the family of a stage, before its block."""
+    (family,) = stage.tip.state.families.values()
+    return family

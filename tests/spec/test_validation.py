@@ -5,14 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from edge_node.primitives.hashing import ZERO_HASH, tagged_hash
+from edge_node.primitives.hashing import tagged_hash
 from edge_node.primitives.types import (
     Amount,
     BlockHash,
     DatasetId,
     Hash32,
     Height,
-    ModelHash,
     NetworkId,
     PublicKey,
     Signature,
@@ -42,7 +41,6 @@ from tests.spec.stages import (
     BOB,
     CAROL,
     FALLBACK_MS,
-    RUNG_MS,
     Stage,
     network,
     refused,
@@ -346,12 +344,3 @@ def test_block_ahead_of_the_clock_waits_and_is_not_invalid() -> None:
     assert caught.value.timestamp == caught.value.latest + 1
     assert not caught.value.peer_fault
     assert not isinstance(caught.value, InvalidInput)
-
-
-def test_work_falls_with_the_rung() -> None:
-    stage = stages()["child"]
-    rule = network().rules.proof_rule
-    works = [rule.work(replace(stage.header, rung=rung)) for rung in range(8)]
-    assert works == [128, 64, 32, 16, 8, 4, 2, 1]
-    assert rule.work(replace(stage.header, model_hash=ModelHash(ZERO_HASH))) == 0
-    assert RUNG_MS * 7 == FALLBACK_MS

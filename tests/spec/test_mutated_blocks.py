@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Valid blocks with bits, bytes or fields changed: none is accepted, every one has its error."""
+
+from collections import Counter
+from dataclasses import dataclass, fields, replace
+
+import nacl.bindings
+import nacl.exceptions
+import pytest
+
+from edge_node.primitives.hashing import Prf
+from edge_node.spec.block import Block, Header, body_from_bytes, header_from_bytes
+from edge_node.spec.encoding import Decoded, decode, encode
+from edge_node.spec.engine import ReferenceEngine
+from edge_node.spec.errors import InvalidInput
+from tests.spec.samples import stream
+from tests.spec.stages import Stage, stages
+from tests.spec.toy_chain import Tip, miner, recommitted
+
+KINDS = ("founder", "population", "child", "fallback")
+MALLORY = miner("mallory")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SodiumEngine(ReferenceEngine):
+    """The reference engine with libsodium's signatures, which are 70 times faster."""
+
+    def verify(self, key: bytes, message: bytes, signature_bytes: bytes) -> bool:
+        """See Engine."""
+        try:
+            nacl.bindings.crypto_sign_open(signature_bytes + message, key)
+        except (nacl.exceptions.BadSignatureError, ValueError):
+            return False
+        return True
+
+
+def with_sodium(tip: Tip) -> Tip:
+    engine = tip.network.engine
+    assert isinstance(engine, ReferenceEngine)
+    fast = SodiumEngine(
+        train_splits=engine.train_splits, evaluation_splits=engine.evaluation_splits
+    )
+    return replace(tip, network=replace(tip.network, engine=fast))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A valid block as bytes, and its parent."""
+
+    tip: Tip
+    header: bytes
+    body: bytes
+
+    def judge(self, header: bytes, body: bytes) -> str:
+        """Return the reason of the refusal, or `accepted`; another exception goes through."""
+        try:
+            block = Block(header=header_from_bytes(header), body=body_from_bytes(body))
+            self.tip.validate(block)
+        except InvalidInput as error:
+            return error.reason
+        return "accepted"
+
+
+def targets() -> list[Target]:
+    return [
+        Target(
+            tip=with_sodium(stage.tip),
+            header=stage.header.encode(),
+            body=stage.block.body.encode(),
+        )
+        for stage in (stages()[kind] for kind in KINDS)
+    ]
+
+
+def mutated(prf: Prf, data: bytes, others: list[bytes]) -> bytes:
+    """Return the bytes with something changed, and mostly of the same length."""
+    kind = prf.below(10)
+    if kind >= 8:
+        return encode(swapped(prf, decoded(data), [decoded(one) for one in others]))
+    at, other = prf.below(len(data)), prf.below(len(data))
+    low, high = sorted((at, other))
+    inserted = prf.u32().to_bytes(4, "little")[: 1 + prf.below(4)]
+    changed = bytearray(data)
+    for place in (prf.below(8 * len(data)) for _ in range(1 + prf.below(3))):
+        changed[place >> 3] ^= 1 << (place & 7)
+    forms = {
+        3: data[:at] + inserted[:1] + data[at + 1 :],
+        4: data[:at],
+        5: data[:low] + data[high:],
+        6: data[:high] + data[low:],
+        7: data[:at] + inserted + data[at:],
+    }
+    return forms.get(kind, bytes(changed))
+
+
+def decoded(data: bytes) -> list["Decoded"]:
+    value = decode(data, max_bytes=len(data))
+    assert isinstance(value, list)
+    return value
+
+
+def swapped(prf: Prf, items: list["Decoded"], others: list[list["Decoded"]]) -> list["Decoded"]:
+    """Return the items with two changed for each other, or one for that of another block."""
+    items = list(items)
+    at, other = prf.below(len(items)), prf.below(len(items))
+    if prf.below(2):
+        items[at], items[other] = items[other], items[at]
+    else:
+        source = others[prf.below(len(others))]
+        items[at] = source[prf.below(len(source))]
+    return items
+
+
+def attack(count: int, seed: str) -> Counter[str]:
+    prf = stream(seed)
+    aims = targets()
+    headers, bodies = [aim.header for aim in aims], [aim.body for aim in aims]
+    roots = [aim.tip.state.root() for aim in aims]
+    reasons: Counter[str] = Counter()
+    while reasons.total() < count:
+        aim = aims[prf.below(len(aims))]
+        header, body = aim.header, aim.body
+        part = prf.below(16)
+        if part < 10:
+            header = mutated(prf, header, headers)
+        if part >= 8:
+            body = mutated(prf, body, bodies)
+        if (header, body) == (aim.header, aim.body):
+            continue
+        reasons[aim.judge(header, body)] += 1
+    assert [aim.tip.state.root() for aim in aims] == roots
+    return reasons
+
+
+def test_unchanged_blocks_are_accepted() -> None:
+    assert [aim.judge(aim.header, aim.body) for aim in targets()] == ["accepted"] * 4
+
+
+def test_no_mutated_block_is_accepted() -> None:
+    reasons = attack(2_000, "mutated blocks")
+    assert reasons["accepted"] == 0
+    # The attack reaches every check that a signature can not stop before.
+    assert {"R-2", "R-22", "R-23", "R-30", "R-47", "R-48", "R-49"} <= set(reasons)
+
+
+@pytest.mark.slow
+def test_no_mutated_block_of_100000_is_accepted() -> None:
+    assert attack(100_000, "100,000 mutated blocks")["accepted"] == 0
+
+
+def resigned_by_mallory(prf: Prf, stage: Stage) -> Block:
+    """Return a block with some of its fields changed, committed to and signed by a stranger."""
+    header = replace(stage.header, miner=MALLORY.key)
+    names = [field.name for field in fields(Header)[:-1] if field.name != "miner"]
+    for name in (names[prf.below(len(names))] for _ in range(prf.below(3))):
+        value = getattr(header, name)
+        changed = bytes(32) if isinstance(value, bytes) else value + prf.below(3)
+        header = replace(header, **{name: changed})  # type: ignore[arg-type]  # of its own type
+    body = stage.block.body
+    if prf.below(3) == 0:
+        others = [stages()[kind].block.body.proof for kind in KINDS]
+        proof = mutated(prf, body.proof, others)
+        body = replace(body, proof=proof)
+    return recommitted(header, body, MALLORY)
+
+
+def steal(count: int, seed: str) -> Counter[str]:
+    prf = stream(seed)
+    aims = dict(zip(KINDS, targets(), strict=True))
+    reasons: Counter[str] = Counter()
+    for _ in range(count):
+        kind = KINDS[prf.below(3)]
+        block = resigned_by_mallory(prf, stages()[kind])
+        reasons[aims[kind].judge(block.header.encode(), block.body.encode())] += 1
+    return reasons
+
+
+def test_nobody_makes_anothers_work_his_own() -> None:
+    reasons = steal(60, "stolen blocks")
+    assert reasons["accepted"] == 0
+    assert {"R-43", "R-44", "R-36"} <= set(reasons)
+
+
+@pytest.mark.slow
+def test_nobody_makes_anothers_work_his_own_in_2000_tries() -> None:
+    assert steal(2_000, "more stolen blocks")["accepted"] == 0
