@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from edge_node.inference import lce, native, tflite
+from edge_node.inference import lce, native, tflite, tflite_writer
 from edge_node.inference.backend import Backend, BackendUnavailable, InferenceError
 from edge_node.inference.hosted import HostedBackend
 from edge_node.inference.known_answer import check_known_answers
@@ -72,12 +72,20 @@ def _hosted_tflite() -> Backend:
     return HostedBackend(name=tflite.NAME, author=int8_file, description=tflite.describe())
 
 
+def _why_no_lce() -> str | None:
+    return lce.why_unavailable() or tflite_writer.why_unavailable()
+
+
+def _why_no_tflite() -> str | None:
+    return tflite.why_unavailable() or tflite_writer.why_unavailable()
+
+
 BACKENDS: Mapping[str, BackendEntry] = {
     native.NATIVE: BackendEntry(why_unavailable=native.why_unavailable, construct=NativeBackend),
     native.NUMPY: BackendEntry(why_unavailable=lambda: None, construct=NumpyBackend),
     ReferenceBackend.name: BackendEntry(why_unavailable=lambda: None, construct=ReferenceBackend),
-    lce.NAME: BackendEntry(why_unavailable=lce.why_unavailable, construct=_hosted_lce),
-    tflite.NAME: BackendEntry(why_unavailable=tflite.why_unavailable, construct=_hosted_tflite),
+    lce.NAME: BackendEntry(why_unavailable=_why_no_lce, construct=_hosted_lce),
+    tflite.NAME: BackendEntry(why_unavailable=_why_no_tflite, construct=_hosted_tflite),
 }
 """Every back end by name, in the order in which tables show them."""
 

@@ -8,6 +8,7 @@ Law of the file: the only importer of `flatbuffers`; it knows tables, not networ
 Read next: tflite_export.py.
 """
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -107,6 +108,13 @@ def _offset(slot: int, value: int) -> _Field:
     return _Field(slot=slot, method="PrependUOffsetTRelativeSlot", value=value)
 
 
+def why_unavailable() -> str | None:
+    """Return what is missing to write files here, or None."""
+    if importlib.util.find_spec("flatbuffers") is None:
+        return "install edge-node[export] to write .tflite files"
+    return None
+
+
 class TfliteWriter:
     """A network with one subgraph, written operator by operator.
 
@@ -117,13 +125,11 @@ class TfliteWriter:
     """
 
     def __init__(self) -> None:
-        try:
-            import flatbuffers  # noqa: PLC0415 - an extra, needed only to write files
-            from flatbuffers import flexbuffers  # noqa: PLC0415 - the same
-        except ImportError as error:
-            raise BackendUnavailable(
-                backend="tflite", why="install edge-node[export] to write .tflite files"
-            ) from error
+        if why := why_unavailable():
+            raise BackendUnavailable(backend="tflite", why=why)
+        import flatbuffers  # noqa: PLC0415 - an extra, needed only to write files
+        from flatbuffers import flexbuffers  # noqa: PLC0415 - the same
+
         self._encode_options: Any = flexbuffers.Dumps
         self._builder: Any = flatbuffers.Builder(_INITIAL_BYTES)
         self._buffers: list[int] = [self._table()]  # the schema wants buffer 0 to be empty

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which interpreters a machine must have; where there is a wheel, a missing one is a failure."""
+"""What a machine must have; where it could be had, a missing kernel or wheel is a failure."""
 
 import platform
+import shutil
 import sys
 
 import pytest
 
-from edge_node.inference import lce, tflite
+from edge_node.inference import lce, native, tflite
 
 X86 = platform.machine() == "x86_64"
 ARM32 = platform.machine() in ("armv6l", "armv7l")
@@ -28,4 +29,11 @@ def need_tflite() -> None:
     assert tflite.why_unavailable() is None
 
 
-NEEDS = {lce.NAME: need_lce, tflite.NAME: need_tflite}
+def need_kernels() -> None:
+    """Skip the test where the C kernels could not be compiled."""
+    if native.why_unavailable() and shutil.which("gcc") is None:
+        pytest.skip("no C compiler to build the kernels with")
+    assert native.why_unavailable() is None
+
+
+NEEDS = {native.NATIVE: need_kernels, lce.NAME: need_lce, tflite.NAME: need_tflite}

@@ -4,15 +4,20 @@
 That interpreters load them, and compute the right thing, is tested in test_tflite_export.py.
 """
 
+import importlib.util
 import struct
-import sys
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from edge_node.inference.backend import BackendUnavailable
-from edge_node.inference.tflite_writer import FILE_IDENTIFIER, ElementType, TfliteWriter
+from edge_node.inference.tflite_writer import (
+    FILE_IDENTIFIER,
+    ElementType,
+    TfliteWriter,
+    why_unavailable,
+)
 
 
 def small_file(values: npt.NDArray[np.float32]) -> bytes:
@@ -45,6 +50,7 @@ def test_equal_networks_give_equal_files() -> None:
 
 
 def test_without_flatbuffers_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "flatbuffers", None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert why_unavailable() == "install edge-node[export] to write .tflite files"
     with pytest.raises(BackendUnavailable, match=r"install edge-node\[export\]"):
         TfliteWriter()
