@@ -21,7 +21,7 @@ _STREAM_BYTES_FIRST = 168
 
 
 def tagged_hash(tag: str, *parts: bytes) -> Hash32:
-    """Return SHA-256 over the domain tag, a zero byte and the parts.
+    """Return SHA-256 over the domain tag, a zero byte and the parts (R-1).
 
     Parts are concatenated: callers pass at most one part of variable length, or an encoding that
     delimits itself.

@@ -214,6 +214,7 @@ def architecture_from_value(value: Decoded) -> Architecture:
     ArchitectureOutOfRange
         R-4.
     """
+    # R-3: positions, no names; whatever else is there makes it another form.
     match value:
         case [int(height), int(width), int(channels), int(bits), list(genes)]:
             _check("layers", len(genes), 1, limits.MAX_LAYERS)
@@ -251,6 +252,7 @@ def _layer_from_value(value: Decoded) -> Layer:
 def _layer_shape(
     layer: Layer, *, size: tuple[int, int, int], eight_bit: bool, last: bool
 ) -> LayerShape:
+    # R-4: every size at least 1, and small enough that no engine's counters overflow.
     height, width, channels = size
     _check("channels", layer.channels, 1, limits.MAX_CHANNELS)
     dense = layer.kind is LayerKind.DENSE

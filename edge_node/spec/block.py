@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Blocks: a signed header that commits to a proof of learning, a model and transactions.
 
-Rules R-22 (header form) and R-23 (body form). The block's hash is over the header without its
-signature; the signature is over that hash. `proof_root` and `tx_root` commit to the body, so a body
-that does not belong to its header is a bad message, never a bad block.
+Rules R-22 (header form) and R-23 (body form); design, section 4. The block's hash is over the
+header without its signature; the signature is over that hash. `proof_root` and `tx_root` commit to
+the body, so a body that does not belong to its header is a bad message, never a bad block.
 Law of the file: form only; what makes a block valid is in validation.py.
 Read next: genesis.py, then validation.py.
 """
@@ -137,6 +137,7 @@ def header_from_bytes(data: bytes) -> Header:
         R-2, R-22.
     """
     value = decode(data, max_bytes=limits.MAX_HEADER_BYTES)
+    # R-22: every field there, of its type and length; what it says is judged elsewhere.
     names = [field.name for field in fields(Header)]
     if not isinstance(value, list) or len(value) != len(names):
         raise HeaderMalformed(expected=f"an array of {len(names)}", actual=type(value).__name__)
@@ -188,6 +189,7 @@ def body_from_bytes(data: bytes) -> Body:
     """
     match decode(data, max_bytes=limits.MAX_BODY_BYTES):
         case [list(transactions), list(have), bytes(proof)]:
+            # R-23: counted before they are read.
             _at_most("transactions", len(transactions), limits.MAX_TRANSACTIONS)
             _at_most("datasets in `have`", len(have), limits.MAX_HAVE)
             _at_most("bytes of proof", len(proof), limits.MAX_PROOF_BYTES)

@@ -25,7 +25,7 @@ PIXEL_ZERO = 128
 
 
 def logits(model: Model, image: bytes) -> list[int]:
-    """Return the logits of one image.
+    """Return the logits of one image (R-7).
 
     Parameters
     ----------

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Datasets: content-addressed images and labels in three splits.
 
-Rules R-17 (manifest) and R-18 (content). A split's canonical bytes are its images (uint8, row,
-column, channel), then its labels (u8). They are cut into chunks of CHUNK_BYTES; a Merkle root over
-the chunk hashes commits to the split, a hash over the manifest names the dataset. Chunks may be
-compressed on the way; hashes are over what they unpack to.
+Rules R-17 (manifest) and R-18 (content); design, section 8. A split's canonical bytes are its
+images (uint8, row, column, channel), then its labels (u8). They are cut into chunks of CHUNK_BYTES;
+a Merkle root over the chunk hashes commits to the split, a hash over the manifest names the
+dataset. Chunks may be compressed on the way; hashes are over what they unpack to.
 Law of the file: bytes in, verdicts out; nothing is fetched or stored here.
 Read next: genesis.py.
 """
@@ -79,6 +79,7 @@ class Manifest:
 
     def __post_init__(self) -> None:
         """Check R-17."""
+        # R-17: a size that is none, or that no architecture takes, makes no dataset.
         for what, actual, most in (
             ("rows", self.height, limits.MAX_SIDE),
             ("columns", self.width, limits.MAX_SIDE),
@@ -207,6 +208,7 @@ def open_split(manifest: Manifest, name: SplitName, data: bytes) -> tuple[bytes,
     ContentMismatch
         R-18: length, root, or a label beyond the classes.
     """
+    # R-18: bytes that hash to the root, and labels that the manifest's classes name.
     split = manifest.splits[name]
     if len(data) != manifest.split_bytes(name):
         raise ContentMismatch(

@@ -180,6 +180,7 @@ class _Reader:
             raise InvalidEncoding("text that is not UTF-8", start) from None
 
     def _head(self) -> tuple[int, int]:
+        # a number has one form, the shortest.
         start = self.offset
         initial = self._take(1)[0]
         major, argument = initial >> 5, initial & 31

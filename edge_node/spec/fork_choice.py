@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fork choice: which of two chains is the chain.
 
-Rules R-50 (work) and R-51 (checkpoints). The most cumulative work wins; ties go to the greater
-height, then to the header that was seen first. In `evolution`, the highest block that more than
-two thirds of the genesis' members have signed overrides work.
+Rules R-50 (work) and R-51 (checkpoints); paper A, section 4.6. The most cumulative work wins; ties
+go to the greater height, then to the header that was seen first. In `evolution`, the highest block
+that more than two thirds of the genesis' members have signed overrides work.
 Law of the file: pure functions; when a header was seen is told by the caller.
 Read next: validation.py.
 """
@@ -76,6 +76,7 @@ def checkpoint_from_bytes(data: bytes) -> Checkpoint:
     InvalidEncoding, CheckpointInvalid
         R-2, R-51.
     """
+    # R-51: a form of its own, short enough to be relayed at once.
     match decode(data, max_bytes=MAX_CHECKPOINT_BYTES):
         case [int(height), bytes(block), bytes(member), bytes(signature)] if height >= 0 and (
             len(block),

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The genesis: everything that the members of a network agree on before the first block.
 
-Rule R-24. Its canonical bytes hash to the network id, which is inside every signed message and
-every seed; so two networks with different rules can never take each other's blocks.
-Names follow paper A, with the unit behind them.
+Rule R-24 (design, section 2). Its canonical bytes hash to the network id, which is inside every
+signed message and every seed; so two networks with different rules can never take each other's
+blocks. Names follow paper A, with the unit behind them.
 Law of the file: a genesis is checked whole when it is built; nothing later doubts it.
 Read next: ledger.py.
 """
@@ -100,6 +100,7 @@ class Parameters:
 
     def __post_init__(self) -> None:
         """Check every value and what they must be to each other."""
+        # R-24: a value out of its range is refused here, once, and never met again.
         for name, least, most in _RANGES:
             value = getattr(self, name)
             if not least <= value <= most:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Money: transfers, fees, base rewards and their maturity.
 
-Rules R-26 (nonce), R-27 (balance), R-28 (fee) and R-29 (rewards; supply is conserved: balances and
-immature rewards always add up to what was allocated and minted).
+Rules R-26 (nonce), R-27 (balance), R-28 (fee; paper A, section 4.5) and R-29 (rewards; supply is
+conserved: balances and immature rewards always add up to what was allocated and minted).
 Law of the file: pure functions from a state to a state; u64 amounts, never negative.
 Read next: scheduling.py.
 """
@@ -62,6 +62,7 @@ def check_transaction_signature(
     TransactionSignatureInvalid
         R-20.
     """
+    # R-20: by the sender, over this network's id.
     message = transaction.signing_hash(network)
     if not verify(transaction.sender, message, transaction.signature):
         raise TransactionSignatureInvalid(

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Merkle trees and the Merkle mountain range: short commitments to long lists.
 
-Rule R-12. Leaves are hashed under their own tag, nodes under another; an odd node moves up
-unchanged, so no list has the root of another. The range commits to all earlier block hashes.
+Rule R-12 (design, section 4). Leaves are hashed under their own tag, nodes under another; an odd
+node moves up unchanged, so no list has the root of another. The range commits to all earlier block
+hashes.
 Law of the file: pure functions and immutable values.
 Read next: block.py.
 """
@@ -17,7 +18,7 @@ _LEAF, _NODE, _RANGE = "merkle-leaf", "merkle-node", "merkle-range"
 
 
 def merkle_root(leaves: Sequence[bytes]) -> Hash32:
-    """Return the root over `leaves`; ZERO_HASH for none."""
+    """Return the root over `leaves`, ZERO_HASH for none (R-12)."""
     return MerkleTree.build(leaves).root
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Models: an architecture with its weights and thresholds, in one canonical blob.
 
-Rule R-5 (blob) and R-6 (thresholds). Bits follow Larq Compute Engine: 1 means -1, 0 means +1,
-least significant bit first in little-endian 32-bit words, pad bits 0. A weight's index counts
-layers, then output channels, then kernel rows, kernel columns and input channels.
+Rules R-5 (blob) and R-6 (thresholds; design, section 3). Bits follow Larq Compute Engine: 1 means
+-1, 0 means +1, least significant bit first in little-endian 32-bit words, pad bits 0. A weight's
+index counts layers, then output channels, then kernel rows, kernel columns and input channels.
 Law of the file: one model has one blob, one blob one model.
 Read next: bnn.py (what a model computes), transport.py (how it travels).
 """
@@ -60,6 +60,7 @@ class Model:
 
     def __post_init__(self) -> None:
         """Check R-5 and R-6."""
+        # R-5: parts that fit. R-6: no threshold beyond the sums that can occur.
         shapes = self.architecture.shapes
         _check_lengths(shapes, self.weights)
         _check_lengths(shapes, self.thresholds)

@@ -105,6 +105,7 @@ def step_from_value(value: Decoded) -> Step:
     StepMalformed
         R-10.
     """
+    # R-10: one code per step, and a partner where there is one to name.
     match value:
         case int(code) if 0 <= code >> 2 <= MAX_NONCE and code & 3 in {0, 1}:
             return Step(kind=StepKind(code & 3), nonce=code >> 2)

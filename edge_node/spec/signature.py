@@ -52,7 +52,7 @@ def sign(seed: bytes, message: bytes) -> Signature:
 
 
 def verify(key: bytes, message: bytes, signature: bytes) -> bool:
-    """Return True if libsodium accepts `signature` of `message` by `key`."""
+    """Return True if libsodium accepts `signature` of `message` by `key` (R-11)."""
     if len(key) != PUBLIC_KEY_BYTES or len(signature) != SIGNATURE_BYTES:
         return False
     point, s = signature[:32], int.from_bytes(signature[32:], "little")

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The state of a chain after a block: accounts, families, datasets, and what later blocks need.
 
-Rule R-25 (state root). States are values: a block makes a new one and leaves its parent's as it
-was, so nothing that fails can have changed anything, and a fork is two states side by side.
+Rule R-25 (state root; design, section 4). States are values: a block makes a new one and leaves its
+parent's as it was, so nothing that fails can have changed anything, and a fork is two states side
+by side.
 Law of the file: data and its commitment; how a block changes it is in ledger.py, scheduling.py
 and proof/.
 Read next: ledger.py.

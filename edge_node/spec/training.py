@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Integer-only training: stochastic gradient descent in which W' = update(W, B) has one value.
 
-Rule R-9. State: an int16 latent per weight and an int32 latent per threshold. Forward with their
-signs; softmax from an eight-entry table of powers of two; straight-through gradients inside a
-window; then every latent moves by 2**u against its summed gradient, outside a dead zone of half the
-layer's mean. Sums of integers have no order, so any machine may take them in any.
+Rule R-9 (design, section 7). State: an int16 latent per weight and an int32 latent per threshold.
+Forward with their signs; softmax from an eight-entry table of powers of two; straight-through
+gradients inside a window; then every latent moves by 2**u against its summed gradient, outside a
+dead zone of half the layer's mean. Sums of integers have no order, so any machine may take them in
+any.
 Law of the file: dense and convolutional nets alike; integers only; VALID padding only. Sums of
 many small numbers are held in lanes (lanes.py).
 Read next: recipe.py, then proof/evolution.py.
@@ -111,6 +112,7 @@ def check_trainable(architecture: Architecture, batch: int) -> None:
     NotTrainable
         Batch size, padding, or a bound.
     """
+    # R-9: what is not proven to stay in int32 is not trained.
     if not 1 <= batch <= limits.MAX_BATCH:
         raise NotTrainable(expected=f"a batch of 1..{limits.MAX_BATCH}", actual=batch)
     constants = layer_constants(architecture)
@@ -299,7 +301,7 @@ def _forward(layers: list[_StepLayer], image: bytes) -> list[_Trace]:
             candidates = _pool_window(shape, place)
             # max() keeps the first of equal sums: the law's winner.
             winners = [
-                max(candidates, key=lambda q, c=c: sums[q][c])  # type: ignore[misc]
+                max(candidates, key=lambda q, c=c: sums[q][c])  # type: ignore[misc]  # types of a default
                 for c in range(shape.channels)
             ]
             trace.winners.append(winners)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Transactions: what end users sign.
 
-Rules R-19 (form) and R-20 (signature). A transaction is a positional array whose last element is
-the signature over the network id and the rest, so it can not be replayed on another network; the
-account's nonce keeps it from being replayed on this one (ledger.py). It names keys and addresses,
-never indices.
+Rules R-19 (form) and R-20 (signature); design, section 4. A transaction is a positional array whose
+last element is the signature over the network id and the rest, so it can not be replayed on another
+network; the account's nonce keeps it from being replayed on this one (ledger.py). It names keys and
+addresses, never indices.
 Law of the file: one kind so far, the transfer; others get numbers of their own.
 Read next: ledger.py.
 """
@@ -76,6 +76,7 @@ def transaction_from_value(value: Decoded) -> Transfer:
     TransactionMalformed
         R-19.
     """
+    # R-19: lengths and ranges here, so that nothing later doubts them.
     match value:
         case [
             kind,

@@ -185,6 +185,7 @@ def check_signature(header: Header, engine: Engine) -> None:
     BlockSignatureInvalid
         R-48.
     """
+    # R-48: one key, one block; whoever changes a bit signs for it himself.
     if not engine.verify(header.miner, header.block_hash(), header.signature):
         raise BlockSignatureInvalid(expected=f"by {header.miner.hex()}", actual="another's")
 
@@ -197,6 +198,7 @@ def check_body(block: Block) -> None:
     BodyMismatch
         R-49.
     """
+    # R-49: what travels beside a header is what its miner signed for.
     header, body = block.header, block.body
     size = sum(len(encode(transaction.value())) for transaction in body.transactions)
     if size > MAX_TRANSACTIONS_BYTES:

@@ -235,7 +235,7 @@ def _replay_training(header: Header, steps: int, family: Family, context: ProofC
     state = train_founder(
         header.previous_hash, header.miner, header.nonce, steps, family=family, context=context
     )
-    # the same integers on every machine, so equality is all that is asked.
+    # the same integers on every machine, so equality is all that is asked.
     if state.root() != header.latent_root:
         raise LatentRootMismatch(expected=state.root(), actual=header.latent_root)
     return training.model_from_state(family.architecture, state)
@@ -296,6 +296,7 @@ def _load(models: Iterable[FamilyModel], source: ModelSource) -> list[Model]:
 
 def _check_model(header: Header, model: Model, family: Family, context: ProofContext) -> None:
     actual_hash = model.model_hash()
+    # the proof makes one model, whoever travels with another.
     if actual_hash != header.model_hash:
         raise ModelHashMismatch(expected=actual_hash, actual=header.model_hash)
     # from every record, or, while the population grows, from every model of it.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The four proofs of `evolution`, their encoding, and the seeds that they draw on.
 
-Rule R-33. The first number of a proof names its kind.
+Rule R-33 (design, section 6). The first number of a proof names its kind.
 Law of the file: form only; what a proof must show is in evolution.py.
 Read next: evolution.py.
 """
@@ -90,6 +90,7 @@ def proof_from_bytes(data: bytes) -> Proof:
     InvalidEncoding, InvalidProof, InvalidModelData
         R-2, R-33, R-10, R-3, R-4.
     """
+    # R-33: the kind tells the form, and nothing else fits it.
     match decode(data, max_bytes=MAX_PROOF_BYTES):
         case [kind, bytes(dataset), genome, int(steps)] if kind == FOUNDER and len(dataset) == 32:
             return FounderProof(
