@@ -13,6 +13,7 @@ from edge_node.gossip import limits
 from edge_node.gossip.errors import ParcelMismatch, PieceMismatch
 from edge_node.gossip.messages import ObjectKind, Parcel, parcel_id_source
 from edge_node.primitives.types import Hash32
+from edge_node.spec.dataset import chunk_hash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +32,8 @@ class Packed:
 
 
 def piece_hash(piece: bytes) -> Hash32:
-    """Return the hash that names a piece."""
-    return Hash32(hashlib.sha256(piece).digest())
+    """Return the hash that names a piece: the law's for chunks, so a dataset's chunk is one."""
+    return chunk_hash(piece)
 
 
 def parcel_id(parcel: Parcel) -> Hash32:

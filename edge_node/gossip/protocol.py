@@ -11,7 +11,7 @@ Read next: reception.py for the way in; mqtt.py drives it all.
 from collections import Counter, deque
 from dataclasses import dataclass
 
-from edge_node.gossip import limits, topics
+from edge_node.gossip import limits, messages, topics
 from edge_node.gossip.answers import Answers
 from edge_node.gossip.blocks import BlockDesk
 from edge_node.gossip.downloads import Downloads
@@ -98,6 +98,11 @@ class Gossip:
         Chooses among peers that will do equally well.
     profile : Profile
         What to tell of ourselves.
+
+    Raises
+    ------
+    MalformedMessage
+        G-10: the profile is beyond its bounds; other nodes would ban us for it.
     """
 
     def __init__(
@@ -106,6 +111,7 @@ class Gossip:
         self._identity = identity
         self._port = port
         self._profile = profile
+        _check_profile(profile)
         self._exchange = Exchange(identity=identity, port=port, random=random)
         self._answers = Answers(self._exchange)
         self._downloads = Downloads(self._exchange)
@@ -180,7 +186,7 @@ class Gossip:
     def will(self) -> SetWill:
         """Return the last will for the next connect."""
         topic = self._exchange.topic(Kind.PRESENCE)
-        presence = self._presence(online=False, connection=self._connection + 1)
+        presence = _presence(self._profile, online=False, connection=self._connection + 1)
         return SetWill(topic=topic.path(), payload=self._exchange.seal(topic, presence))
 
     def connected(self, now_ms: int) -> list[Action]:
@@ -296,10 +302,10 @@ class Gossip:
         Raises
         ------
         MessageTooLarge
-            G-1: one of them fits in no message; none is told.
+            G-1: one of them is empty or fits in no message; none is told.
         """
         for transaction in transactions:
-            if len(transaction) > limits.MAX_TRANSACTION_BYTES:
+            if not 0 < len(transaction) <= limits.MAX_TRANSACTION_BYTES:
                 raise MessageTooLarge(
                     expected=limits.MAX_TRANSACTION_BYTES, actual=len(transaction)
                 )
@@ -323,7 +329,7 @@ class Gossip:
         MessageTooLarge
             G-1.
         """
-        if len(data) > limits.MAX_CHECKPOINT_BYTES:
+        if not 0 < len(data) <= limits.MAX_CHECKPOINT_BYTES:
             raise MessageTooLarge(expected=limits.MAX_CHECKPOINT_BYTES, actual=len(data))
         self._checkpoint = data
         if self._connected:
@@ -371,7 +377,7 @@ class Gossip:
         Parameters
         ----------
         chunk_hashes : tuple of Hash32
-            SHA-256 of every chunk, from the manifest.
+            The law's hash of every chunk, from the manifest.
         """
         missing = self._port.missing_chunks(dataset_id)
         self._downloads.want_dataset(dataset_id, chunk_hashes, missing)
@@ -383,17 +389,8 @@ class Gossip:
 
     # Own messages
 
-    def _presence(self, *, online: bool, connection: int) -> Presence:
-        return Presence(
-            online=online,
-            connection=connection,
-            software=self._profile.software,
-            capabilities=self._profile.capabilities,
-            broker=self._profile.broker,
-        )
-
     def _publish_presence(self, *, online: bool) -> None:
-        presence = self._presence(online=online, connection=self._connection)
+        presence = _presence(self._profile, online=online, connection=self._connection)
         self._exchange.publish(Kind.PRESENCE, presence)
 
     def _publish_tip(self, now_ms: int) -> None:
@@ -423,3 +420,21 @@ class Gossip:
             batch.append(self._waiting.popleft())
         self._exchange.publish(Kind.TRANSACTIONS, Transactions(transactions=tuple(batch)))
         self._batch_at_ms = now_ms + limits.BATCH_DELAY_MS
+
+
+def _presence(profile: Profile, *, online: bool, connection: int) -> Presence:
+    return Presence(
+        online=online,
+        connection=connection,
+        software=profile.software,
+        capabilities=profile.capabilities,
+        broker=profile.broker,
+    )
+
+
+def _check_profile(profile: Profile) -> None:
+    """Read our own words as others will."""
+    presence = _presence(profile, online=True, connection=1)
+    messages.decode(Kind.PRESENCE, messages.encode(presence))
+    if profile.genesis:
+        messages.decode(Kind.GENESIS, messages.encode(GenesisCopy(data=profile.genesis)))

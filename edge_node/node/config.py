@@ -72,7 +72,7 @@ class TrainerSection:
     """The family to found: a name, or layers as in architecture_text.py."""
     selection_images: int = 20_000
     """Images of the train split that candidates are selected on."""
-    nice: int = 5
+    nice: int = 10
     """Niceness of the trainer's process, so that the node itself comes first."""
 
 

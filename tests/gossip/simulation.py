@@ -38,6 +38,7 @@ from edge_node.primitives.types import (
     Signature,
 )
 from edge_node.spec import encoding
+from edge_node.spec.dataset import chunk_hash
 
 NETWORK = NetworkId(tagged_hash("network", b"test"))
 GENESIS = BlockHash(tagged_hash("genesis block", NETWORK))
@@ -206,7 +207,7 @@ class FakeChain:
             hashlib.shake_128(f"{name}{index}".encode()).digest(limits.PIECE_BYTES)
             for index in range(chunk_count)
         ]
-        manifest = b"".join(hashlib.sha256(chunk).digest() for chunk in chunks)
+        manifest = b"".join(chunk_hash(chunk) for chunk in chunks)
         dataset_id = DatasetId(self.content_hash(ObjectKind.MANIFEST, manifest))
         self.manifests[dataset_id] = manifest
         self.chunk_counts[dataset_id] = chunk_count
@@ -243,6 +244,9 @@ class SimNode:
     will: SetWill | None = None
     """What the broker holds."""
     online: bool = False
+    importing: deque[BlockReceived] = field(default_factory=deque)
+    """Blocks that wait for their import, where that takes time."""
+    import_at_ms: int = 0
 
     @property
     def node(self) -> NodeId:
@@ -292,8 +296,11 @@ class SimNetwork:
     The broker keeps retained messages, publishes wills, drops, duplicates, delays and reorders.
     """
 
-    def __init__(self, seed: str = "0", faults: Faults | None = None) -> None:
+    def __init__(
+        self, seed: str = "0", faults: Faults | None = None, *, import_ms: int = 0
+    ) -> None:
         self.seed = seed
+        self.import_ms = import_ms
         self.faults = faults if faults is not None else Faults()
         self.now_ms = 1_000
         self.nodes: dict[str, SimNode] = {}
@@ -338,6 +345,9 @@ class SimNetwork:
                 node.next_will = action
             else:
                 node.events.append(action)
+                if self.import_ms and isinstance(action, BlockReceived):
+                    node.importing.append(action)
+                    continue
                 todo.extend(react(node, action, self.now_ms))
 
     def publish(self, message: Publish) -> None:
@@ -372,9 +382,19 @@ class SimNetwork:
                 node = self.nodes[name]
                 if node.online:
                     self.act(node, node.gossip.handle(message, self.now_ms))
+            for node in self.nodes.values():
+                self._import(node)
             if self.now_ms % TICK_MS == 0:
                 for node in self.nodes.values():
                     self.act(node, node.gossip.tick(self.now_ms))
+
+    def _import(self, node: SimNode) -> None:
+        """Import one block at a time, each for `import_ms`."""
+        if node.importing and node.import_at_ms == 0:
+            node.import_at_ms = self.now_ms + self.import_ms
+        elif node.importing and self.now_ms >= node.import_at_ms:
+            node.import_at_ms = 0
+            self.act(node, react(node, node.importing.popleft(), self.now_ms))
 
     def run_until_same(self, limit_ms: int) -> int:
         """Run until all nodes have one head; return how long it took."""
