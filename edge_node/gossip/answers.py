@@ -80,7 +80,8 @@ class Answers:
     def _headers(self, request: GetHeaders) -> Response:
         page: list[bytes] = []
         total = 0
-        for header in self._exchange.port.headers(request.start, request.count):
+        headers = self._exchange.port.headers(request.start, request.count)
+        for header in headers[: request.count]:
             total += len(header) + 3
             if total > limits.MAX_HEADERS_PAGE_BYTES:
                 break
@@ -103,7 +104,7 @@ class Answers:
             if packed is None or parcel_id(packed.parcel) != request.parcel_id:
                 return Refused(why=Refusal.NOT_FOUND)
             data = packed.piece(index)
-        if not data:
+        if not data or len(data) > limits.PIECE_BYTES:
             return Refused(why=Refusal.NOT_FOUND)
         return Piece(index=index, data=data)
 

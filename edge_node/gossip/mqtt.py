@@ -11,6 +11,7 @@ Read next: inbox.py, then protocol.py, which decides what is said.
 import contextlib
 import socket
 import threading
+import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ MAX_OUTGOING_MESSAGES = 256
 """Above this the client refuses: 16 MiB of pieces."""
 MAX_IN_FLIGHT = 20
 """What mosquitto accepts by default; a server's wish for less is not honoured by the library."""
+LINGER_MS = 150
+"""amqtt drops what it has acknowledged and not passed on yet when its sender takes leave."""
 _TOPIC_AND_HEADER_BYTES = 512
 
 
@@ -154,11 +157,10 @@ class MqttLink:
         self._stopping = True
         last = self._last
         if last is not None and self._client.is_connected():
-            try:
+            # It raises if the library refused the message: then there is nothing to wait for.
+            with contextlib.suppress(RuntimeError, ValueError):
                 last.wait_for_publish(timeout_ms / 1_000)
-            except (RuntimeError, ValueError):
-                # Refused by the library at the time: there is nothing to wait for.
-                last = None
+            time.sleep(LINGER_MS / 1_000)
         self._client.disconnect()
         self._client.loop_stop()
 

@@ -160,3 +160,22 @@ def test_false_announcements_are_named_and_change_nothing(make, rule: str) -> No
     assert b.gossip.dropped(rule) == 1
     assert b.told(BlockReceived) == []
     assert b.gossip.peers()[0].score < 0
+
+
+@pytest.mark.parametrize("seed", ["1", "2"])
+def test_slow_imports_hear_of_each_block_once(seed: str) -> None:
+    net = SimNetwork(seed, import_ms=700)
+    miner, other, late = net.add("miner"), net.add("other"), net.add("late")
+    net.run(500)
+    net.cut(late)
+    for _ in range(12):
+        miner.chain.grow(1, salt="slow")
+        head = miner.chain.main[-1]
+        announced(net, miner, head, miner.chain.blocks[head])
+        net.run(400)
+    net.connect(late)
+    net.run_until_same(60_000)
+    for node in (other, late):
+        hashes = [e.block_hash for e in node.told(BlockReceived) if isinstance(e, BlockReceived)]
+        assert len(hashes) == len(set(hashes))
+        assert not any(peer.score for peer in node.gossip.peers())

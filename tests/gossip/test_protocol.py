@@ -4,7 +4,7 @@
 import pytest
 
 from edge_node.gossip import limits
-from edge_node.gossip.errors import MessageTooLarge, ParcelMismatch
+from edge_node.gossip.errors import MalformedMessage, MessageTooLarge, ParcelMismatch
 from edge_node.gossip.ports import (
     PeerOffline,
     PeerOnline,
@@ -12,7 +12,15 @@ from edge_node.gossip.ports import (
     Publish,
     TransactionsReceived,
 )
-from tests.gossip.simulation import FakeChain, Faults, SimNetwork, make_block
+from edge_node.gossip.protocol import Gossip, Profile
+from tests.gossip.simulation import (
+    FakeChain,
+    Faults,
+    SeededRandom,
+    SimNetwork,
+    identity_of,
+    make_block,
+)
 
 
 def test_nodes_see_each_other_and_their_goodbyes() -> None:
@@ -85,6 +93,8 @@ def test_nothing_too_large_is_published() -> None:
     before = len(net.log)
     with pytest.raises(MessageTooLarge):
         a.gossip.announce_transactions((bytes(limits.MAX_TRANSACTION_BYTES + 1),), net.now_ms)
+    with pytest.raises(MessageTooLarge):
+        a.gossip.announce_transactions((b"good", b""), net.now_ms)
     with pytest.raises(MessageTooLarge):
         a.gossip.announce_checkpoint(bytes(limits.MAX_CHECKPOINT_BYTES + 1), net.now_ms)
     transport = bytes(limits.MAX_PARCEL_BYTES)
@@ -182,3 +192,23 @@ def test_a_node_tells_its_genesis() -> None:
     (topic,) = [topic for topic in net.retained if "/gen/" in topic]
     assert b"canonical genesis" in net.retained[topic]
     assert a.node in topic
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        Profile(software="x" * (limits.MAX_SOFTWARE_BYTES + 1)),
+        Profile(software="x\n"),
+        Profile(software="x", capabilities=("y",) * (limits.MAX_CAPABILITIES + 1)),
+        Profile(software="x", broker="a name too long"),
+        Profile(software="x", genesis=bytes(limits.MAX_GENESIS_BYTES + 1)),
+    ],
+)
+def test_a_profile_that_others_would_refuse_is_refused(profile: Profile) -> None:
+    with pytest.raises(MalformedMessage):
+        Gossip(
+            identity=identity_of("a"),
+            port=FakeChain(),
+            random=SeededRandom("a"),
+            profile=profile,
+        )
