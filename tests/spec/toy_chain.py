@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small network for tests, and an honest miner for every kind of its blocks.
 
-The dataset has three classes of 8x8 images: noise, with a brighter stripe that tells the class. So
-training and evolution find something, and it takes milliseconds. `ToyChain` holds one chain;
-`founder`, `population`, `child` and `fallback` mine on any `Tip`, whoever keeps it.
+`ToyChain` holds one chain; `founder`, `population`, `child` and `fallback` mine on any `Tip`,
+whoever keeps it. Its dataset (toy_data.py) is easy enough that a block takes a fraction of a second.
 Law of the file: everything follows from seeds; what is mined is judged by the law alone.
 """
 
@@ -29,9 +28,9 @@ from edge_node.spec import recipe, scheduling, signature, training
 from edge_node.spec.architecture import Architecture, conv, dense
 from edge_node.spec.block import Block, Body, Header
 from edge_node.spec.constants import PROTOCOL_VERSION
-from edge_node.spec.dataset import Manifest, Split, SplitName, commit_split
+from edge_node.spec.dataset import SplitName
 from edge_node.spec.difference import WeightRecord, hamming
-from edge_node.spec.engine import Engine, LabelledImages, ModelSource, ReferenceEngine
+from edge_node.spec.engine import Engine, ModelSource, ReferenceEngine
 from edge_node.spec.genesis import Genesis, Parameters
 from edge_node.spec.model import Model
 from edge_node.spec.proof.evolution import train_founder
@@ -49,9 +48,10 @@ from edge_node.spec.signature import SIGNATURE_BYTES
 from edge_node.spec.state import Family, State, genesis_state
 from edge_node.spec.transaction import Transfer, address_of
 from edge_node.spec.validation import Rules, Verdict, rules_of, validate_block
+from tests.spec.toy_data import CLASSES, SIDE, ToyDataset, toy_dataset
 
-SIDE = 8
-CLASSES = 3
+__all__ = ["CLASSES", "SIDE", "ToyDataset", "toy_dataset"]  # and all that follows
+
 FOUNDER_STEPS = 6
 MAX_TRIES = 3_000
 """Nonces that a toy miner tries before it gives up."""
@@ -121,47 +121,6 @@ def miner(name: str) -> Miner:
     """Return the key pair of a name."""
     seed = hashlib.sha256(name.encode()).digest()
     return Miner(seed=seed, key=signature.public_key(seed))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToyDataset:
-    """A dataset whose bytes are at hand."""
-
-    manifest: Manifest
-    """What it is."""
-    splits: tuple[LabelledImages, LabelledImages, LabelledImages]
-    """Train, evaluation, reserve."""
-
-    @property
-    def dataset_id(self) -> DatasetId:
-        """Its name in blocks."""
-        return self.manifest.dataset_id()
-
-
-def toy_dataset(name: str = "toy", sizes: tuple[int, int, int] = (200, 100, 50)) -> ToyDataset:
-    """Return a dataset of noise with a stripe of signal; another name gives other images."""
-    train, evaluation, reserve = (_draw(f"{name}/{i}", count) for i, count in enumerate(sizes))
-    commitments = (_commit(train), _commit(evaluation), _commit(reserve))
-    manifest = Manifest(
-        name=name, height=SIDE, width=SIDE, channels=1, classes=CLASSES, splits=commitments
-    )
-    return ToyDataset(manifest=manifest, splits=(train, evaluation, reserve))
-
-
-def _commit(split: LabelledImages) -> Split:
-    return commit_split(split.images, split.labels)
-
-
-def _draw(seed: str, count: int) -> LabelledImages:
-    size = SIDE * SIDE
-    labels = bytes(v % CLASSES for v in hashlib.shake_128(b"labels" + seed.encode()).digest(count))
-    noise = hashlib.shake_128(b"images" + seed.encode()).digest(count * size)
-    pixels = bytearray(value * 200 >> 8 for value in noise)  # 0..199: 36 % are +1
-    for index, label in enumerate(labels):
-        start = index * size + 20 * label
-        for place in range(start, start + 12):
-            pixels[place] = 70 + (noise[place] * 186 >> 8)  # 70..255: 69 % are +1
-    return LabelledImages(images=bytes(pixels), labels=labels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
