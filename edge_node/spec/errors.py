@@ -11,6 +11,9 @@ from typing import ClassVar
 
 from edge_node.primitives.errors import EdgeNodeError
 
+_MOST_SHOWN = 200
+"""Characters of a value in a message; two hashes and a few words."""
+
 
 class InvalidInput(EdgeNodeError):
     """An input breaks a rule of the law; nothing was changed."""
@@ -39,7 +42,9 @@ class RuleBroken(InvalidInput):
 
 
 def _show(value: object) -> str:
-    return value.hex() if isinstance(value, bytes) else str(value)
+    text = value.hex() if isinstance(value, bytes) else str(value)
+    # What a stranger sent may be a megabyte; a log line is not.
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
 
 
 class InvalidModelData(RuleBroken):
