@@ -199,7 +199,7 @@ def train(
     schedule: Sequence[tuple[int, int]],
     samples_seen: int = 0,
 ) -> LatentState:
-    """Return the state after len(indices) // batch steps.
+    """Return the state after one step per `batch` indices; the last step may have fewer.
 
     Parameters
     ----------

@@ -214,6 +214,14 @@ def test_r_9_steps_one_by_one_are_steps_together() -> None:
     assert state == together
 
 
+def test_r_9_indices_left_over_are_a_smaller_step() -> None:
+    images, labels = random_images(DENSE, 5, "whole"), random_labels(DENSE, 5, "whole")
+    start = initial_state(DENSE, b"whole")
+    whole = train(DENSE, start, images, labels, [0, 1, 2, 3], 2, [(1, 8)])
+    rest = train(DENSE, whole, images, labels, [4], 1, [(1, 8)])
+    assert train(DENSE, start, images, labels, [0, 1, 2, 3, 4], 2, [(1, 8)]) == rest != whole
+
+
 def test_r_9_order_within_a_batch_does_not_matter() -> None:
     images = random_images(BYTES, 6, "order")
     labels = random_labels(BYTES, 6, "order")

@@ -119,13 +119,12 @@ def _check_founder(
     _check_architecture(proof.architecture, entry.manifest, parameters)
     identity = family_id(proof.dataset, proof.architecture)
     # a family that differs by one neuron would collect the rewards of another.
+    needed = max(1, parameters.min_family_diff_ppm)
     for family in parent.families.values():
         if family.dataset == proof.dataset:
             distance = shape_distance_ppm(family.architecture, proof.architecture)
-            if distance < max(1, parameters.min_family_diff_ppm):
-                raise FamilyTooSimilar(
-                    expected=f"at least {parameters.min_family_diff_ppm}", actual=distance
-                )
+            if distance < needed:
+                raise FamilyTooSimilar(expected=f"at least {needed}", actual=distance)
     _agree("family", identity, header.family)
     _agree("previous_model_hash", ZERO_HASH, header.previous_model_hash)
     _agree("generation", 1, header.generation)

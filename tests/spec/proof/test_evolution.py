@@ -309,7 +309,7 @@ def test_r_38_same_shape_is_refused_even_where_the_network_asks_no_distance() ->
     stage = stages()["fallback"]
     (dataset,) = stage.tip.state.datasets
     proof = FounderProof(architecture=ARCHITECTURE, dataset=dataset, steps=4)
-    with pytest.raises(FamilyTooSimilar):
+    with pytest.raises(FamilyTooSimilar, match="at least 1, not 0"):
         validate_with(stage.tip, with_proof(stage, proof), min_family_diff_ppm=0)
 
 
