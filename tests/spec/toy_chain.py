@@ -2,7 +2,7 @@
 """A small network for tests, and an honest miner for every kind of its blocks.
 
 `ToyChain` holds one chain; `founder`, `population`, `child` and `fallback` mine on any `Tip`,
-whoever keeps it. Its dataset (toy_data.py) is easy enough that a block takes a fraction of a second.
+whoever keeps it. Its dataset (toy_data.py) is easy: a block takes a fraction of a second.
 Law of the file: everything follows from seeds; what is mined is judged by the law alone.
 """
 
