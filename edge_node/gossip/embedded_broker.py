@@ -290,7 +290,7 @@ def start_broker(options: BrokerOptions, clock: Clock) -> RunningBroker:
         The message says what to install or change.
     """
     program = choose_program(options.program)
-    folder = options.data_dir
+    folder = options.data_dir.resolve()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     account = load_account(folder)
     _write_private(folder / "passwords", password_line(account, secrets.token_bytes(_SALT_BYTES)))

@@ -215,3 +215,15 @@ def test_free_ports_can_be_bound() -> None:
     port = free_port("127.0.0.1")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", port))
+
+
+def test_a_relative_folder_with_a_space_will_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    broker = start_broker(BrokerOptions(data_dir=Path("my node/broker")), CLOCK)
+    try:
+        with linked(options(broker, name="guest")):
+            pass
+    finally:
+        broker.stop()
