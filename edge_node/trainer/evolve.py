@@ -63,8 +63,11 @@ class Evolution:
 
     def adopt(self, task: Task) -> None:
         """Go on for a new head: climbs stay, and the new record joins the population."""
-        news = len(task.relatives) > len(self._task.relatives)
+        news = task.relatives != self._task.relatives
         self._task = task
+        # A reorg may have taken the record away from under a climb.
+        records = {relative.block for relative in task.relatives if relative.record}
+        self._individuals = [each for each in self._individuals if each.base in records]
         for individual in self._individuals:
             # What was offered for the old head may make a block on the new one as it is.
             individual.counted_at = individual.offered = 0
