@@ -64,16 +64,14 @@ class LedgerStore:
         """Store the state after the head's child; the caller holds a transaction."""
         changes = changes_between(before, after)
         self._write(changes)
-        self._put_record(
-            after.head, record_of(after.head, [(each.key, each.before) for each in changes])
-        )
+        back = [(each.key, each.before) for each in changes]
+        self._put_record(after.head, record_of(after.head, after.head, back))
 
     def add_side(self, before: State, after: State) -> None:
         """Store what a side branch's block changes; the caller holds a transaction."""
         changes = changes_between(before, after)
-        self._put_record(
-            after.head, record_of(after.head, [(each.key, each.after) for each in changes])
-        )
+        forth = [(each.key, each.after) for each in changes]
+        self._put_record(after.head, record_of(after.head, before.head, forth))
 
     def state_across(self, way: Sequence[BlockHash]) -> State:
         """Return the state at the end of a way from the head; nothing is written.

@@ -102,10 +102,22 @@ def changes_between(before: State, after: State) -> list[Change]:
     return changes
 
 
-def record_of(name: BlockHash, rows: Iterable[tuple[bytes, bytes | None]]) -> bytes:
-    """Return the record of a block: keys, each with the value that its row gets, or without one."""
+def record_of(
+    name: BlockHash, start: BlockHash, rows: Iterable[tuple[bytes, bytes | None]]
+) -> bytes:
+    """Return the record of a block, which leads across it.
+
+    Parameters
+    ----------
+    name : BlockHash
+        The block.
+    start : BlockHash
+        Head of the state that the way begins in: the block itself, or its parent.
+    rows : iterable of (bytes, bytes or None)
+        Keys, each with the value that its row gets, or None for no row.
+    """
     items: list[Value] = [[key] if value is None else [key, value] for key, value in rows]
-    content = encode(items)
+    content = encode([start, items])
     return tagged_hash("block-record", name, content) + content
 
 
@@ -115,20 +127,23 @@ def cross(name: BlockHash, rows: Rows, record: bytes) -> bytes:
     Raises
     ------
     StoreCorrupt
-        It is not the record of this block.
+        It is not the record of this block, or does not begin in this state.
     """
     seal, content = record[:_SEAL_BYTES], record[_SEAL_BYTES:]
     if seal != tagged_hash("block-record", name, content):
         raise StoreCorrupt(f"the record of block {name.hex()}")
+    start, items = _list(_decode(content))
+    if start != _head_of(rows):
+        raise StoreCorrupt(f"the record of block {name.hex()} begins in another state")
     back: list[tuple[bytes, bytes | None]] = []
-    for item in _list(_decode(content)):
+    for item in _list(items):
         key, *value = map(_bytes, _list(item))
         back.append((key, rows.get(key)))
         if value:
             (rows[key],) = value
         else:
             rows.pop(key, None)
-    return record_of(name, back)
+    return record_of(name, _head_of(rows), back)
 
 
 def row_hash(key: bytes, value: bytes | None) -> int:
@@ -207,6 +222,11 @@ def _rest(state: State) -> bytes:
             state.minted,
         ]
     )
+
+
+def _head_of(rows: Rows) -> BlockHash:
+    _, head, *_ = _list(_decode(rows[_REST]))
+    return BlockHash(_hash(head))
 
 
 def _account_key(number: int) -> bytes:

@@ -136,8 +136,8 @@ states = st.builds(
 def forth_and_back(before: State, after: State) -> tuple[bytes, bytes]:
     """Return the records that lead from `before` to `after`, and from `after` to `before`."""
     changes = changes_between(before, after)
-    forth = record_of(NAME, [(change.key, change.after) for change in changes])
-    back = record_of(NAME, [(change.key, change.before) for change in changes])
+    forth = record_of(NAME, before.head, [(change.key, change.after) for change in changes])
+    back = record_of(NAME, after.head, [(change.key, change.before) for change in changes])
     return forth, back
 
 
@@ -207,6 +207,17 @@ def test_record_of_another_block_is_damage(tree: Tree) -> None:
     with pytest.raises(StoreCorrupt, match="the record of block"):
         cross(block.block_hash, rows, back)
     assert rows == rows_of(block.state)
+
+
+def test_record_is_for_the_state_that_it_begins_in(tree: Tree) -> None:
+    parent = tree.grow()
+    block, twin = tree.grow(parent.block_hash), tree.grow(parent.block_hash, BOB)
+    forth, back = forth_and_back(parent.state, block.state)
+    for state, record in ((tree.start, forth), (twin.state, forth), (twin.state, back)):
+        rows = rows_of(state)
+        with pytest.raises(StoreCorrupt, match="begins in another state"):
+            cross(NAME, rows, record)
+        assert rows == rows_of(state)
 
 
 def test_record_with_any_bit_turned_is_damage(tree: Tree) -> None:

@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from edge_node.chain.database import Database
 from edge_node.chain.importer import Imported, Importer
+from edge_node.primitives.hashing import Prf
 from edge_node.primitives.types import BlockHash, DatasetId, ModelHash, TimestampMs
 from edge_node.spec import training
 from edge_node.spec.architecture import Architecture, dense
@@ -48,6 +50,28 @@ EASY = replace(
 """Any trained model will do, and there is room for 64 of them."""
 SMALL = replace(toy.ARCHITECTURE, layers=(dense(toy.CLASSES),))
 """192 weights in one layer."""
+
+
+T = TypeVar("T")
+
+
+class Dice:
+    """Chance that replays: the same throws for the same name."""
+
+    def __init__(self, name: str) -> None:
+        self._stream = Prf("test-dice", name.encode())
+
+    def below(self, limit: int) -> int:
+        """Return a number in 0..limit-1."""
+        return self._stream.below(limit)
+
+    def pick(self, items: Sequence[T]) -> T:
+        """Return one of the items."""
+        return items[self.below(len(items))]
+
+    def shuffled(self, items: Sequence[T]) -> list[T]:
+        """Return the items in another order."""
+        return [items[place] for place in self._stream.distinct(len(items), len(items))]
 
 
 class RememberingEngine:
