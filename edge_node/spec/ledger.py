@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Money: transfers, fees, base rewards and their maturity.
 
-Rules R-26 (nonce), R-27 (balance), R-28 (fee; paper A, section 4.5) and R-29 (rewards; supply is
-conserved: balances and immature rewards always add up to what was allocated and minted).
+Rules R-26 (nonce), R-27 (balance), R-28 (fee) and R-29 (rewards; supply is conserved: balances and
+immature rewards always add up to what was allocated and minted); paper A, section 4.5; design,
+section 4.
 Law of the file: pure functions from a state to a state; u64 amounts, never negative.
 Read next: scheduling.py.
 """
