@@ -75,17 +75,19 @@ static size_t channel_planes(const struct bitslice_layer *layer) {
     return layer->out_planes / (size_t)layer->channels;
 }
 
+// No candidate recomputes a whole first layer, so that one has no maps for candidates.
 static int allocate_maps(struct layer_maps *maps, const struct bitslice_plan *plan, int32_t index,
                          size_t blocks) {
     size_t bytes = plan->layers[index].out_planes * plan->word_bytes;
-    maps->memory = bitslice_allocate(2 * blocks, bytes);
+    size_t each = index == 0 ? 1 : 2;
+    maps->memory = bitslice_allocate(each * blocks, bytes);
     maps->model = bitslice_allocate(blocks, sizeof *maps->model);
     maps->candidate = bitslice_allocate(blocks, sizeof *maps->candidate);
     if (maps->memory == NULL || maps->model == NULL || maps->candidate == NULL)
         return 0;
     for (size_t b = 0; b < blocks; b++) {
-        maps->model[b] = maps->memory + 2 * b * bytes;
-        maps->candidate[b] = maps->model[b] + bytes;
+        maps->model[b] = maps->memory + each * b * bytes;
+        maps->candidate[b] = each == 2 ? maps->model[b] + bytes : NULL;
     }
     return 1;
 }
