@@ -5,6 +5,7 @@ A `Tree` mines on any of its blocks, by the toy network's miners but with one tr
 keeps in memory the state that the law itself gives for each: the oracle of what a store must say.
 """
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -132,7 +133,8 @@ def easy_dataset() -> ToyDataset:
     return toy.toy_dataset("easy", (40, 20, 20))
 
 
-def easy_network(rich: Sequence[Miner] = MEMBERS) -> Network:
+@functools.cache
+def easy_network(rich: tuple[Miner, ...] = MEMBERS) -> Network:
     """Return a network on which every block is cheap."""
     return remembering(
         toy.toy_network([easy_dataset()], parameters=EASY, members=MEMBERS, rich=rich)
