@@ -2,7 +2,8 @@
 """Nodes that train binary neural networks, put them in blocks and gossip the blocks over MQTT.
 
 Floors, from the ground up; an import only ever goes down:
-primitives, spec (the law), kernels, inference, chain | datasets | gossip | trainer, node, demo, cli.
+primitives, spec (the law), kernels, inference, chain | datasets | gossip |
+trainer, node, demo, cli.
 Law of the file: names only, no import, so that every floor can stand on it.
 Read next: spec/__init__.py, which tells in what order to read the law.
 

@@ -23,7 +23,7 @@ def draw(generations: Sequence[GenerationReport], path: Path) -> None:
     import matplotlib as mpl  # noqa: PLC0415 - an extra
 
     mpl.use("Agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415
+    from matplotlib import pyplot as plt  # noqa: PLC0415 - an extra
 
     heights = [generation.height for generation in generations]
     figure, (top, bottom) = plt.subplots(

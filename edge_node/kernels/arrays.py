@@ -33,9 +33,10 @@ def model_from_arrays(
     architecture: Architecture, bits: list[Bits], thresholds: list[npt.NDArray[np.int32]]
 ) -> Model:
     """Return the model whose weight_bits and thresholds these are."""
+    strings = [np.packbits(layer.reshape(-1), bitorder="little").tobytes() for layer in bits]
     packed = b"".join(
-        np.packbits(layer.reshape(-1), bitorder="little").tobytes().ljust(packed_bytes(shape), b"\0")
-        for shape, layer in zip(architecture.shapes, bits, strict=True)
+        string.ljust(packed_bytes(shape), b"\0")
+        for shape, string in zip(architecture.shapes, strings, strict=True)
     )
     return Model(
         architecture=architecture,

@@ -96,7 +96,7 @@ class _SystemLibsodium:
 class _PyNaCl:
     def __init__(self) -> None:
         # Lazily: 32-bit ARM has no wheel and uses the system's library.
-        from nacl import bindings  # noqa: PLC0415
+        from nacl import bindings  # noqa: PLC0415 - no wheel on 32-bit ARM
 
         self.name = "libsodium of PyNaCl"
         self._bindings = bindings
@@ -111,7 +111,7 @@ class _PyNaCl:
     def verify(self, key: bytes, message: bytes, signature: bytes) -> bool:
         if len(key) != PUBLIC_KEY_BYTES or len(signature) != SIGNATURE_BYTES:
             return False
-        from nacl.exceptions import BadSignatureError  # noqa: PLC0415
+        from nacl.exceptions import BadSignatureError  # noqa: PLC0415 - no wheel on 32-bit ARM
 
         try:
             self._bindings.crypto_sign_open(signature + message, key)
