@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Integer training in C: the fast twin of spec/training.py (rule R-9), dense and convolutional.
+
+`train` has the law's name and arguments. A `Trainer` keeps its latents in C between calls, for
+those who train the same network burst after burst.
+Law of the file: it checks and calls, csrc/training_body.h computes; equal to the law in every bit.
+Read next: csrc/training.h; numpy_training.py, for machines without a compiler.
+"""
+
+import ctypes
+import weakref
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_node.kernels.arrays import latent_arrays, state_from_arrays
+from edge_node.kernels.library import KernelPath, load_library, supported_paths
+from edge_node.kernels.numpy_training import NumpyTrainer
+from edge_node.kernels.training_data import (
+    Indices,
+    Samples,
+    model_from_latents,
+    step_exponents,
+    training_set,
+)
+from edge_node.primitives.errors import EdgeNodeError
+from edge_node.spec.architecture import Architecture
+from edge_node.spec.model import Model
+from edge_node.spec.training import LatentState, check_trainable, layer_constants
+
+
+class TrainerUnavailable(EdgeNodeError):
+    """The compiled trainer can not be had: no library, another processor's path, no memory."""
+
+    reason = "training"
+
+
+class Trainer:
+    """A network in training, on one instruction path. One thread at a time may use it.
+
+    Its latents and biases are 0 until `set_state`.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    images : bytes or uint8 array
+        (N, rows, columns, channels). A contiguous array is not copied and must not change.
+    labels : bytes or uint8 array
+        (N,).
+    path : KernelPath, optional
+        The fastest that this processor runs, if not given.
+    library : ctypes.CDLL, optional
+        The compiled kernels, if not those beside this file.
+
+    Raises
+    ------
+    NotTrainable
+        The law of training does not cover the architecture.
+    SamplesDoNotFit
+        The images are not those of the architecture and the labels.
+    TrainerUnavailable
+        There is no compiled library, the processor does not run the path, or memory is short.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        images: Samples,
+        labels: Samples,
+        path: KernelPath | None = None,
+        *,
+        library: ctypes.CDLL | None = None,
+    ) -> None:
+        check_trainable(architecture, 1)
+        self.architecture = architecture
+        self._samples = training_set(architecture, images, labels)
+        self._library, self.path = _choose(path, library)
+        numbers = _layer_numbers(architecture)
+        handle = self._library.edge_training_new(
+            int(self.path),
+            len(numbers),
+            numbers.ctypes.data,
+            self._samples.images.ctypes.data,
+            self._samples.labels.ctypes.data,
+        )
+        if not handle:
+            raise TrainerUnavailable(
+                "No memory for training: close other programs or choose a smaller network."
+            )
+        self._handle = ctypes.c_void_p(handle)
+        weakref.finalize(self, self._library.edge_training_free, self._handle)
+
+    def set_state(self, state: LatentState) -> None:
+        """Go on from `state`."""
+        latents, biases = latent_arrays(state)
+        flat_latents, flat_biases = np.concatenate(latents), np.concatenate(biases)
+        assert len(flat_latents) == self.architecture.weight_count
+        assert len(flat_biases) == self.architecture.channel_count
+        self._library.edge_training_set_state(
+            self._handle, flat_latents.ctypes.data, flat_biases.ctypes.data
+        )
+
+    def state(self) -> LatentState:
+        """Return what training remembers."""
+        return state_from_arrays(*self._arrays())
+
+    def model(self) -> Model:
+        """Return the network as it stands."""
+        return model_from_latents(self.architecture, *self._arrays())
+
+    def run(
+        self,
+        indices: Indices,
+        batch: int,
+        schedule: Sequence[tuple[int, int]],
+        samples_seen: int = 0,
+    ) -> None:
+        """Train on the samples that `indices` name; see spec.training.train.
+
+        Raises
+        ------
+        NotTrainable, SampleOutOfRange, StepTooSmall
+            Nothing was trained.
+        """
+        check_trainable(self.architecture, batch)
+        checked = self._samples.check_indices(indices)
+        exponents = step_exponents(schedule, samples_seen, len(checked), batch)
+        self._library.edge_training_run(
+            self._handle, checked.ctypes.data, len(checked), batch, exponents.ctypes.data
+        )
+
+    def _arrays(self) -> tuple[list[npt.NDArray[np.int16]], list[npt.NDArray[np.int32]]]:
+        """Return latents and biases of each layer."""
+        latents = np.empty(self.architecture.weight_count, np.int16)
+        biases = np.empty(self.architecture.channel_count, np.int32)
+        self._library.edge_training_get_state(self._handle, latents.ctypes.data, biases.ctypes.data)
+        shapes = self.architecture.shapes
+        return (
+            np.split(latents, np.cumsum([shape.weight_count for shape in shapes])[:-1]),
+            np.split(biases, np.cumsum([shape.channels for shape in shapes])[:-1]),
+        )
+
+
+def new_trainer(
+    architecture: Architecture, images: Samples, labels: Samples, path: KernelPath | None = None
+) -> Trainer | NumpyTrainer:
+    """Return a compiled trainer, or numpy's where the C kernels were not built.
+
+    Raises
+    ------
+    NotTrainable, SamplesDoNotFit, TrainerUnavailable
+        See Trainer.
+    """
+    library = load_library()
+    if library is None and path is None:
+        return NumpyTrainer(architecture, images, labels)
+    return Trainer(architecture, images, labels, path, library=library)
+
+
+def train(  # noqa: PLR0913 - the law's arguments, in its order
+    architecture: Architecture,
+    state: LatentState,
+    images: Samples,
+    labels: Samples,
+    indices: Indices,
+    batch: int,
+    schedule: Sequence[tuple[int, int]],
+    samples_seen: int = 0,
+    *,
+    path: KernelPath | None = None,
+) -> LatentState:
+    """Return the state after one step per `batch` indices: spec.training.train, fast.
+
+    Parameters
+    ----------
+    architecture, state, images, labels, indices, batch, schedule, samples_seen
+        See spec.training.train.
+    path : KernelPath, optional
+        The fastest that this processor runs, if not given; numpy without the C kernels.
+
+    Raises
+    ------
+    NotTrainable, SamplesDoNotFit, SampleOutOfRange, StepTooSmall, TrainerUnavailable
+        See Trainer.
+    """
+    trainer = new_trainer(architecture, images, labels, path)
+    trainer.set_state(state)
+    trainer.run(indices, batch, schedule, samples_seen)
+    return trainer.state()
+
+
+def _choose(path: KernelPath | None, library: ctypes.CDLL | None) -> tuple[ctypes.CDLL, KernelPath]:
+    library = library or load_library()
+    if library is None:
+        raise TrainerUnavailable(
+            "The C kernels are not built: run `make kernels`, or use the numpy trainer."
+        )
+    runnable = supported_paths(library)
+    chosen = runnable[0] if path is None else path
+    if chosen not in runnable:
+        names = ", ".join(each.name for each in runnable)
+        raise TrainerUnavailable(
+            f"This processor does not run the path {chosen.name}: choose one of {names}."
+        )
+    return _declare(library), chosen
+
+
+def _layer_numbers(architecture: Architecture) -> npt.NDArray[np.int32]:
+    """Return int32 (layers, 14) in the order of csrc/training.c."""
+    rows = [
+        (
+            shape.in_height,
+            shape.in_width,
+            shape.in_channels,
+            shape.kernel_height,
+            shape.kernel_width,
+            shape.channels,
+            shape.out_height,
+            shape.out_width,
+            int(shape.layer.pool),
+            int(shape.eight_bit),
+            constants.window,
+            constants.signal_shift,
+            constants.clamp,
+            constants.threshold_slowdown,
+        )
+        for shape, constants in zip(architecture.shapes, layer_constants(architecture), strict=True)
+    ]
+    return np.array(rows, np.int32)
+
+
+def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
+    """Tell ctypes the types of csrc/training.h."""
+    pointer = ctypes.c_void_p
+    library.edge_training_new.argtypes = (ctypes.c_int, ctypes.c_int32, pointer, pointer, pointer)
+    library.edge_training_new.restype = pointer
+    library.edge_training_free.argtypes = (pointer,)
+    library.edge_training_free.restype = None
+    library.edge_training_set_state.argtypes = (pointer, pointer, pointer)
+    library.edge_training_set_state.restype = None
+    library.edge_training_get_state.argtypes = (pointer, pointer, pointer)
+    library.edge_training_get_state.restype = None
+    library.edge_training_run.argtypes = (
+        pointer,
+        pointer,
+        ctypes.c_int64,
+        ctypes.c_int32,
+        pointer,
+    )
+    library.edge_training_run.restype = None
+    return library

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What both trainers take and give: images and labels, the plan of a run, the network at its end.
+
+Part of the fast twins of spec/training.py (rule R-9).
+Law of the file: what does not fit is refused before anything changes.
+Read next: training.py (compiled), numpy_training.py.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_node.kernels.arrays import model_from_arrays
+from edge_node.primitives.errors import EdgeNodeError
+from edge_node.spec import constants as limits
+from edge_node.spec.architecture import Architecture, LayerShape
+from edge_node.spec.model import Model
+from edge_node.spec.training import step_exponent
+
+Samples = bytes | npt.NDArray[np.uint8]
+"""Images or labels: bytes as the law takes them, or an array of any shape in the same order."""
+Indices = Sequence[int] | npt.NDArray[np.int64]
+"""Sample indices in the order of the batches."""
+
+MAX_EXPONENT = 23
+"""From 2**23 on a step reaches the end of any latent's range, so greater ones are the same."""
+
+
+class BadTrainingInput(EdgeNodeError):
+    """What a trainer is given does not fit together; the trainer's state is unchanged."""
+
+    reason = "training"
+
+
+class SamplesDoNotFit(BadTrainingInput):
+    """The images are not a whole number of inputs, or not one for each label."""
+
+    def __init__(self, *, expected: int, actual: int) -> None:
+        super().__init__(
+            f"The labels and the architecture want {expected} bytes of images, not {actual}: "
+            "choose the dataset that the family is for."
+        )
+        self.expected = expected
+        self.actual = actual
+
+
+class SampleOutOfRange(BadTrainingInput):
+    """An index names no sample."""
+
+    def __init__(self, *, limit: int, actual: int) -> None:
+        super().__init__(f"Sample indices must be in 0..{limit - 1}, not {actual}.")
+        self.limit = limit
+        self.actual = actual
+
+
+class StepTooSmall(BadTrainingInput):
+    """A schedule asks for a step of less than 1."""
+
+    def __init__(self, *, actual: int) -> None:
+        super().__init__(f"Step exponents of a schedule must be 0 or more, not {actual}.")
+        self.actual = actual
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrainingSet:
+    """Images with their labels, as contiguous arrays."""
+
+    images: npt.NDArray[np.uint8]
+    """(N, image_bytes)."""
+    labels: npt.NDArray[np.uint8]
+    """(N,)."""
+
+    def check_indices(self, indices: Indices) -> npt.NDArray[np.int64]:
+        """Return the indices, int64 (count,).
+
+        Raises
+        ------
+        SampleOutOfRange
+            One of them names no sample.
+        """
+        checked = np.ascontiguousarray(indices, dtype=np.int64)
+        wrong = checked[(checked < 0) | (checked >= len(self.labels))]
+        if wrong.size:
+            raise SampleOutOfRange(limit=len(self.labels), actual=int(wrong[0]))
+        return checked
+
+
+def training_set(architecture: Architecture, images: Samples, labels: Samples) -> TrainingSet:
+    """Return the samples as arrays; contiguous ones are not copied.
+
+    Raises
+    ------
+    SamplesDoNotFit
+        Not one image of the architecture's size for each label.
+    """
+    flat_images, flat_labels = _flat(images), _flat(labels)
+    expected = len(flat_labels) * architecture.image_bytes
+    if len(flat_images) != expected:
+        raise SamplesDoNotFit(expected=expected, actual=len(flat_images))
+    shape = (len(flat_labels), architecture.image_bytes)
+    return TrainingSet(images=flat_images.reshape(shape), labels=flat_labels)
+
+
+def _flat(samples: Samples) -> npt.NDArray[np.uint8]:
+    if isinstance(samples, np.ndarray):
+        assert samples.dtype == np.uint8
+        return np.ascontiguousarray(samples).reshape(-1)
+    return np.frombuffer(samples, dtype=np.uint8)
+
+
+def step_exponents(
+    schedule: Sequence[tuple[int, int]], samples_seen: int, count: int, batch: int
+) -> npt.NDArray[np.int32]:
+    """Return u of each step, int32 (steps,), at most MAX_EXPONENT.
+
+    Raises
+    ------
+    StepTooSmall
+        A negative u.
+    """
+    exponents = [step_exponent(schedule, samples_seen + start) for start in range(0, count, batch)]
+    if exponents and min(exponents) < 0:
+        raise StepTooSmall(actual=min(exponents))
+    return np.array([min(u, MAX_EXPONENT) for u in exponents], dtype=np.int32)
+
+
+def model_from_latents(
+    architecture: Architecture,
+    latents: Sequence[npt.NDArray[np.int16]],
+    biases: Sequence[npt.NDArray[np.int32]],
+) -> Model:
+    """Return the network that latents stand for: spec.training.model_from_state on arrays.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    latents : sequence of int16 arrays
+        (weights,) of each layer.
+    biases : sequence of int32 arrays
+        (channels,) of each layer.
+    """
+    shapes = architecture.shapes
+    bits = [
+        (layer < 0).astype(np.uint8).reshape(shape.channels, shape.fan_in)
+        for shape, layer in zip(shapes, latents, strict=True)
+    ]
+    thresholds = [_thresholds(shape, b) for shape, b in zip(shapes, biases, strict=True)]
+    return model_from_arrays(architecture, bits, thresholds)
+
+
+def _thresholds(shape: LayerShape, biases: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    shifted = biases >> limits.BIAS_SHIFT
+    if shape.last:
+        thresholds = shifted
+    elif shape.eight_bit:
+        thresholds = -shifted  # sum + bias >= 0
+    else:
+        thresholds = (shape.fan_in + shifted) >> 1  # fan_in - 2 * mismatches + bias >= 0
+    return np.clip(thresholds, *shape.threshold_range).astype(np.int32)
