@@ -163,6 +163,7 @@ class MqttLink:
             time.sleep(LINGER_MS / 1_000)
         self._client.disconnect()
         self._client.loop_stop()
+        _let_go(self._client)
 
     def _make_client(self) -> paho.Client:
         options = self._options
@@ -196,6 +197,7 @@ class MqttLink:
         """Begin anew with a fresh client: paho's thread has died."""
         self._thread = None
         self._inbox.put(LinkDown(reason="the network thread ended"))
+        _let_go(self._client)
         self._client = self._make_client()
         self.start()
 
@@ -280,6 +282,18 @@ def _on_socket_open(_client: paho.Client, _userdata: object, sock: object) -> No
     if isinstance(sock, socket.socket):
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _let_go(client: paho.Client) -> None:
+    # The client closes its last sockets when it is collected: without our callbacks in it that is
+    # at once, with them it would be whenever the garbage collector finds the circle.
+    client.on_pre_connect = None
+    client.on_socket_open = None
+    client.on_connect = None
+    client.on_connect_fail = None
+    client.on_disconnect = None
+    client.on_subscribe = None
+    client.on_message = None
 
 
 def _use_tls(client: paho.Client, tls: TlsOptions) -> None:
