@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write edge_node/spec/RULES.md from the code: `python tools/make_rules_table.py`.
+"""Write edge_node/spec/RULES.md from the code: `python -m tools.make_rules_table`.
 
 A rule with a number R-n is either checked (an error class has it as its `reason`, and a comment
 `# R-n: ...` stands at its guard) or it defines something (a docstring says `(R-n)`). The table
@@ -14,18 +14,15 @@ import importlib
 import io
 import pkgutil
 import re
-import sys
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import edge_node.spec
+from edge_node.spec.errors import InvalidInput
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # as a script, too
-
-import edge_node.spec  # noqa: E402  # after the path
-from edge_node.spec.errors import InvalidInput  # noqa: E402  # after the path
-
 TABLE = ROOT / "edge_node/spec/RULES.md"
 LAW = ("edge_node/primitives", "edge_node/spec")
 TESTS = ("tests/primitives", "tests/spec")
@@ -43,7 +40,7 @@ _IN_TEST = re.compile(r"(?<![a-z])r_([1-9][0-9]*)(?=_)")
 _HEAD = """\
 # The rules of the law
 
-Made by `tools/make_rules_table.py` from the code: change the code, run it, and commit both.
+Made from the code by `python -m tools.make_rules_table`: change the code, run it, commit both.
 A rule without an error defines what others compare; its tests hold it against another way to
 compute it. "Design" is the design of the protocol, "paper A" and "paper B" are the two papers.
 

@@ -7,7 +7,7 @@ from tools.make_rules_table import TABLE, collect, table
 
 
 def test_table_is_up_to_date() -> None:
-    assert TABLE.read_text() == table(collect()), "run `python tools/make_rules_table.py`"
+    assert TABLE.read_text() == table(collect()), "run `python -m tools.make_rules_table`"
 
 
 def test_table_tells_error_guard_source_and_tests() -> None:

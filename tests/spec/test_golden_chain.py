@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A chain that was mined once is judged the same for ever: each block and state root, by bytes."""
+
+import json
+from pathlib import Path
+from typing import TypedDict
+
+from edge_node.spec.block import Block, body_from_bytes, header_from_bytes
+from edge_node.spec.dataset import SplitName, open_split
+from edge_node.spec.engine import LabelledImages, ReferenceEngine
+from edge_node.spec.genesis import genesis_from_bytes
+from edge_node.spec.model import model_from_blob
+from edge_node.spec.state import genesis_state
+from edge_node.spec.validation import rules_of, validate_block
+from tests.spec.toy_chain import Models
+
+FILE = Path(__file__).resolve().parents[1] / "vectors/chain.json"
+
+
+class GoldenBlock(TypedDict):
+    header: str
+    body: str
+    block_hash: str
+    model: str
+    state_root: str
+    work: int
+
+
+class Golden(TypedDict):
+    genesis: str
+    splits: dict[str, str]
+    blocks: list[GoldenBlock]
+
+
+def test_golden_chain_is_still_valid() -> None:
+    golden: Golden = json.loads(FILE.read_text())
+    genesis = genesis_from_bytes(bytes.fromhex(golden["genesis"]))
+    (manifest,) = genesis.datasets
+    splits: list[LabelledImages] = []
+    for name in SplitName:
+        data = bytes.fromhex(golden["splits"][name.name.lower()])
+        images, labels = open_split(manifest, name, data)
+        splits.append(LabelledImages(images=images, labels=labels))
+    engine = ReferenceEngine(
+        train_splits={manifest.dataset_id(): splits[SplitName.TRAIN]},
+        evaluation_splits={manifest.dataset_id(): splits[SplitName.EVALUATION]},
+    )
+    state, rules, models = genesis_state(genesis), rules_of(genesis), Models()
+    for expected in golden["blocks"]:
+        block = Block(
+            header=header_from_bytes(bytes.fromhex(expected["header"])),
+            body=body_from_bytes(bytes.fromhex(expected["body"])),
+        )
+        verdict = validate_block(block, state, rules, engine, models)
+        state = verdict.state
+        assert state.head.hex() == expected["block_hash"]
+        assert state.root().hex() == expected["state_root"]
+        assert state.work == expected["work"]
+        if verdict.model is not None:
+            assert verdict.model == model_from_blob(bytes.fromhex(expected["model"]))
+            models.add(verdict.model)
+    assert (state.height, len(golden["blocks"])) == (5, 5)
