@@ -88,7 +88,7 @@ class Database:
 
     def __init__(self, path: Path, network: NetworkId) -> None:
         with _named_errors():
-            _check_not_emptied(path)
+            _check_not_cut_off(path)
             self.connection = sqlite3.connect(path, isolation_level=None)
             try:
                 self._open(network)
@@ -180,8 +180,11 @@ def _named_errors() -> Iterator[None]:
         raise StoreCorrupt(str(error)) from error
 
 
-def _check_not_emptied(path: Path) -> None:
-    # sqlite would take an empty file for a new one, and delete its log with all that is in it.
+def _check_not_cut_off(path: Path) -> None:
+    # sqlite would take these for new files, write over them, and delete the log of the first.
     log = path.with_name(f"{path.name}-wal")
-    if path.exists() and path.stat().st_size == 0 and log.exists() and log.stat().st_size > 0:
+    size = path.stat().st_size if path.exists() else 0
+    if size == 0 and log.exists() and log.stat().st_size > 0:
         raise StoreCorrupt("the file is empty, its log is not")
+    if 0 < size < _PAGE_BYTES:
+        raise StoreCorrupt(f"{size} bytes are left of the file")

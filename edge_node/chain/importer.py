@@ -82,8 +82,7 @@ class Importer:
         self._genesis = genesis_state(genesis)
         self._ledger = LedgerStore(database, self._genesis)
         self._head = self._ledger.load()
-        if self.blocks.main_hash(self.blocks.main_height()) != self._main_head():
-            raise StoreCorrupt("the state is not that of the main chain's last block")
+        self._check_is_head(self._head)
         self._states: OrderedDict[BlockHash, State] = OrderedDict()
         self._invalid: OrderedDict[BlockHash, None] = OrderedDict()
         self._forks = ForkTracker(self.blocks, genesis.members, self._genesis.head)
@@ -169,7 +168,9 @@ class Importer:
         if not self.blocks.has(block_hash):
             raise ParentUnknown(block_hash)
         way = self._forks.way(self._head.head, block_hash)
-        state = _named(self._ledger.state_across(way.blocks), block_hash)
+        state = self._ledger.state_across(way.blocks)
+        if state.head != block_hash:
+            raise StoreCorrupt(f"the records lead to {state.head.hex()}, not {block_hash.hex()}")
         self._remember(state)
         return state
 
@@ -221,8 +222,20 @@ class Importer:
         best = self._forks.best_tip(self._head.head)
         return None if best == self._head.head else self._switch_to(best)
 
-    def _main_head(self) -> BlockHash | None:
-        return None if self._head.head == self._genesis.head else self._head.head
+    def _check_is_head(self, head: State) -> None:
+        """Check that a state is that of the main chain's last block, as it is stored."""
+        if head.head == self._genesis.head:
+            agree = self.blocks.main_height() == 0
+        else:
+            tip = self.blocks.candidate(head.head)
+            agree = (
+                tip is not None
+                and (tip.height, tip.work) == (head.height, head.work)
+                and self.blocks.main_height() == head.height
+                and self.blocks.main_hash(head.height) == head.head
+            )
+        if not agree:
+            raise StoreCorrupt("the state is not that of the main chain's last block")
 
     def _note_invalid(self, block_hash: BlockHash) -> None:
         self._invalid[block_hash] = None
@@ -280,7 +293,8 @@ class Importer:
             self.blocks.cut_main(way.fork)
             for height, block_hash in enumerate(way.connected, start=way.fork + 1):
                 self.blocks.set_main(Height(height), block_hash)
-            state = _named(self._ledger.move(way.blocks), tip)
+            state = self._ledger.move(way.blocks)
+            self._check_is_head(state)
         self._head = state
         self._remember(state)
         return way.disconnected
@@ -302,9 +316,3 @@ class Importer:
         self._states.move_to_end(state.head)
         while len(self._states) > STATE_CACHE:
             self._states.popitem(last=False)
-
-
-def _named(state: State, block_hash: BlockHash) -> State:
-    if state.head != block_hash:
-        raise StoreCorrupt(f"the records lead to {state.head.hex()}, not {block_hash.hex()}")
-    return state
