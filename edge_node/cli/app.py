@@ -80,10 +80,13 @@ def main() -> None:
         click.echo("edge-node runs on Linux only: use a Raspberry Pi or WSL", err=True)
         sys.exit(ExitCode.NODE)
     try:
-        app.main(standalone_mode=False)
+        app.main(prog_name="edge-node", standalone_mode=False)
     except EdgeNodeError as error:
         click.echo(f"edge-node: {error}", err=True)
         sys.exit(exit_code_of(error))
+    except OSError as error:
+        click.echo(f"edge-node: {error.filename}: {error.strerror}", err=True)
+        sys.exit(ExitCode.NODE)
     except click.exceptions.Abort:
         sys.exit(ExitCode.INTERRUPTED)
     except click.ClickException as error:

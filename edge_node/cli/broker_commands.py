@@ -11,14 +11,22 @@ from types import FrameType
 
 import click
 
-from edge_node.cli.exit_codes import ExitCode
 from edge_node.cli.output import emit, json_option
 from edge_node.cli.session import Session
 from edge_node.gossip.embedded_broker import BrokerOptions, start_broker
+from edge_node.gossip.errors import GossipError
 from edge_node.gossip.join_line import DEFAULT_PORT, format_join_line
+from edge_node.node.local_broker import announced
 from edge_node.node.system import SystemClock
 
 WATCH_S = 0.5
+
+
+class BrokerEnded(GossipError):
+    """The broker has ended before the command did."""
+
+    reason = "broker-ended"
+    wants = "the broker"
 
 
 @click.group()
@@ -69,8 +77,9 @@ def run_broker(
 
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
-    while not stop.wait(WATCH_S):
-        if not running.is_alive:
-            click.echo(f"{running.program} has ended by itself; see {directory.broker}", err=True)
-            raise SystemExit(ExitCode.NETWORK)
+    with announced(directory.broker, running.address):
+        while not stop.wait(WATCH_S):
+            if not running.is_alive:
+                log = directory.broker / "broker.log"
+                raise BrokerEnded(expected="running", actual=f"ended; its log is {log}")
     running.stop()

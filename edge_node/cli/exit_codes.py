@@ -7,11 +7,16 @@ Read next: app.py.
 
 from enum import IntEnum
 
-from edge_node.chain.errors import StoreCorrupt, StoreFormatNewer, WrongNetwork
+from edge_node.chain.errors import (
+    StoreCorrupt,
+    StoreFormatNewer,
+    StoreUnavailable,
+    WrongNetwork,
+)
 from edge_node.datasets.errors import DatasetError
 from edge_node.gossip.errors import GossipError
 from edge_node.inference.backend import InferenceError
-from edge_node.node.errors import NodeError, NodeNotRunning
+from edge_node.node.errors import NodeError, NodeNotRunning, RequestRefused
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.spec.errors import InvalidInput
 
@@ -45,7 +50,9 @@ class ExitCode(IntEnum):
 
 _BY_CLASS: tuple[tuple[type[EdgeNodeError], ExitCode], ...] = (
     (NodeNotRunning, ExitCode.NOT_RUNNING),
+    (RequestRefused, ExitCode.INVALID),
     (StoreCorrupt, ExitCode.STORE),
+    (StoreUnavailable, ExitCode.STORE),
     (StoreFormatNewer, ExitCode.STORE),
     (WrongNetwork, ExitCode.STORE),
     (NodeError, ExitCode.NODE),

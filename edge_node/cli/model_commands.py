@@ -14,7 +14,7 @@ import numpy as np
 
 from edge_node.cli.chain_access import open_chain
 from edge_node.cli.exit_codes import ExitCode
-from edge_node.cli.mnist_store import stored_mnist
+from edge_node.cli.mnist_store import parse_dataset_id, stored_mnist
 from edge_node.cli.output import console, emit, json_option, table
 from edge_node.cli.session import Session
 from edge_node.datasets.content import Samples
@@ -25,7 +25,7 @@ from edge_node.inference.select import available_backends, open_backend
 from edge_node.inference.tflite_export import int8_file, lce_file
 from edge_node.node.system import SystemClock
 from edge_node.primitives.errors import EdgeNodeError
-from edge_node.primitives.types import DatasetId, Hash32, ModelHash
+from edge_node.primitives.types import ModelHash
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.model import Model, model_from_blob
 
@@ -268,7 +268,7 @@ def _evaluation_split(session: Session, dataset: str, *, offline: bool) -> Sampl
         store, dataset_id = stored_mnist(session.directory.datasets, offline=offline)
     else:
         store = DatasetStore(session.directory.datasets)
-        dataset_id = DatasetId(Hash32(bytes.fromhex(dataset)))
+        dataset_id = parse_dataset_id(dataset)
     return store.open(dataset_id)[SplitName.EVALUATION]
 
 

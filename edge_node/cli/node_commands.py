@@ -13,18 +13,21 @@ from types import FrameType
 
 import click
 
-from edge_node.cli.mnist_store import stored_mnist
+from edge_node.cli.mnist_store import parse_dataset_id, stored_mnist
 from edge_node.cli.output import console, emit, json_option, percent, table
 from edge_node.cli.session import Session
+from edge_node.datasets.store import DatasetStore
 from edge_node.gossip.genesis_fetch import fetch_genesis
 from edge_node.gossip.join_line import JoinLine, parse_join_line
 from edge_node.kernels.libsodium import load_ed25519
 from edge_node.node.control import JsonObject, ask
 from edge_node.node.networks import LAN, new_genesis
+from edge_node.node.parameters_file import read_parameters
 from edge_node.node.service import options_of, run_service
 from edge_node.node.system import SystemClock
 from edge_node.node.toml_files import Setting, SettingValue, toml_text
 from edge_node.primitives.types import NetworkId
+from edge_node.spec.dataset import Manifest
 from edge_node.spec.genesis import Genesis, genesis_from_bytes
 from edge_node.spec.signature import SEED_BYTES
 
@@ -81,6 +84,12 @@ def stop_on_signals() -> threading.Event:
 @click.option("--name", default="edge", show_default=True, help="Name of a new network.")
 @click.option("--mnist-from", type=click.Path(path_type=Path), help="Your own MNIST files.")
 @click.option("--offline", is_flag=True, help="Take MNIST from files or cache only.")
+@click.option("--dataset", help="Id of a dataset that you imported, instead of MNIST.")
+@click.option(
+    "--parameters",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="TOML file with rules of the new network.",
+)
 @json_option
 @click.pass_obj
 def init(
@@ -91,24 +100,29 @@ def init(
     name: str,
     mnist_from: Path | None,
     offline: bool,
+    dataset: str | None,
+    parameters: Path | None,
     as_json: bool,
 ) -> None:
     """Make a node: found a new network that learns MNIST, or join one by its line."""
     directory = session.directory
+    directory.check_new()
     seed = secrets.token_bytes(SEED_BYTES)
+    key = load_ed25519().public_key(seed)
     if line is None:
-        genesis = _found(session, name, seed, mnist_from, offline=offline)
+        rules = LAN if parameters is None else read_parameters(parameters, LAN)
+        manifest = _manifest(session, dataset, mnist_from, offline=offline)
+        genesis = new_genesis(name, [manifest], [key], rules, SystemClock().now_ms())
         directory.initialise(genesis, seed)
     else:
         join_line = parse_join_line(line)
         genesis = _fetch(join_line)
-        directory.initialise(genesis, seed)
-        directory.write_settings(toml_text(_settings_of(join_line)))
+        directory.initialise(genesis, seed, settings=toml_text(_settings_of(join_line)))
     answer: JsonObject = {
         "data_dir": str(session.data_dir),
         "network": genesis.network_id().hex(),
         "network_name": genesis.name,
-        "public_key": load_ed25519().public_key(seed).hex(),
+        "public_key": key.hex(),
     }
     emit(
         answer,
@@ -150,12 +164,16 @@ def upgrade(session: Session, /, *, backup: bool, as_json: bool) -> None:
     )
 
 
-def _found(
-    session: Session, name: str, seed: bytes, mnist_from: Path | None, *, offline: bool
-) -> Genesis:
-    store, dataset = stored_mnist(session.directory.datasets, files=mnist_from, offline=offline)
-    key = load_ed25519().public_key(seed)
-    return new_genesis(name, [store.table(dataset).manifest], [key], LAN, SystemClock().now_ms())
+def _manifest(
+    session: Session, dataset: str | None, mnist_from: Path | None, *, offline: bool
+) -> Manifest:
+    """Return what a new network learns: a dataset that is here already, or MNIST."""
+    folder = session.directory.datasets
+    if dataset is None:
+        store, dataset_id = stored_mnist(folder, files=mnist_from, offline=offline)
+    else:
+        store, dataset_id = DatasetStore(folder), parse_dataset_id(dataset)
+    return store.open(dataset_id).manifest
 
 
 def _fetch(line: JoinLine) -> Genesis:

@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import click
 
-from edge_node.cli.exit_codes import ExitCode
 from edge_node.cli.output import console, emit, json_option
 from edge_node.cli.session import Session
 from edge_node.kernels.libsodium import load_ed25519
@@ -66,9 +65,5 @@ def send(session: Session, /, *, recipient: Address, amount: int, fee: int, as_j
     emit(
         answer,
         as_json=as_json,
-        show=lambda: console.print(
-            str(answer.get("error") or f"sent; transaction {answer['transaction']}")
-        ),
+        show=lambda: console.print(f"sent; transaction {answer['transaction']}"),
     )
-    if "error" in answer:
-        raise SystemExit(ExitCode.INVALID)

@@ -9,6 +9,7 @@ Read next: ../spec/architecture.py.
 """
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from edge_node.node.configuration_errors import ArchitectureTextInvalid
@@ -24,6 +25,7 @@ from edge_node.spec.architecture import (
     conv,
     dense,
 )
+from edge_node.spec.dataset import Manifest
 
 REFERENCE_FAMILIES: Final = {
     "binary-4k": BINARY_4K,
@@ -74,6 +76,21 @@ def parse_architecture(
     return Architecture(
         height=height, width=width, input_channels=channels, input_bits=bits, layers=layers
     )
+
+
+def family_for(text: str, manifest: Manifest) -> Architecture:
+    """Return the architecture that a text names, for the images and classes of a dataset.
+
+    Raises
+    ------
+    ArchitectureTextInvalid, ArchitectureOutOfRange
+        As of `parse_architecture`; the layers may be too large for the dataset's images.
+    """
+    named = parse_architecture(
+        text, height=manifest.height, width=manifest.width, channels=manifest.channels
+    )
+    *hidden, last = named.layers
+    return replace(named, layers=(*hidden, replace(last, channels=manifest.classes)))
 
 
 def architecture_text(architecture: Architecture) -> str:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge_node.node.errors import NodeNotRunning
+from edge_node.node.errors import NodeNotRunning, RequestRefused
 
 MAX_REQUEST_BYTES = 1 << 16
 MAX_WAITING_REQUESTS = 64
@@ -117,6 +117,8 @@ def ask(path: Path, method: str, arguments: JsonObject) -> JsonObject:
     Raises
     ------
     NodeNotRunning
+    RequestRefused
+        In the node's own words.
     """
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -130,4 +132,6 @@ def ask(path: Path, method: str, arguments: JsonObject) -> JsonObject:
                 answer: JsonObject = json.loads(stream.readline())
     except (OSError, ValueError):
         raise NodeNotRunning(path.parent) from None
+    if "error" in answer:
+        raise RequestRefused(str(answer["error"]))
     return answer

@@ -14,6 +14,7 @@ from typing import IO
 
 from edge_node.node.errors import (
     AlreadyInitialised,
+    DirectoryDamaged,
     DirectoryFormatNewer,
     DirectoryInUse,
     GenesisDiffers,
@@ -63,20 +64,39 @@ class DataDirectory:
         """The user's configuration of this node."""
         return self.root / "config.toml"
 
-    def initialise(self, genesis: Genesis, seed: bytes) -> None:
-        """Make the directory of a new node.
+    def check_new(self) -> None:
+        """Check that a node can be made here.
 
         Raises
         ------
         AlreadyInitialised
-            It has a key and a genesis already.
+            There is one.
         """
         if self._path("genesis").exists():
             raise AlreadyInitialised(self.root)
+
+    def initialise(self, genesis: Genesis, seed: bytes, *, settings: str = "") -> None:
+        """Make the directory of a new node.
+
+        Parameters
+        ----------
+        genesis : Genesis
+        seed : bytes
+            32 secret bytes.
+        settings : str
+            The node's configuration file; none is written if empty.
+
+        Raises
+        ------
+        AlreadyInitialised
+        """
+        self.check_new()
         self.root.mkdir(parents=True, exist_ok=True)
         self._write_new("key", seed)
         self._write_new("format", f"{FORMAT}\n".encode())
         self._write_new("session", b"0\n")
+        if settings:
+            self._write_new(self.settings.name, settings.encode())
         # Last: a directory without a genesis counts as none.
         self._write_new("genesis", genesis.encode())
 
@@ -85,11 +105,11 @@ class DataDirectory:
 
         Raises
         ------
-        NotInitialised, DirectoryFormatNewer, DirectoryInUse
+        NotInitialised, DirectoryDamaged, DirectoryFormatNewer, DirectoryInUse
         """
         if not self._path("genesis").exists():
             raise NotInitialised(self.root)
-        found = int(self._path("format").read_text(encoding="ascii"))
+        found = self._number("format")
         if found > FORMAT:
             raise DirectoryFormatNewer(expected=FORMAT, actual=found)
         self._lock = self._path("lock").open("w", encoding="ascii")
@@ -134,20 +154,19 @@ class DataDirectory:
 
         Raises
         ------
-        NotInitialised
+        NotInitialised, DirectoryDamaged
         """
         try:
             seed = self._path("key").read_bytes()
         except FileNotFoundError:
             raise NotInitialised(self.root) from None
         if len(seed) != SEED_BYTES:
-            raise NotInitialised(self.root)
+            raise DirectoryDamaged(self._path("key"))
         return seed
 
     def next_session(self) -> int:
         """Return a number greater than every earlier one, remembered before it is used."""
-        path = self._path("session")
-        number = int(path.read_text(encoding="ascii")) + 1 if path.exists() else 1
+        number = self._number("session") + 1
         self.raise_session(number)
         return number
 
@@ -160,10 +179,6 @@ class DataDirectory:
             os.fsync(file.fileno())
         temporary.replace(self._path("session"))
 
-    def write_settings(self, text: str) -> None:
-        """Write the user's configuration of this node, readable by its owner alone."""
-        self._write_new(self.settings.name, text.encode())
-
     def backup(self) -> Path:
         """Copy the directory beside itself and return the copy's path."""
         number = 1
@@ -174,6 +189,12 @@ class DataDirectory:
 
     def _path(self, name: str) -> Path:
         return self.root / name
+
+    def _number(self, name: str) -> int:
+        try:
+            return int(self._path(name).read_text(encoding="ascii"))
+        except (FileNotFoundError, ValueError):
+            raise DirectoryDamaged(self._path(name)) from None
 
     def _write_new(self, name: str, data: bytes) -> None:
         path = self._path(name)

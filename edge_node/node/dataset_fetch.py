@@ -14,7 +14,13 @@ from edge_node.datasets.chunk_table import chunk_table_from_bytes
 from edge_node.datasets.errors import DatasetError
 from edge_node.datasets.store import DatasetStore
 from edge_node.gossip.messages import ObjectKind, Offer
-from edge_node.gossip.ports import Action, ChunkReceived, DatasetComplete, ObjectReceived
+from edge_node.gossip.ports import (
+    Action,
+    ChunkReceived,
+    DatasetComplete,
+    FetchFailed,
+    ObjectReceived,
+)
 from edge_node.gossip.protocol import Gossip
 from edge_node.primitives.types import DatasetId
 from edge_node.spec.errors import InvalidInput
@@ -54,10 +60,12 @@ class DatasetFetch:
         return actions
 
     def handle(
-        self, event: ObjectReceived | ChunkReceived | DatasetComplete, now_ms: int
+        self, event: ObjectReceived | ChunkReceived | DatasetComplete | FetchFailed, now_ms: int
     ) -> Iterable[Action]:
-        """Take a table or a chunk."""
+        """Take a table or a chunk, or that nobody gave one."""
         try:
+            if isinstance(event, FetchFailed):
+                return self._ask_again(event, now_ms)
             if isinstance(event, ObjectReceived):
                 return self._take_table(event, now_ms)
             if isinstance(event, ChunkReceived):
@@ -69,6 +77,13 @@ class DatasetFetch:
                 return self._offer(now_ms)
         except (DatasetError, InvalidInput) as error:
             _LOG.warning("%s", error)
+        return ()
+
+    def _ask_again(self, event: FetchFailed, now_ms: int) -> Iterable[Action]:
+        # Whoever has it may not be here yet; gossip pauses between its rounds.
+        dataset = DatasetId(event.digest)
+        if event.kind is ObjectKind.MANIFEST and dataset in self._missing:
+            return self._gossip.want_manifest(dataset, now_ms)
         return ()
 
     def _take_table(self, event: ObjectReceived, now_ms: int) -> Iterable[Action]:

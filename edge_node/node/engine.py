@@ -69,8 +69,8 @@ class NodeEngine:
         return training.train(
             architecture,
             state,
-            samples.images.reshape(-1).data,
-            samples.labels.data,
+            samples.images.reshape(-1),
+            samples.labels,
             indices,
             batch,
             schedule,

@@ -34,6 +34,16 @@ class AlreadyInitialised(NodeError):
         self.root = root
 
 
+class DirectoryDamaged(NodeError):
+    """A small file of the data directory is missing or has another form."""
+
+    reason = "directory-damaged"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} is damaged; restore it from a backup, or begin a new --data-dir")
+        self.path = path
+
+
 class DirectoryInUse(NodeError):
     """Another process runs on the data directory."""
 
@@ -70,6 +80,12 @@ class GenesisDiffers(NodeError):
         )
         self.expected = expected
         self.actual = actual
+
+
+class RequestRefused(NodeError):
+    """The running node answers with what is wrong."""
+
+    reason = "request-refused"
 
 
 class NodeNotRunning(NodeError):

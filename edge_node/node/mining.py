@@ -14,8 +14,9 @@ from typing import Protocol
 from edge_node.chain.block_builder import NOTHING_FOUND, Finding
 from edge_node.primitives.types import NetworkId, PublicKey, TimestampMs
 from edge_node.spec import scheduling
-from edge_node.spec.architecture import Architecture
+from edge_node.spec.architecture import Architecture, ArchitectureOutOfRange
 from edge_node.spec.constants import MAX_RUNG
+from edge_node.spec.dataset import Manifest
 from edge_node.spec.engine import ModelSource
 from edge_node.spec.genesis import Parameters
 from edge_node.spec.state import State
@@ -54,8 +55,8 @@ class MinerIdentity:
     """Its chosen rules."""
     public_key: PublicKey
     """Key that blocks are mined under."""
-    new_family: Architecture
-    """What to found when a founder is due."""
+    new_family: Callable[[Manifest], Architecture]
+    """What to found on a dataset when a founder is due."""
 
 
 class Miner:
@@ -89,16 +90,7 @@ class Miner:
         self._head = head
         if self._best is not None and not self._fits(self._best, head):
             self._best = None
-        self._trainer.assign(
-            next_task(
-                head,
-                network=self._identity.network,
-                parameters=self._identity.parameters,
-                miner=self._identity.public_key,
-                models=self._models,
-                new_family=self._identity.new_family,
-            )
-        )
+        self._trainer.assign(self._task(head))
 
     def pause(self) -> None:
         """Stop working until the next head is followed."""
@@ -149,6 +141,20 @@ class Miner:
     def stop(self) -> None:
         """End the trainer."""
         self._trainer.stop()
+
+    def _task(self, head: State) -> Task | None:
+        try:
+            return next_task(
+                head,
+                network=self._identity.network,
+                parameters=self._identity.parameters,
+                miner=self._identity.public_key,
+                models=self._models,
+                new_family=self._identity.new_family,
+            )
+        except ArchitectureOutOfRange as error:
+            _LOG.error("no family is founded: %s; choose another trainer.architecture", error)
+            return None
 
     def _needed(self, offer: Offer, head: State, rung: int) -> int:
         if not offer.child:

@@ -27,11 +27,16 @@ from edge_node.gossip.ports import (
     CheckpointReceived,
     ChunkReceived,
     DatasetComplete,
+    FetchFailed,
     Incoming,
     ObjectReceived,
+    PeerOffline,
+    PeerOnline,
+    PeerWasBanned,
     Publish,
     SessionOutdated,
     SetWill,
+    SyncFinished,
     TransactionsReceived,
 )
 from edge_node.gossip.protocol import Gossip
@@ -184,13 +189,13 @@ class Node:
             return self._take_transactions(action)
         elif isinstance(action, CheckpointReceived):
             self._take_checkpoint(action)
-        elif isinstance(action, (ObjectReceived, ChunkReceived, DatasetComplete)):
+        elif isinstance(action, (ObjectReceived, ChunkReceived, DatasetComplete, FetchFailed)):
             return self._fetch.handle(action, now_ms)
         elif isinstance(action, SessionOutdated):
             parts.directory.raise_session(action.least)
             _LOG.error("another session of this node is on the broker; start again")
         else:
-            _LOG.info("%s", action)
+            _tell(action)
         return ()
 
     def _import(self, block: BlockReceived) -> Iterable[Action]:
@@ -325,3 +330,17 @@ class Node:
                 parts.clock.monotonic_ms(),
             )
         )
+
+
+def _tell(event: Action) -> None:
+    """Put in the log what gossip has to tell, in words."""
+    if isinstance(event, PeerOnline):
+        _LOG.info("peer %s is here (%s)", event.peer, event.software)
+    elif isinstance(event, PeerOffline):
+        _LOG.info("peer %s is gone%s", event.peer, ", without a word" if event.silent else "")
+    elif isinstance(event, PeerWasBanned):
+        _LOG.warning("peer %s is ignored for a while: it broke rules", event.peer)
+    elif isinstance(event, SyncFinished):
+        _LOG.info("in sync at height %d", event.height)
+    elif isinstance(event, FetchFailed):
+        _LOG.warning("nobody delivers %s %s", event.kind.name.lower(), event.digest.hex()[:8])

@@ -11,6 +11,7 @@ import logging
 import platform
 import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from edge_node import __version__
@@ -32,18 +33,19 @@ from edge_node.inference.reference import ReferenceBackend
 from edge_node.inference.select import AUTO_ORDER, select_backend
 from edge_node.kernels.libsodium import load_ed25519
 from edge_node.node.answers import answer
-from edge_node.node.architecture_text import parse_architecture
+from edge_node.node.architecture_text import family_for, parse_architecture
 from edge_node.node.chain_view import ChainView
 from edge_node.node.config import Config
 from edge_node.node.configuration import read_password
 from edge_node.node.control import ControlServer
 from edge_node.node.data_directory import DataDirectory
 from edge_node.node.engine import NodeEngine, StoredSplits
+from edge_node.node.local_broker import LocalBroker, find_local_broker
 from edge_node.node.mining import Miner, MinerIdentity
 from edge_node.node.node import Node, NodeParts
 from edge_node.node.signer import KeySigner
 from edge_node.node.system import SystemClock, SystemRandom
-from edge_node.spec.architecture import Architecture
+from edge_node.spec.architecture import ArchitectureOutOfRange
 from edge_node.trainer.process import TrainerOptions, TrainerProcess
 
 _LOG = logging.getLogger(__name__)
@@ -75,8 +77,8 @@ class ServiceOptions:
     """What `auto` tries, in this order."""
     trainer: TrainerOptions | None = None
     """None for a node that only validates."""
-    new_family: Architecture | None = None
-    """What the trainer founds."""
+    new_family: str = ""
+    """What the trainer founds, as in architecture_text.py."""
 
 
 def options_of(config: Config) -> ServiceOptions:
@@ -84,10 +86,13 @@ def options_of(config: Config) -> ServiceOptions:
 
     Raises
     ------
-    ConfigurationError, ArchitectureTextInvalid, ArchitectureOutOfRange
+    ConfigurationError, ArchitectureTextInvalid
     """
     network, trainer = config.network, config.trainer
     own = config.broker.embedded
+    with contextlib.suppress(ArchitectureOutOfRange):
+        # A user hears now of what can not be read; whether it fits is for each dataset to say.
+        parse_architecture(trainer.architecture)
     return ServiceOptions(
         data_dir=config.node.data_dir,
         brokers=tuple(parse_broker(each) for each in network.brokers),
@@ -108,7 +113,7 @@ def options_of(config: Config) -> ServiceOptions:
         trainer=TrainerOptions(selection_images=trainer.selection_images, nice=trainer.nice)
         if trainer.enabled
         else None,
-        new_family=parse_architecture(trainer.architecture),
+        new_family=trainer.architecture,
     )
 
 
@@ -184,9 +189,12 @@ def _link(
 ) -> MqttLink:
     brokers, user, password = options.brokers, options.user, options.password
     if not brokers:
-        broker = _own_broker(options, clock)
-        cleanup.callback(broker.stop)
-        brokers, user, password = (broker.address,), broker.account.user, broker.account.password
+        local = find_local_broker(DataDirectory(options.data_dir).broker)
+        if local is None:
+            broker = _own_broker(options, clock)
+            cleanup.callback(broker.stop)
+            local = LocalBroker(address=broker.address, account=broker.account)
+        brokers, user, password = (local.address,), local.account.user, local.account.password
     return MqttLink(
         LinkOptions(
             brokers=brokers,
@@ -217,14 +225,14 @@ def _miner(
     options: ServiceOptions, importer: Importer, signer: KeySigner, datasets: DatasetStore
 ) -> Miner | None:
     trainer = options.trainer
-    if trainer is None or options.new_family is None:
+    if trainer is None:
         return None
     return Miner(
         MinerIdentity(
             network=importer.rules.network,
             parameters=importer.rules.parameters,
             public_key=signer.public_key,
-            new_family=options.new_family,
+            new_family=partial(family_for, options.new_family),
         ),
         lambda: TrainerProcess(StoredSplits(datasets), trainer),
         importer.blocks,

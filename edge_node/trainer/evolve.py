@@ -9,7 +9,6 @@ Read next: process.py.
 """
 
 from edge_node.primitives.hashing import ZERO_HASH, Prf
-from edge_node.primitives.types import FamilyId
 from edge_node.spec.constants import PPM
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.difference import hamming
@@ -47,9 +46,9 @@ class Evolution:
         self._fill()
 
     @property
-    def family(self) -> FamilyId:
-        """The family that evolves."""
-        return self._task.family
+    def task(self) -> Task:
+        """What it works on."""
+        return self._task
 
     @property
     def progress(self) -> Progress:

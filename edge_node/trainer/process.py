@@ -7,6 +7,9 @@ Read next: task.py for what travels on the pipe.
 
 import multiprocessing
 import os
+import signal
+import threading
+from collections import deque
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
@@ -17,7 +20,6 @@ from edge_node.trainer.task import Offer, Progress, SplitSource, Task
 
 IDLE_POLL_S = 0.2
 """How long to wait for a task when there is none."""
-STOP_TIMEOUT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,11 @@ class TrainerProcess:
         )
         self._process.start()
         theirs.close()
+        self._newest: deque[Task | None] = deque(maxlen=1)
+        self._wake = threading.Event()
+        self._stopped = False
+        self._sender = threading.Thread(target=self._send, name="trainer-tasks", daemon=True)
+        self._sender.start()
 
     @property
     def alive(self) -> bool:
@@ -55,9 +62,9 @@ class TrainerProcess:
         return self._process.is_alive()
 
     def assign(self, task: Task | None) -> None:
-        """Give the trainer another task, or none."""
-        if self.alive:
-            self._pipe.send(task)
+        """Give the trainer another task, or none; the last one counts."""
+        self._newest.append(task)
+        self._wake.set()
 
     def poll(self) -> list[Offer | Progress]:
         """Return what the trainer has sent since the last call."""
@@ -70,15 +77,28 @@ class TrainerProcess:
         return received
 
     def stop(self) -> None:
-        """End the process."""
+        """End the process: it has nothing to put in order."""
+        self._stopped = True
+        self._process.kill()
+        self._process.join()
+        self._wake.set()
+        self._sender.join()
         self._pipe.close()
-        self._process.join(STOP_TIMEOUT_S)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join(STOP_TIMEOUT_S)
+
+    def _send(self) -> None:
+        # In a thread: a trainer reads between two steps, and the node can not wait for that.
+        while self._wake.wait() and not self._stopped:
+            self._wake.clear()
+            try:
+                while self._newest:
+                    self._pipe.send(self._newest.popleft())
+            except OSError:
+                return  # the process is gone
 
 
 def _main(pipe: Connection, splits: SplitSource, options: TrainerOptions) -> None:
+    # Ctrl-C goes to every process of the terminal; the node is who ends this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(options.nice)
     judge = KernelJudge(splits, options.selection_images)
     search: Founding | Evolution | None = None
@@ -103,7 +123,7 @@ def _search(
         return None
     if not task.evolves:
         return Founding(task, judge)
-    if isinstance(search, Evolution) and search.family == task.family:
+    if isinstance(search, Evolution) and task.continues(search.task):
         search.adopt(task)
         return search
     return Evolution(task, judge)

@@ -7,6 +7,7 @@ Law of the file: values that travel between the node and its trainer's process.
 Read next: founding.py, evolve.py.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,7 +22,7 @@ from edge_node.primitives.types import (
 )
 from edge_node.spec import scheduling
 from edge_node.spec.architecture import Architecture
-from edge_node.spec.dataset import SplitName
+from edge_node.spec.dataset import Manifest, SplitName
 from edge_node.spec.engine import LabelledImages, ModelSource
 from edge_node.spec.genesis import Parameters
 from edge_node.spec.model import Model
@@ -78,6 +79,17 @@ class Task:
         """True once the population is complete."""
         return any(relative.record for relative in self.relatives)
 
+    def continues(self, earlier: "Task") -> bool:
+        """Return True if the family still has all models that an earlier task had, in order.
+
+        Recipes name models by their place, so a climb lives on only then.
+        """
+        count = len(earlier.relatives)
+        mine, theirs = (
+            tuple(relative.block for relative in task.relatives[:count]) for task in (self, earlier)
+        )
+        return self.family == earlier.family and mine == theirs
+
     @property
     def needed_difference(self) -> int:
         """Bits in which a model must differ from its rivals (R-45)."""
@@ -129,7 +141,7 @@ def next_task(
     parameters: Parameters,
     miner: PublicKey,
     models: ModelSource,
-    new_family: Architecture,
+    new_family: Callable[[Manifest], Architecture],
 ) -> Task | None:
     """Return what to learn on top of `head`, or None if there is nothing.
 
@@ -140,12 +152,13 @@ def next_task(
     parameters : Parameters
     miner : PublicKey
     models : ModelSource
-    new_family : Architecture
-        What to found when a founder is due.
+    new_family : callable
+        What to found on a dataset when a founder is due.
     """
     turns = scheduling.turns(head, parameters, rung=0)
     if turns.due_dataset is not None:
-        dataset, architecture = turns.due_dataset, new_family
+        dataset = turns.due_dataset
+        architecture = new_family(head.datasets[dataset].manifest)
         relatives: tuple[Relative, ...] = ()
     elif turns.due_family is not None:
         family = head.families[turns.due_family]
