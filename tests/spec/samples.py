@@ -2,6 +2,7 @@
 """Seeded models, images and architectures of every form that the law allows, in plain Python."""
 
 import hashlib
+from bisect import bisect_right
 from dataclasses import replace
 from math import isqrt
 
@@ -111,16 +112,18 @@ def _draw_layer(prf: Prf, *, may_pad: bool) -> Layer:
 def flipped(model: Model, positions: list[int]) -> Model:
     """Return a model with some weights negated; positions count all weights of the network."""
     weights = [list(layer) for layer in model.weights]
-    starts: list[tuple[int, int, int]] = []
+    places: list[tuple[int, int]] = []
+    starts: list[int] = []
     start = 0
     for layer, shape in enumerate(model.architecture.shapes):
-        starts += [
-            (start + channel * shape.fan_in, layer, channel) for channel in range(shape.channels)
-        ]
-        start += shape.weight_count
+        for channel in range(shape.channels):
+            places.append((layer, channel))
+            starts.append(start)
+            start += shape.fan_in
     for position in positions:
-        begin, layer, channel = max(entry for entry in starts if entry[0] <= position)
-        weights[layer][channel] ^= 1 << position - begin
+        index = bisect_right(starts, position) - 1
+        layer, channel = places[index]
+        weights[layer][channel] ^= 1 << position - starts[index]
     return replace(model, weights=tuple(map(tuple, weights)))
 
 
