@@ -24,6 +24,7 @@ MODEL_CACHE = 96
 CHECKPOINTS_PER_MEMBER = 64
 """Checkpoints kept of each member above the last one that a quorum agreed on."""
 _HASH_BYTES = 32
+_WORK_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +89,7 @@ class BlockStore:
                 block.block_hash,
                 block.height,
                 block.previous_hash,
-                block.work.to_bytes(32, "big"),
+                _work_row(block.work),
                 block.header,
                 block.body,
                 block.transport,
@@ -165,6 +166,11 @@ class BlockStore:
             work=int.from_bytes(_bytes(work), "big"),
             arrival=_number(arrival),
         )
+
+    def at_least(self, work: int) -> list[BlockHash]:
+        """Return every stored block with this cumulative work or more."""
+        rows = self._database.rows("SELECT hash FROM block WHERE work >= ?", (_work_row(work),))
+        return [BlockHash(_hash(row[0])) for row in rows]
 
     def tips(self) -> list[BlockHash]:
         """Return every stored block that has no child."""
@@ -256,6 +262,10 @@ class BlockStore:
         self._models.move_to_end(model_hash)
         while len(self._models) > MODEL_CACHE:
             self._models.popitem(last=False)
+
+
+def _work_row(work: int) -> bytes:
+    return work.to_bytes(_WORK_BYTES, "big")  # sorts like the number
 
 
 def _stored_block(row: Row) -> StoredBlock:

@@ -39,6 +39,7 @@ CREATE TABLE block (
     arrived_ms INTEGER NOT NULL
 );
 CREATE INDEX child ON block (previous_hash);
+CREATE INDEX heavy ON block (work);
 CREATE TABLE main_chain (height INTEGER PRIMARY KEY, hash BLOB NOT NULL);
 CREATE TABLE model (hash BLOB PRIMARY KEY, blob BLOB NOT NULL);
 CREATE TABLE state_row (key BLOB PRIMARY KEY, value BLOB NOT NULL);
@@ -176,7 +177,8 @@ def _named_errors() -> Iterator[None]:
         if str(error) in _NO_DAMAGE:
             raise StoreUnavailable(str(error)) from error
         raise StoreCorrupt(str(error)) from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        # The latter where sqlite's own message quotes a damaged name.
         raise StoreCorrupt(str(error)) from error
 
 

@@ -75,8 +75,14 @@ class ForkTracker:
 
     def best_tip(self, head: BlockHash) -> BlockHash:
         """Return the tip to follow, `head` if none is better."""
+        here = self._blocks.candidate(head)
+        # Only a head on a forbidden branch has to give way to less work than its own.
+        if here is not None and self.allows(head):
+            candidates = self._blocks.at_least(here.work)
+        else:
+            candidates = self._blocks.tips()
         best = head
-        for tip in self._blocks.tips():
+        for tip in candidates:
             if self.better(tip, best):
                 best = tip
         return best

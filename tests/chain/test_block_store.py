@@ -126,6 +126,18 @@ def test_tips_are_the_blocks_without_children_found_by_indices(
     assert all("COVERING INDEX" in step for step in reads), plan
 
 
+def test_heavy_blocks_are_found_by_their_work(path: Path, network: Network, tree: Tree) -> None:
+    trunk = tree.branch(None, 3)
+    light = tree.grow(trunk[0].block_hash, rung=5)
+    with stored(path, network) as (blocks, database):
+        for grown in (*trunk, light):
+            put(database, blocks, grown)
+        assert set(blocks.at_least(0)) == {grown.block_hash for grown in (*trunk, light)}
+        assert set(blocks.at_least(256)) == {grown.block_hash for grown in trunk[1:]}
+        assert blocks.at_least(trunk[2].state.work) == [trunk[2].block_hash]
+        assert blocks.at_least(trunk[2].state.work + 1) == []
+
+
 def test_model_is_stored_once_and_comes_back(path: Path, network: Network, tree: Tree) -> None:
     grown = tree.grow()
     model = model_of(grown)

