@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The control socket over a real socket: answers, refusals, garbage, and nobody there."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_node.node.control import ControlServer, ask
+from edge_node.node.errors import NodeNotRunning, RequestRefused
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Iterator[Path]:
+    """Give a control socket, below a path too long for one, that a loop answers."""
+    folder = tmp_path / ("x" * 120)
+    folder.mkdir()
+    server, stop = ControlServer(folder / "control"), threading.Event()
+
+    def answer() -> None:
+        while not stop.is_set():
+            for request in server.waiting():
+                known = request.method == "echo"
+                request.answer.put(request.arguments if known else {"error": "no such thing"})
+            time.sleep(0.005)
+
+    loop = threading.Thread(target=answer)
+    loop.start()
+    yield folder / "control"
+    stop.set()
+    loop.join()
+    server.stop()
+    assert not (folder / "control").exists()
+
+
+def test_answers_and_is_for_its_owner_alone(path: Path) -> None:
+    assert ask(path, "echo", {"a": [1, "two"]}) == {"a": [1, "two"]}
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_refusal_is_an_error_in_the_nodes_words(path: Path) -> None:
+    with pytest.raises(RequestRefused, match="no such thing"):
+        ask(path, "other", {})
+
+
+@pytest.mark.parametrize("line", [b"garbage\n", b"[1]\n", b"{}\n", b'{"method": 1}\n', b"\n"])
+def test_garbage_is_answered_and_harms_nobody(
+    path: Path, line: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(path.parent)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(path.name)
+        client.sendall(line)
+        assert "error" in json.loads(client.makefile("rb").readline())
+    assert ask(path, "echo", {}) == {}
+
+
+def test_nobody_there(tmp_path: Path) -> None:
+    with pytest.raises(NodeNotRunning):
+        ask(tmp_path / "control", "status", {})

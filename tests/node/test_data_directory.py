@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The data directory on a real disk: made once, locked, private, and never of a newer format."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from edge_node.node.data_directory import DataDirectory
+from edge_node.node.errors import (
+    AlreadyInitialised,
+    DirectoryDamaged,
+    DirectoryFormatNewer,
+    DirectoryInUse,
+    GenesisDiffers,
+    NotInitialised,
+)
+from tests.spec.toy_chain import toy_network
+from tests.spec.toy_data import toy_dataset
+
+SEED = bytes(range(32))
+GENESIS = toy_network([toy_dataset()]).genesis
+OTHER = toy_network([toy_dataset("other")]).genesis
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> DataDirectory:
+    made = DataDirectory(tmp_path / "node")
+    made.initialise(GENESIS, SEED, settings="[trainer]\n")
+    return made
+
+
+def test_what_was_written_is_read(directory: DataDirectory) -> None:
+    assert directory.genesis() == GENESIS
+    assert directory.seed() == SEED
+    assert directory.settings.read_text() == "[trainer]\n"
+
+
+def test_files_are_for_their_owner_alone(directory: DataDirectory) -> None:
+    for path in directory.root.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+
+def test_second_node_is_refused_and_the_key_stays(directory: DataDirectory) -> None:
+    with pytest.raises(AlreadyInitialised):
+        directory.initialise(OTHER, bytes(32))
+    assert directory.seed() == SEED
+
+
+def test_lock_is_for_one_and_comes_back(directory: DataDirectory) -> None:
+    other = DataDirectory(directory.root)
+    directory.open()
+    with pytest.raises(DirectoryInUse):
+        other.open()
+    directory.close()
+    other.open()
+    other.close()
+
+
+def test_newer_format_is_left_alone(directory: DataDirectory) -> None:
+    (directory.root / "format").write_text("2\n")
+    with pytest.raises(DirectoryFormatNewer):
+        directory.open()
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    nothing = DataDirectory(tmp_path / "none")
+    for question in (nothing.open, nothing.genesis, nothing.seed):
+        with pytest.raises(NotInitialised):
+            question()
+    assert not nothing.root.exists()
+
+
+@pytest.mark.parametrize("name", ["format", "session"])
+def test_damaged_numbers_are_named(directory: DataDirectory, name: str) -> None:
+    (directory.root / name).write_text("x")
+    with pytest.raises(DirectoryDamaged, match=name):
+        directory.open() if name == "format" else directory.next_session()
+
+
+def test_short_key_is_damage(directory: DataDirectory) -> None:
+    (directory.root / "key").write_bytes(SEED[:31])
+    with pytest.raises(DirectoryDamaged, match="key"):
+        directory.seed()
+
+
+def test_sessions_only_grow(directory: DataDirectory) -> None:
+    first = directory.next_session()
+    directory.raise_session(first + 10)
+    assert DataDirectory(directory.root).next_session() == first + 11
+
+
+def test_directory_is_of_one_network(directory: DataDirectory) -> None:
+    directory.check_network(GENESIS)
+    with pytest.raises(GenesisDiffers):
+        directory.check_network(OTHER)
+
+
+def test_backups_do_not_replace_each_other(directory: DataDirectory) -> None:
+    first, second = directory.backup(), directory.backup()
+    assert first != second
+    assert DataDirectory(second).seed() == SEED
