@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The miner between a real toy chain and a trainer that the test plays: when is a block due."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from edge_node.chain.block_builder import NOTHING_FOUND
+from edge_node.node.mining import MAX_TRAINER_RESTARTS, Miner, MinerIdentity
+from edge_node.primitives.hashing import ZERO_HASH
+from edge_node.primitives.types import BlockHash, Hash32, ModelHash, TimestampMs
+from edge_node.spec import scheduling
+from edge_node.spec.architecture import Architecture
+from edge_node.spec.constants import MAX_RUNG
+from edge_node.spec.dataset import Manifest
+from edge_node.spec.state import State
+from edge_node.trainer.task import Offer, Progress, Task
+from tests.spec import toy_chain as toy
+from tests.spec.toy_data import toy_dataset
+
+ANN = toy.miner("ann")
+
+
+@dataclass
+class Played:
+    """A trainer that does what the test says."""
+
+    alive: bool = True
+    tasks: list[Task | None] = field(default_factory=list)
+    out: list[Offer | Progress] = field(default_factory=list)
+
+    def assign(self, task: Task | None) -> None:
+        self.tasks.append(task)
+
+    def poll(self) -> list[Offer | Progress]:
+        sent, self.out = self.out, []
+        return sent
+
+    def stop(self) -> None:
+        self.alive = False
+
+
+class Stage:
+    """A chain, its miner, and all trainers that it has started."""
+
+    def __init__(self, blocks: int) -> None:
+        self.chain = toy.ToyChain(toy.toy_network([toy_dataset()]))
+        self.chain.grow(ANN, blocks)
+        self.trainers: list[Played] = []
+        rules = self.chain.network.rules
+        self.miner = Miner(
+            MinerIdentity(
+                network=rules.network,
+                parameters=rules.parameters,
+                public_key=ANN.key,
+                new_family=self.new_family,
+            ),
+            self.start,
+            self.chain.models,
+        )
+
+    def new_family(self, manifest: Manifest) -> Architecture:
+        return toy.ARCHITECTURE
+
+    def start(self) -> Played:
+        self.trainers.append(Played())
+        return self.trainers[-1]
+
+    @property
+    def head(self) -> State:
+        return self.chain.state
+
+    def at(self, after_ms: int) -> TimestampMs:
+        return TimestampMs(self.head.timestamp + after_ms)
+
+    def offers(self, gain: int, *, child: bool = True, head: BlockHash | None = None) -> Offer:
+        (family,) = self.head.families.values()
+        offer = Offer(
+            head=head or self.head.head,
+            family=family.family_id,
+            child=child,
+            proof=b"proof",
+            model_hash=ModelHash(Hash32(bytes([gain]) * 32)),
+            latent_root=ZERO_HASH,
+            nonce=0,
+            train_ppm=0,
+            correct_count=(family.records[-1].correct_count if family.records else 0) + gain,
+        )
+        self.trainers[-1].out.append(offer)
+        self.miner.collect()
+        return offer
+
+
+@pytest.fixture
+def evolving() -> Stage:
+    stage = Stage(blocks=2)
+    stage.miner.follow(stage.head)
+    return stage
+
+
+def test_task_follows_the_head() -> None:
+    stage = Stage(blocks=1)
+    stage.miner.follow(stage.head)
+    task = stage.trainers[0].tasks[-1]
+    assert task is not None
+    assert task.head == stage.head.head
+    assert not task.evolves
+    stage.miner.pause()
+    assert stage.trainers[0].tasks[-1] is None
+    assert stage.miner.due(stage.at(10**9), transactions_wait=True) is None
+
+
+def test_offer_waits_for_the_interval_and_for_its_rung(evolving: Stage) -> None:
+    (family,) = evolving.head.families.values()
+    full = scheduling.needed_gain_at(family, 0)
+    offer = evolving.offers(full)
+    parameters = evolving.chain.network.rules.parameters
+    early = evolving.at(parameters.min_interval_ms - 1)
+    assert evolving.miner.due(early, transactions_wait=False) is None
+    due = evolving.miner.due(evolving.at(parameters.min_interval_ms), transactions_wait=False)
+    assert due is not None
+    assert due.model_hash == offer.model_hash
+
+
+def test_best_offer_counts_and_stale_ones_do_not(evolving: Stage) -> None:
+    best = evolving.offers(9)
+    evolving.offers(8)
+    evolving.offers(40, child=False, head=BlockHash(ZERO_HASH))
+    evolving.offers(0)
+    due = evolving.miner.due(evolving.at(60_000), transactions_wait=False)
+    assert due is not None
+    assert due.model_hash == best.model_hash
+    evolving.miner.discard()
+    assert evolving.miner.due(evolving.at(60_000), transactions_wait=False) is None
+
+
+def test_fallback_only_on_the_last_rung_and_only_for_transactions(evolving: Stage) -> None:
+    rung_ms = evolving.chain.network.rules.parameters.rung_ms
+    last = evolving.at(MAX_RUNG * rung_ms)
+    assert evolving.miner.due(last, transactions_wait=False) is None
+    assert evolving.miner.due(last, transactions_wait=True) is NOTHING_FOUND
+    before = TimestampMs(last - 1)
+    assert evolving.miner.due(before, transactions_wait=True) is None
+
+
+def test_trainer_that_dies_is_started_again_with_its_task_but_not_for_ever(
+    evolving: Stage,
+) -> None:
+    for _ in range(MAX_TRAINER_RESTARTS + 3):
+        evolving.trainers[-1].alive = False
+        evolving.miner.collect()
+    assert len(evolving.trainers) == 1 + MAX_TRAINER_RESTARTS
+    task = evolving.trainers[-1].tasks[-1]
+    assert task is not None
+    assert task.head == evolving.head.head

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tasks on a real toy chain: what is due at each stage, and which task goes on with which."""
+
+from edge_node.spec.architecture import Architecture
+from edge_node.spec.dataset import Manifest
+from edge_node.trainer.task import Task, next_task
+from tests.spec import toy_chain as toy
+from tests.spec.toy_data import toy_dataset
+
+ANN, BOB = toy.miner("ann"), toy.miner("bob")
+
+
+def founded(manifest: Manifest) -> Architecture:
+    assert (manifest.height, manifest.width) == (8, 8)
+    return toy.ARCHITECTURE
+
+
+def task_of(chain: toy.ToyChain) -> Task:
+    rules = chain.network.rules
+    task = next_task(
+        chain.state,
+        network=rules.network,
+        parameters=rules.parameters,
+        miner=ANN.key,
+        models=chain.models,
+        new_family=founded,
+    )
+    assert task is not None
+    return task
+
+
+def test_stages_from_founder_to_evolution() -> None:
+    chain = toy.ToyChain(toy.toy_network([toy_dataset()]))
+    tasks = [task_of(chain)]
+    for _ in range(2):
+        chain.grow(ANN)
+        tasks.append(task_of(chain))
+    assert [len(task.relatives) for task in tasks] == [0, 1, 2]
+    assert [task.evolves for task in tasks] == [False, False, True]
+    assert len({task.family for task in tasks}) == 1
+    assert tasks[2].relatives[1].block == chain.state.head
+    assert tasks[0].train_images == 200
+
+
+def test_task_goes_on_only_with_all_earlier_models() -> None:
+    chain = toy.ToyChain(toy.toy_network([toy_dataset()]))
+    chain.grow(ANN)
+    other = chain.fork()
+    chain.grow(ANN)
+    before = task_of(chain)
+    chain.grow(ANN)
+    other.grow(BOB, 2)
+    assert task_of(chain).continues(before)
+    assert before.continues(before)
+    assert not task_of(other).continues(before)
+    assert not before.continues(task_of(chain))
