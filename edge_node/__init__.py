@@ -3,7 +3,7 @@
 
 Floors, from the ground up; an import only ever goes down:
 primitives, spec (the law), kernels, inference, chain | datasets | gossip |
-trainer, node, demo, cli.
+trainer, node, bench | demo, cli.
 Law of the file: names only, no import, so that every floor can stand on it.
 Read next: spec/__init__.py, which tells in what order to read the law.
 

@@ -7,6 +7,7 @@ Read next: any of them.
 
 import click
 
+from edge_node.cli.bench_commands import bench
 from edge_node.cli.broker_commands import broker
 from edge_node.cli.chain_commands import chain
 from edge_node.cli.config_commands import config, hw
@@ -29,6 +30,7 @@ COMMANDS: tuple[click.Command, ...] = (
     hw,
     config,
     upgrade,
+    bench,
     demo,
 )
 """In the order in which people meet them."""

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows of evaluation speed on few images: one for each path, goals where the table has them."""
+
+from dataclasses import replace
+
+import pytest
+
+from edge_node.bench import evaluating
+from edge_node.bench.evaluating import (
+    EvaluatorsDisagree,
+    evaluation_rows,
+    image_rows,
+    lce_images_per_s,
+)
+from edge_node.bench.workload import compiled_paths, path_name, train_model
+from edge_node.inference import lce
+from edge_node.spec.architecture import UINT8_4K
+from tests.bench.samples import TICK_NS, random_samples, small_workload
+
+
+def test_evaluation_has_a_row_for_each_path() -> None:
+    rows = list(evaluation_rows(small_workload()))
+    names = [path_name(path) for path in compiled_paths()]
+    assert [row.name for row in rows] == [f"evaluation/binary-4k/{name}" for name in names]
+    for row in rows:
+        assert (row.value, row.unit) == (TICK_NS / 1e6, "ms")
+        assert (row.goal is None) == row.name.endswith("scalar")
+
+
+def test_images_have_a_row_for_each_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluating, "FAMILIES", (("small", UINT8_4K, 8, {}),))
+    rows = list(image_rows(small_workload()))
+    assert len(rows) == len(compiled_paths())
+    for row in rows:
+        assert row.value == 8 / (TICK_NS / 1e9)
+        assert (row.baseline is None) == (lce.why_unavailable() is not None)
+
+
+def test_lce_must_count_the_same() -> None:
+    if lce.why_unavailable():
+        pytest.skip("no LCE here")
+    workload = small_workload()
+    samples = random_samples(8, 4)
+    model = train_model(UINT8_4K, workload.train, b"lce", 32, [(32, 6)])
+    with pytest.raises(EvaluatorsDisagree):
+        lce_images_per_s(model, samples, workload.meter, expected=9)
+
+
+def test_paths_that_disagree_end_the_bench(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not compiled_paths():
+        pytest.skip("no C kernels here")
+    monkeypatch.setattr(evaluating, "count_correct", lambda *_: -1)
+    with pytest.raises(EvaluatorsDisagree):
+        list(evaluation_rows(replace(small_workload())))
