@@ -24,7 +24,7 @@ console = Console(stderr=False, highlight=False)
 def emit(value: object, *, as_json: bool, show: Callable[[], None]) -> None:
     """Print a value as JSON, or let `show` print it for people."""
     if as_json:
-        click.echo(json.dumps(value, indent=2))
+        click.echo(json.dumps(value, indent=2, default=str))  # paths as text
     else:
         show()
 

@@ -9,6 +9,38 @@ NOTHING_RUNS = ("__init__", "__main__", "errors", "limits", "ports")
 """Names of modules that only declare: what is declared is tested where it is used."""
 
 TESTED_ELSEWHERE = {
+    # Words around the floors below: whole processes in tests/acceptance.
+    "edge_node/cli/app.py",
+    "edge_node/cli/broker_commands.py",
+    "edge_node/cli/chain_access.py",
+    "edge_node/cli/chain_commands.py",
+    "edge_node/cli/commands.py",
+    "edge_node/cli/config_commands.py",
+    "edge_node/cli/dataset_commands.py",
+    "edge_node/cli/demo.py",
+    "edge_node/cli/model_commands.py",
+    "edge_node/cli/node_commands.py",
+    "edge_node/cli/session.py",
+    "edge_node/cli/tx_commands.py",
+    # The demonstration is run as a whole in tests/acceptance/test_demo.py.
+    "edge_node/demo/network.py",
+    "edge_node/demo/plot.py",
+    "edge_node/demo/report.py",
+    "edge_node/demo/run.py",
+    # What a running node does: test_join.py, test_sigterm.py and test_tx.py of tests/acceptance.
+    "edge_node/node/answers.py",
+    "edge_node/node/chain_view.py",
+    "edge_node/node/dataset_fetch.py",
+    "edge_node/node/engine.py",
+    "edge_node/node/networks.py",
+    "edge_node/node/node.py",
+    "edge_node/node/service.py",
+    "edge_node/node/signer.py",
+    "edge_node/node/status.py",
+    "edge_node/node/system.py",
+    # Through tests/trainer/test_evolve.py and test_founding.py.
+    "edge_node/trainer/judges.py",
+    "edge_node/trainer/population.py",
     "edge_node/primitives/clock.py",  # a Protocol, nothing runs
     "edge_node/primitives/randomness.py",  # a Protocol
     "edge_node/primitives/types.py",  # names only
