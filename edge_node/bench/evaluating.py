@@ -13,15 +13,14 @@ import numpy as np
 from edge_node.bench.rows import Row
 from edge_node.bench.timing import Meter
 from edge_node.bench.workload import (
-    BATCH,
     DENSE_NUMPY,
     Workload,
     base_model,
+    beginner_model,
     compiled_paths,
     dense_evaluation_s,
     first_samples,
     path_name,
-    train_model,
 )
 from edge_node.datasets.content import Samples
 from edge_node.inference import lce, tflite_writer
@@ -83,8 +82,7 @@ def evaluation_rows(workload: Workload) -> Iterator[Row]:
 def image_rows(workload: Workload) -> Iterator[Row]:
     """Yield the images/s of the families with 8-bit input, for every path."""
     for name, architecture, count, goals in FAMILIES:
-        # A few training steps, for real thresholds; speed does not depend on what a model knows.
-        model = train_model(architecture, workload.train, b"bench", BATCH, [(BATCH, 6)])
+        model = beginner_model(workload, architecture)
         samples = first_samples(workload.evaluation, count)
         expected = NumpyEngine(model).count_correct(samples.images, samples.labels)
         lce_images_s = lce_images_per_s(model, samples, workload.meter, expected)

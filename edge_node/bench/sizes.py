@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from edge_node.bench.rows import Row
-from edge_node.bench.workload import BATCH, Workload, base_model, train_model
+from edge_node.bench.workload import Workload, base_model, beginner_model
 from edge_node.primitives.hashing import Prf
 from edge_node.spec.architecture import UINT8_1M, UINT8_94K, Architecture
 from edge_node.spec.constants import PPM
@@ -62,7 +62,7 @@ def transport_rows(workload: Workload) -> Iterator[Row]:
         if size.architecture is None:
             parent = base_model(workload)
         else:
-            parent = train_model(size.architecture, workload.train, b"bench", BATCH, [(BATCH, 6)])
+            parent = beginner_model(workload, size.architecture)
         child = with_flips(parent, parent.architecture.weight_count * FLIPS_PPM // PPM)
         for kind, data, goal in (
             ("full", encode_full(parent), size.full_bytes),

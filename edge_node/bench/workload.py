@@ -92,10 +92,17 @@ def train_model(
     return trainer.model()
 
 
+@lru_cache(maxsize=1)
 def base_model(workload: Workload) -> Model:
     """Return the base of mutations and of paper A's levels: 56 steps of training."""
     count = BASE_STEPS * BATCH
     return train_model(BINARY_4K, workload.train, BASE_SEED, count, [(count, BASE_EXPONENT)])
+
+
+@lru_cache(maxsize=4)
+def beginner_model(workload: Workload, architecture: Architecture) -> Model:
+    """Return a model after one step, for where it does not matter what a model knows."""
+    return train_model(architecture, workload.train, b"bench", BATCH, [(BATCH, BASE_EXPONENT)])
 
 
 @lru_cache(maxsize=1)
