@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Integer training with AVX-512; training_scalar.c says what each function means.
+// Integer training with AVX-512.
+//
+// Law of the file: only what the compiler does not find by itself; training_scalar.c says what each
+// function means.
+// Read next: training_body.h.
 #define VECTOR_BYTES 64
 #define COUNT_LIMIT (1 << 20)
 #define PATH_TABLE training_avx512

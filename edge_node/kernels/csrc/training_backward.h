@@ -2,10 +2,11 @@
 // Backward pass of one sample, part of training_body.h.
 //
 // A signal d at a place adds d * x to its channel's gradient and d * w to what arrives below. Both
-// x and w are 1 - 2 * bit, so with a mask of -1 for each bit both sums are sum(d) - 2 * sum(d &
-// mask): sums of masked rows. Gradients wait until many rows have come; what arrives is summed at
-// once. Law of the file: a stretch of rows is summed in int16 while sum |d| <= 32767, which no
-// partial sum can then leave; then it is added to int32. Read next: training_first.h.
+// x and w are 1 - 2 * bit, so with a mask of -1 for each bit both sums are of masked rows:
+// sum(d) - 2 * sum(d & mask). Gradients wait for many rows; what arrives is summed at once.
+// Law of the file: a stretch of rows is summed in int16 while sum |d| <= 32767, which no partial
+// sum can then leave; then it is added to int32.
+// Read next: training_first.h.
 #ifndef EDGE_TRAINING_BACKWARD_H
 #define EDGE_TRAINING_BACKWARD_H
 

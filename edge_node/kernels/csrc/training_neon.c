@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Integer training with NEON, 32-bit and 64-bit ARM; training_scalar.c says what each function
-// means.
+// Integer training with NEON, on 32-bit and 64-bit ARM.
+//
+// Law of the file: only what the compiler does not find by itself; training_scalar.c says what each
+// function means.
+// Read next: training_body.h.
 #define VECTOR_BYTES 16
 #define COUNT_LIMIT 31
 #define PATH_TABLE training_neon

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Integer training in plain C: the path of any machine, and what the other paths' functions mean.
+//
+// Law of the file: no instruction by name; a function here defines its namesakes in other paths.
+// Read next: training_body.h.
 #define VECTOR_BYTES 16
 #define COUNT_LIMIT 31
 #define PATH_TABLE training_scalar
