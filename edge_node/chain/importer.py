@@ -266,10 +266,9 @@ class Importer:
             backend=backend,
             arrived_ms=now_ms,
         )
-        extends = block.header.previous_hash == self._head.head
+        leads = block.header.previous_hash == self._head.head
         with self._database.transaction():
             self.blocks.add(stored, verdict.model)
-            leads = extends and self._forks.allows(state.head)
             if leads:
                 self._ledger.advance(parent, state)
                 self.blocks.set_main(state.height, state.head)
