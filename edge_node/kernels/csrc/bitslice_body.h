@@ -139,44 +139,68 @@ ALWAYS_INLINE V nine_taps(const struct bitslice_channel *channel, const byte *wi
     return or2(majority(eight_a, eight_b, spread(start[3])), spread(start[7]));
 }
 
-enum counting { NINE_TAPS, TABLED, LISTED };
+// Count one channel at one place of the output: return the activation, and if `counter` is not
+// NULL store the counter's planes there.
+typedef V counting(const struct bitslice_layer *layer, const struct bitslice_channel *channel,
+                   const byte *window, byte *counter);
 
-// How a loop over windows counts: constants, so that each loop is compiled for them and its
-// counters stay in registers.
-struct way {
-    enum counting how;
-    int bits;
-    int depth;
-};
-
-ALWAYS_INLINE void count(V *c, const struct way way, const struct bitslice_layer *layer,
-                         const struct bitslice_channel *channel, const byte *window) {
-    if (way.how == LISTED)
-        count_listed(c, way.bits, way.depth, layer, channel, window);
-    else
-        count_tabled(c, way.bits, way.depth, layer, channel, window);
+static V count_nine_taps(const struct bitslice_layer *layer, const struct bitslice_channel *channel,
+                         const byte *window, byte *counter) {
+    size_t place = layer->tabled_place, row = place * (size_t)layer->map_width;
+    V sign = nine_taps(channel, window);
+    if (layer->pool) { // -1 iff all four are
+        sign = and2(sign, nine_taps(channel, window + place));
+        sign = and2(sign, nine_taps(channel, window + row));
+        sign = and2(sign, nine_taps(channel, window + row + place));
+    }
+    (void)counter; // a hidden layer's
+    return sign;
 }
 
-// Return the activation of one channel at one place of the output.
-ALWAYS_INLINE V output_of(const struct way way, const struct bitslice_layer *layer,
-                          const struct bitslice_channel *channel, const byte *window) {
-    size_t place = way.how == LISTED ? layer->listed_place : layer->tabled_place;
+ALWAYS_INLINE V count_any(const int tabled, const int bits, const int depth,
+                          const struct bitslice_layer *layer,
+                          const struct bitslice_channel *channel, const byte *window,
+                          byte *counter) {
+    size_t place = tabled ? layer->tabled_place : layer->listed_place;
     size_t row = place * (size_t)layer->map_width;
-    if (way.how == NINE_TAPS) {
-        V sign = nine_taps(channel, window);
-        if (layer->pool) { // -1 iff all four are
-            sign = and2(sign, nine_taps(channel, window + place));
-            sign = and2(sign, nine_taps(channel, window + row));
-            sign = and2(sign, nine_taps(channel, window + row + place));
-        }
-        return sign;
-    }
     V sign = spread(UINT64_MAX), c[BITSLICE_MAX_BITS];
     for (size_t i = 0; i < (layer->pool ? 4 : 1); i++) {
-        count(c, way, layer, channel, window + i / 2 * row + i % 2 * place);
-        sign = and2(sign, c[way.bits - 1]);
+        const byte *one = window + i / 2 * row + i % 2 * place;
+        if (tabled)
+            count_tabled(c, bits, depth, layer, channel, one);
+        else
+            count_listed(c, bits, depth, layer, channel, one);
+        sign = and2(sign, c[bits - 1]);
     }
+    for (int k = 0; counter != NULL && k < bits; k++)
+        store(counter + (size_t)k * V_BYTES, c[k]);
     return sign;
+}
+
+// Constant widths keep the counters in registers; the plan prefers them.
+#define COUNTING(name, tabled, bits, depth)                                                        \
+    static V name(const struct bitslice_layer *layer, const struct bitslice_channel *channel,      \
+                  const byte *window, byte *counter) {                                             \
+        return count_any(tabled, bits, depth, layer, channel, window, counter);                    \
+    }
+
+COUNTING(count_tabled_8, 1, 8, 1)
+COUNTING(count_tabled_10, 1, 10, 1)
+COUNTING(count_tabled_12, 1, 12, 1)
+COUNTING(count_tabled_wide, 1, layer->bits, layer->depth)
+COUNTING(count_listed_8, 0, 8, 1)
+COUNTING(count_listed_10, 0, 10, 1)
+COUNTING(count_listed_12, 0, 12, 1)
+COUNTING(count_listed_wide, 0, layer->bits, layer->depth)
+
+static counting *choose(const struct bitslice_layer *layer, int tabled) {
+    if (layer->depth == 1 && layer->bits == 8)
+        return tabled ? count_tabled_8 : count_listed_8;
+    if (layer->depth == 1 && layer->bits == 10)
+        return tabled ? count_tabled_10 : count_listed_10;
+    if (layer->depth == 1 && layer->bits == 12)
+        return tabled ? count_tabled_12 : count_listed_12;
+    return tabled ? count_tabled_wide : count_listed_wide;
 }
 
 // The table: b0 + b1 + b2 = ones + 2 * twos for the eight patterns of inverted taps.
@@ -232,90 +256,62 @@ static void make_row(const struct bitslice_layer *layer, int32_t y, const byte *
     }
 }
 
-// All channels of a hidden layer, window by window: what a window reads stays in the cache.
-ALWAYS_INLINE void hidden_layer(const struct way way, const struct bitslice_layer *layer,
-                                const byte *map, byte *table, byte *out) {
+// Return where the window of an output place begins.
+ALWAYS_INLINE size_t window_at(const struct bitslice_layer *layer, int32_t y, int32_t x) {
+    size_t step = layer->pool ? 2 : 1;
+    return step * ((size_t)y * (size_t)layer->map_width + (size_t)x);
+}
+
+// All channels, window by window: what a window reads stays in the cache.
+static void hidden_layer(counting *count, const struct bitslice_layer *layer, const byte *map,
+                         byte *table, byte *out) {
     int32_t step = layer->pool ? 2 : 1, rows_made = 0;
-    size_t place = way.how == LISTED ? layer->listed_place : layer->tabled_place;
-    const byte *source = way.how == LISTED ? map : table;
+    size_t place = layer->tabled ? layer->tabled_place : layer->listed_place;
+    const byte *source = layer->tabled ? table : map;
     for (int32_t y = 0; y < layer->out_height; y++) {
         int32_t rows_read = y * step + step - 1 + layer->kernel_height;
-        for (; way.how != LISTED && rows_made < rows_read; rows_made++)
+        for (; layer->tabled && rows_made < rows_read; rows_made++)
             make_row(layer, rows_made, map, table);
         for (int32_t x = 0; x < layer->out_width; x++) {
-            size_t first = (size_t)(y * step) * (size_t)layer->map_width + (size_t)(x * step);
-            const byte *window = source + first * place;
+            const byte *window = source + window_at(layer, y, x) * place;
             for (int32_t c = 0; c < layer->channels; c++, out += V_BYTES)
-                store(out, output_of(way, layer, &layer->channel[c], window));
+                store(out, count(layer, &layer->channel[c], window, NULL));
         }
     }
 }
 
-// One listed channel of a hidden layer.
-ALWAYS_INLINE void hidden_channel(const struct way way, const struct bitslice_layer *layer,
-                                  const struct bitslice_channel *channel, const byte *map,
-                                  byte *out) {
-    size_t step = layer->pool ? 2 : 1;
-    for (int32_t y = 0; y < layer->out_height; y++)
-        for (int32_t x = 0; x < layer->out_width; x++, out += V_BYTES) {
-            size_t first = step * ((size_t)y * (size_t)layer->map_width + (size_t)x);
-            store(out, output_of(way, layer, channel, map + first * layer->listed_place));
-        }
-}
-
-// The counter of one channel of the last layer, whose window is the whole map.
-ALWAYS_INLINE void last_channel(const struct way way, const struct bitslice_layer *layer,
-                                const struct bitslice_channel *channel, const byte *map,
-                                byte *out) {
-    V c[BITSLICE_MAX_BITS];
-    count(c, way, layer, channel, map);
-    for (int k = 0; k < way.bits; k++)
-        store(out + (size_t)k * V_BYTES, c[k]);
-}
-
-ALWAYS_INLINE void last_layer(const struct way way, const struct bitslice_layer *layer,
-                              const byte *map, byte *table, byte *out) {
-    for (int32_t y = 0; way.how == TABLED && y < layer->map_height; y++)
+// The last layer has one window, the whole map.
+static void last_layer(counting *count, const struct bitslice_layer *layer, const byte *map,
+                       byte *table, byte *out) {
+    for (int32_t y = 0; layer->tabled && y < layer->map_height; y++)
         make_row(layer, y, map, table);
-    for (int32_t c = 0; c < layer->channels; c++, out += (size_t)way.bits * V_BYTES)
-        last_channel(way, layer, &layer->channel[c], way.how == TABLED ? table : map, out);
+    for (int32_t c = 0; c < layer->channels; c++, out += (size_t)layer->bits * V_BYTES)
+        count(layer, &layer->channel[c], layer->tabled ? table : map, out);
 }
-
-// Call function(way, ...) with one of the widths that the plan chooses.
-#define WITH_WIDTH(function, counting, layer, ...)                                                 \
-    switch (layer->depth == 1 ? layer->bits : 0) {                                                 \
-    case 8:                                                                                        \
-        function((struct way){counting, 8, 1}, layer, __VA_ARGS__);                                \
-        break;                                                                                     \
-    case 10:                                                                                       \
-        function((struct way){counting, 10, 1}, layer, __VA_ARGS__);                               \
-        break;                                                                                     \
-    case 12:                                                                                       \
-        function((struct way){counting, 12, 1}, layer, __VA_ARGS__);                               \
-        break;                                                                                     \
-    default:                                                                                       \
-        function((struct way){counting, layer->bits, layer->depth}, layer, __VA_ARGS__);           \
-    }
 
 static void run_layer(const struct bitslice_layer *layer, const void *map, void *table, void *out) {
-    if (layer->last && layer->tabled)
-        WITH_WIDTH(last_layer, TABLED, layer, map, table, out)
-    else if (layer->last)
-        WITH_WIDTH(last_layer, LISTED, layer, map, table, out)
-    else if (!layer->tabled)
-        WITH_WIDTH(hidden_layer, LISTED, layer, map, table, out)
-    else if (layer->depth == 1 && layer->fan_in == 9 && layer->channel[0].twos == 3)
-        hidden_layer((struct way){NINE_TAPS, 8, 1}, layer, map, table, out);
+    counting *count = choose(layer, layer->tabled);
+    if (layer->last)
+        last_layer(count, layer, map, table, out);
+    else if (layer->tabled && layer->depth == 1 && layer->fan_in == 9 && layer->group_count == 3)
+        hidden_layer(count_nine_taps, layer, map, table, out);
     else
-        WITH_WIDTH(hidden_layer, TABLED, layer, map, table, out)
+        hidden_layer(count, layer, map, table, out);
 }
 
 static void run_channel(const struct bitslice_layer *layer, const struct bitslice_channel *listed,
                         const void *map, void *planes) {
-    if (layer->last)
-        WITH_WIDTH(last_channel, LISTED, layer, listed, map, planes)
-    else
-        WITH_WIDTH(hidden_channel, LISTED, layer, listed, map, planes)
+    counting *count = choose(layer, 0);
+    byte *out = planes;
+    if (layer->last) {
+        count(layer, listed, map, out);
+        return;
+    }
+    for (int32_t y = 0; y < layer->out_height; y++)
+        for (int32_t x = 0; x < layer->out_width; x++, out += V_BYTES) {
+            size_t offset = window_at(layer, y, x) * layer->listed_place;
+            store(out, count(layer, listed, (const byte *)map + offset, NULL));
+        }
 }
 
 static int any_bit(V v) {
