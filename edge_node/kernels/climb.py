@@ -30,7 +30,8 @@ from edge_node.spec.model import Model
 from edge_node.spec.recipe import EvolutionRates, RecipeContext, Step, StepKind
 
 RACING_MARGIN = 4
-"""Images that a candidate may lie behind while it is evaluated."""
+"""Images that a candidate may lie behind while it is evaluated: 4 is best on 10,000 images of the
+4,440 family; on 50,000, 8 climbs further in the same time."""
 
 
 class RecipeFull(EdgeNodeError):
@@ -67,7 +68,8 @@ class _Walker(Protocol):
 class Climber:
     """A climb: a model and the recipe that made it. One thread at a time may use it.
 
-    It keeps the activations of all images: 1.5 KB for each image of the 4,440 family.
+    It keeps the activations of all images: for each image 0.33 KB in the 4,440 family, 1.3 KB in
+    the 93.6K family.
 
     Parameters
     ----------
