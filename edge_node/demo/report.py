@@ -188,6 +188,6 @@ def _payload(proof: bytes, transport: bytes) -> str:
     if isinstance(parsed, FounderProof):
         kind = "founder"
     elif isinstance(parsed, ChildProof):
-        kind = f"recipe of {len(parsed.steps)} steps"
+        kind = f"{len(parsed.steps)} steps"
     # The second byte of a transport is its kind: an array's head, then a small integer.
     return f"{kind} + {TransportKind(transport[1]).name.lower()}" if transport else kind

@@ -277,7 +277,8 @@ class Node:
             _LOG.warning("checkpoint refused: %s", error)
             return
         if moved is not None:
-            parts.mempool.refresh(parts.importer.head)
+            returned = parts.importer.transactions_of(moved)
+            parts.mempool.refresh(parts.importer.head, returned)
 
     def _mine(self) -> None:
         parts = self.parts
