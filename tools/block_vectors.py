@@ -91,6 +91,9 @@ def signature_vectors() -> Json:
     scalar, prefix = signature._expand(SEED)
     for name, point in small:
         add(f"key {name}, R = 1, S = 0", point, message, _bytes(1) + bytes(32))
+        multiple = signature._compress(signature._multiply(8, signature._BASE))
+        for number in range(3):
+            add(f"key {name}, R = 8 B, S = 8", point, bytes([number]), multiple + _bytes(8))
         challenge = signature._hash_scalar(point, KEY, message)
         add(f"R {name}, S = h a", KEY, message, point + _bytes(challenge * scalar % _ORDER))
     base = signature._multiply(scalar, signature._BASE)

@@ -143,6 +143,14 @@ def test_r_11_key_of_small_order_signs_nothing(key: bytes) -> None:
             assert not agreed(key, bytes([number]), point + encoded(0))
 
 
+@pytest.mark.parametrize("key", [*SMALL_ORDER, *SMALL_ORDER_ODD], ids=bytes.hex)
+def test_r_11_key_of_small_order_signs_nothing_with_a_point_of_the_group(key: bytes) -> None:
+    # R = r B and S = r: what the key adds is nothing for one message in eight, or for all.
+    for r in range(1, 17):
+        point = signature._compress(signature._multiply(r, signature._BASE))
+        assert not agreed(key, MESSAGE, point + encoded(r))
+
+
 @pytest.mark.parametrize("point", [*SMALL_ORDER, *SMALL_ORDER_ODD], ids=bytes.hex)
 def test_r_11_r_of_small_order_is_refused(point: bytes) -> None:
     scalar, _ = signature._expand(SEED)

@@ -49,6 +49,10 @@ CONV = Architecture(
 )
 BYTES = replace(CONV, input_bits=8)
 DENSE = Architecture(height=3, width=4, input_channels=1, input_bits=1, layers=(dense(9), dense(4)))
+WIDE = Architecture(
+    height=7, width=7, input_channels=1, input_bits=1, layers=(conv(3), conv(30), dense(3))
+)
+"""Signals into its first layer are divided by four."""
 SCHEDULE = ((24, 9), (40, 7), (1, 3))
 
 
@@ -172,7 +176,8 @@ def trainable_architecture(seed: int) -> Architecture:
 
 
 @pytest.mark.parametrize(
-    "architecture", [CONV, BYTES, DENSE, *(trainable_architecture(seed) for seed in range(12))]
+    "architecture",
+    [CONV, BYTES, DENSE, WIDE, *(trainable_architecture(seed) for seed in range(12))],
 )
 def test_r_9_training_equals_the_law_written_out(architecture: Architecture) -> None:
     images = random_images(architecture, 10, "naive")
@@ -309,6 +314,16 @@ def test_r_9_model_computes_what_training_saw(architecture: Architecture) -> Non
     for i in range(12):
         image = images[i * size : (i + 1) * size]
         assert training._forward(layers, image)[-1].pre_activations[0] == bnn.logits(model, image)
+
+
+def test_r_9_signal_is_rounded_half_up_clamped_and_stopped_by_the_window() -> None:
+    layer = training._prepare(WIDE, initial_state(WIDE, b"gate"))[0]
+    assert (layer.constants.signal_shift, layer.constants.window) == (2, 4)
+    for arriving, signal in ((1, 0), (2, 1), (-2, 0), (-3, -1), (-6, -1), (-7, -2)):
+        trace = training._Trace(pre_activations=[[4, -4, 5]])
+        assert training._gate(layer, trace, [arriving] * 3) == [[signal, signal, 0]]
+    trace = training._Trace(pre_activations=[[0, 0, -5]])
+    assert training._gate(layer, trace, [1 << 20, -(1 << 20), 8]) == [[32_767, -32_767, 0]]
 
 
 def test_r_9_latents_and_biases_saturate() -> None:

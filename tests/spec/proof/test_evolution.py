@@ -27,7 +27,7 @@ from edge_node.spec.proof.evolution_proof import (
     ProofMalformed,
     family_id,
 )
-from edge_node.spec.recipe import Step, StepKind, StepMalformed
+from edge_node.spec.recipe import RecipeContext, Step, StepKind, StepMalformed, apply_recipe
 from edge_node.spec.scheduling import turns
 from edge_node.spec.training import NotTrainable
 from tests.spec.stages import (
@@ -53,10 +53,13 @@ from tests.spec.toy_chain import (
     THIRD_ARCHITECTURE,
     ToyChain,
     Work,
+    assembled,
     child,
     fallback,
     founder,
     population,
+    toy_dataset,
+    toy_network,
 )
 
 ONE = Hash32(tagged_hash("test", b"one"))
@@ -103,6 +106,17 @@ def test_r_34_second_family_goes_at_rung_5_and_the_due_one_is_skipped() -> None:
     assert chain.state.families[due] == replace(before, skips=1, idle=1)
     assert chain.state.families[second].idle == 0
     assert len(chain.state.families[second].records) == 2
+
+
+def test_r_34_founder_for_a_dataset_that_is_not_due_is_refused_below_rung_6() -> None:
+    tip = ToyChain(toy_network([toy_dataset("one"), toy_dataset("two")])).tip
+    wanted, other = sorted(tip.state.datasets)
+    assert turns(tip.state, tip.parameters, 0).due_dataset == wanted
+    for rung in range(6):
+        work = Work(tip=tip, miner=ALICE, after_ms=max(2_000, rung * RUNG_MS))
+        block = founder(work, ARCHITECTURE, other).block
+        refused(tip, block, OutOfTurn, "a founder for the due dataset, not a founder")
+    tip.validate(founder(Work(tip=tip, miner=ALICE, after_ms=6 * RUNG_MS), dataset=other).block)
 
 
 def test_r_34_family_waits_while_a_founder_is_due() -> None:
@@ -167,6 +181,24 @@ def test_r_35_first_record_is_the_best_of_the_population_the_oldest_on_a_tie() -
     assert family.weight_record == before.weight_record.noted(first)
 
 
+def test_r_35_first_record_is_the_oldest_of_equals() -> None:
+    stage = stages()["population"]
+    first = only_family(stage).models[0]
+    equal = replace(first, correct_count=stage.header.correct_count)
+    family = replace(only_family(stage), models=(equal,))
+    tip = replace(stage.tip, state=stage.tip.state.with_family(family))
+    header = replace(stage.header, state_root=tip.state.root())
+    (grown,) = tip.validate(resigned(header, stage)).state.families.values()
+    assert [model.record for model in grown.models] == [True, False]
+
+
+def test_r_32_first_needed_gain_is_the_networks() -> None:
+    stage = stages()["founder"]
+    state = validate_with(stage.tip, stage.block, min_population_acc_ppm=45_001).state
+    (family,) = state.families.values()
+    assert family.needed_gain == 5
+
+
 def test_r_35_family_closes_with_its_last_generation_and_a_founder_is_due() -> None:
     stage = stages()["child"]
     (before,) = stage.tip.state.families.values()
@@ -175,6 +207,17 @@ def test_r_35_family_closes_with_its_last_generation_and_a_founder_is_due() -> N
         state = validate_with(stage.tip, stage.block, max_family_generations=most).state
         (family,) = state.families.values()
         assert family.closed == (most == 3)
+
+
+def test_r_35_record_ends_the_idleness_of_a_family() -> None:
+    chain = two_families().fork()
+    due, second = in_turn(chain.tip)
+    chain.add(child(Work(tip=chain.tip, miner=ALICE, after_ms=5 * RUNG_MS), second))
+    skipped = chain.state.families[due]
+    assert (skipped.idle, skipped.skips) == (1, 1)
+    while chain.state.families[due] == skipped:
+        chain.add(child(Work(tip=chain.tip, miner=ALICE)))
+    assert (chain.state.families[due].idle, chain.state.families[due].skips) == (0, 1)
 
 
 def test_r_35_family_closes_after_too_many_skips() -> None:
@@ -339,6 +382,26 @@ def test_r_40_base_that_is_no_record_of_the_family_is_refused() -> None:
     for base in (plain, 3, 1 << 40, -1):
         block = with_proof(stage, replace(child_proof(), base=base))
         refused(stage.tip, block, UnknownParent, f"a record of the family, not {base}")
+
+
+def test_r_40_child_may_be_crossed_with_a_model_that_is_no_record() -> None:
+    stage, family, proof = stages()["child"], only_family(stages()["child"]), child_proof()
+    tip = stage.tip
+    plain = next(index for index, model in enumerate(family.models) if not model.record)
+    models = [tip.models.model(entry.model_hash) for entry in family.models]
+    context = RecipeContext(
+        network=tip.network.rules.network, base=family.models[proof.base].block, miner=ALICE.key
+    )
+    for nonce in range(1_000):
+        cross = Step(kind=StepKind.CROSS, nonce=nonce, partner=plain)
+        crossed = replace(proof, steps=(*proof.steps, cross))
+        model = apply_recipe(
+            models[proof.base], models, crossed.steps, tip.parameters.rates, context
+        )
+        if tip.network.engine.count_correct(model, family.dataset) >= stage.header.correct_count:
+            break
+    mined = assembled(Work(tip=tip, miner=ALICE), family, crossed, model)
+    assert tip.validate(mined.block).model == model != stage.mined.model
 
 
 @pytest.mark.parametrize("partner", [3, 4, 1 << 40])

@@ -34,7 +34,7 @@ from tests.spec.stages import (
     validate_with,
     with_proof,
 )
-from tests.spec.toy_chain import ARCHITECTURE, Work, assembled, child
+from tests.spec.toy_chain import ARCHITECTURE, Models, Work, assembled, child
 
 ONE = Hash32(tagged_hash("test", b"one"))
 WORKING = ("founder", "population", "child")
@@ -187,6 +187,19 @@ def test_r_45_model_close_to_an_earlier_one_is_refused(kind: str) -> None:
     validate_with(stage.tip, stage.block, min_population_diff_ppm=allowed)
     with pytest.raises(DifferenceTooSmall, match=f"R-45.* {nearest + 1}, not {nearest}"):
         validate_with(stage.tip, stage.block, min_population_diff_ppm=allowed + 1)
+
+
+def test_r_45_child_close_to_an_old_record_is_refused() -> None:
+    stage, family, proof = stages()["child"], only_family(stages()["child"]), child_proof()
+    assert stage.mined.model is not None
+    old = flipped(stage.mined.model, [0])
+    entry = replace(family.records[0], model_hash=old.model_hash(), correct_count=1)
+    aged = replace(family, models=(entry, *family.models))
+    models = Models([old, *(stage.tip.models.model(m.model_hash) for m in family.models)])
+    tip = replace(stage.tip, state=stage.tip.state.with_family(aged), models=models)
+    moved = replace(proof, base=proof.base + 1)
+    block = assembled(Work(tip=tip, miner=ALICE), aged, moved, stage.mined.model).block
+    refused(tip, block, DifferenceTooSmall, "at least 2, not 1")
 
 
 def test_r_45_distance_is_to_every_rival() -> None:
