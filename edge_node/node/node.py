@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edge_node.chain.block_builder import Finding, Signer, build_block
-from edge_node.chain.errors import MempoolRejected, ParentUnknown
+from edge_node.chain.errors import AlreadySigned, MempoolRejected, ParentUnknown
 from edge_node.chain.importer import Importer
 from edge_node.chain.mempool import Mempool
 from edge_node.datasets.store import DatasetStore
@@ -45,9 +45,7 @@ from edge_node.node.dataset_fetch import DatasetFetch
 from edge_node.node.engine import NodeEngine
 from edge_node.node.mining import Miner
 from edge_node.primitives.clock import Clock
-from edge_node.primitives.errors import EdgeNodeError
 from edge_node.primitives.types import BlockHash, TimestampMs
-from edge_node.spec.block import body_from_bytes
 from edge_node.spec.encoding import InvalidEncoding, decode, encode
 from edge_node.spec.engine import DatasetMissing
 from edge_node.spec.errors import InvalidInput
@@ -230,11 +228,7 @@ class Node:
         head = parts.importer.head
         _LOG.info("block %s judged valid; height %d", result.block_hash.hex()[:8], head.height)
         if result.head_changed:
-            returned: list[Transfer] = []
-            for block_hash in result.disconnected:
-                stored = parts.importer.blocks.get(block_hash)
-                assert stored is not None, "a block of the main chain is stored"
-                returned += body_from_bytes(stored.body).transactions
+            returned = parts.importer.transactions_of(result.disconnected)
             parts.mempool.refresh(head, returned)
             self._do(parts.gossip.tip_changed(parts.clock.monotonic_ms()))
             if parts.miner is not None and self._mining:
@@ -250,7 +244,7 @@ class Node:
                 self._extend(block.header, block.body)
             except (BlockFromTheFuture, DatasetMissing, ParentUnknown):
                 continue
-            except EdgeNodeError as error:
+            except InvalidInput as error:
                 _LOG.warning("held block %s: %s", block_hash.hex()[:8], error)
             del self._held[block_hash]
 
@@ -317,7 +311,7 @@ class Node:
             # Durably, before anyone sees it: signing two blocks of one model burns rewards.
             parts.importer.blocks.note_signed(block.header)
             self._extend(header, body)
-        except EdgeNodeError as error:
+        except (InvalidInput, AlreadySigned, ParentUnknown, BlockFromTheFuture) as error:
             _LOG.warning("own block dropped: %s", error)
             return
         self.mined += 1

@@ -17,21 +17,21 @@ static int has_avx512(void) {
 
 int edge_path_supported(int path) {
     switch (path) {
-        case EDGE_SCALAR:
-            return 1;
+    case EDGE_SCALAR:
+        return 1;
 #if defined(__x86_64__)
-        case EDGE_AVX2:
-            return __builtin_cpu_supports("avx2") != 0;
-        case EDGE_AVX512:
-            return has_avx512();
+    case EDGE_AVX2:
+        return __builtin_cpu_supports("avx2") != 0;
+    case EDGE_AVX512:
+        return has_avx512();
 #elif defined(__aarch64__)
-        case EDGE_NEON:
-            return 1;
+    case EDGE_NEON:
+        return 1;
 #elif defined(__arm__)
-        case EDGE_NEON:
-            return (getauxval(AT_HWCAP) & HWCAP_NEON) != 0;
+    case EDGE_NEON:
+        return (getauxval(AT_HWCAP) & HWCAP_NEON) != 0;
 #endif
-        default:
-            return 0;
+    default:
+        return 0;
     }
 }

@@ -10,10 +10,10 @@
 #define EDGE_EXPORT __attribute__((visibility("default")))
 
 enum edge_path {
-    EDGE_SCALAR = 0,  // plain C, any machine
-    EDGE_AVX2 = 1,    // x86: AVX2
-    EDGE_AVX512 = 2,  // x86: AVX-512 F, BW, VL, DQ, VPOPCNTDQ, BITALG
-    EDGE_NEON = 3,    // ARM: NEON (always there on arm64)
+    EDGE_SCALAR = 0, // plain C, any machine
+    EDGE_AVX2 = 1,   // x86: AVX2
+    EDGE_AVX512 = 2, // x86: AVX-512 F, BW, VL, DQ, VPOPCNTDQ, BITALG
+    EDGE_NEON = 3,   // ARM: NEON (always there on arm64)
 };
 
 // Return 1 if the path was built into this library and this processor runs it, else 0.
