@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 @pytest.fixture(scope="module")
 def mined(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a data directory with a few blocks, children among them, whose node has ended."""
-    data_dir = found_network(tmp_path_factory.mktemp("mined"), population=2)
+    data_dir = found_network(tmp_path_factory.mktemp("mined"), population=3)
     with node(data_dir) as running:
         running.until_height(3)
         running.end()

@@ -34,7 +34,7 @@ def test_sigterm_ends_a_mining_node_soon_and_peers_know(tmp_path: Path) -> None:
 
 
 def test_kill_leaves_a_store_that_opens(tmp_path: Path) -> None:
-    data_dir = found_network(tmp_path, population=2)
+    data_dir = found_network(tmp_path, population=6)
     with node(data_dir) as a:
         height = a.until_height(3)["height"]
         a.end(signal.SIGKILL)

@@ -74,7 +74,7 @@ def test_flag_wins_over_environment_over_file_over_board_over_default(
     loads += [load_config(each) for each in (with_board, with_variable, with_flag)]
     sources = [(each.config.trainer.nice, source(each, "trainer", "nice")) for each in loads]
     assert sources == [
-        (5, "default"),
+        (10, "default"),
         (11, "board file test_board.toml"),
         (12, f"{request_.environment['EDGE_NODE_DATA_DIR']}/config.toml"),
         (13, "environment variable EDGE_NODE_TRAINER_NICE"),
@@ -209,7 +209,7 @@ def test_unknown_variable_is_an_error_but_an_empty_one_is_none(request_: ConfigR
     with pytest.raises(UnknownSetting, match="environment: there is no setting EDGE_NODE_TRAINR"):
         load_config(with_environment(request_, {"EDGE_NODE_TRAINR_NICE": "1"}))
     unset = {"EDGE_NODE_TRAINER_NICE": "", "EDGE_NODE_ANYTHING": "", "_EDGE_NODE_COMPLETE": "x"}
-    assert load_config(with_environment(request_, unset)).config.trainer.nice == 5
+    assert load_config(with_environment(request_, unset)).config.trainer.nice == 10
 
 
 def test_bad_variable_and_flag_are_named(request_: ConfigRequest) -> None:
