@@ -35,7 +35,7 @@ class Refusal(IntEnum):
     """Why a request got no content."""
 
     NOT_FOUND = 1  # the peer does not have it
-    BUSY = 2  # the peer has answered enough for now
+    BUSY = 2  # the peer has answered enough; ask later
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
