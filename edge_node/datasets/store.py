@@ -27,6 +27,8 @@ from edge_node.spec.dataset import ContentMismatch, Manifest, SplitName
 from edge_node.spec.errors import InvalidInput
 
 TABLE_NAME = "table"
+PUBLISHED_NAME = "published"
+"""An empty file in a dataset's folder: its owner lets others have it."""
 
 _Files: TypeAlias = "tuple[SplitFile, SplitFile, SplitFile]"
 
@@ -114,6 +116,20 @@ class DatasetStore:
             _open_split(table.manifest, name, files[name]) for name in SplitName
         )
         return Dataset(manifest=table.manifest, splits=(train, evaluation, reserve))
+
+    def publish(self, dataset_id: DatasetId) -> None:
+        """Let others have a dataset, from now on and after every restart.
+
+        Raises
+        ------
+        DatasetUnknown, DatasetIncomplete, StoreCorrupt, StoreNotWritable
+        """
+        self.open(dataset_id)
+        write_durably(self.folder(dataset_id) / PUBLISHED_NAME, [])
+
+    def published(self) -> list[DatasetId]:
+        """Return the whole datasets that others may have, ascending."""
+        return [each for each in self.ids() if (self.folder(each) / PUBLISHED_NAME).exists()]
 
     def missing_chunks(self, dataset_id: DatasetId) -> list[tuple[SplitName, int]]:
         """Return the chunks that are not here, in the order of their numbers.

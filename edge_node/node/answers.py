@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Answers to the control socket: status, transactions, mining on and off.
+"""Answers to the control socket: status, transactions, datasets, mining on and off.
 
 Law of the file: runs on the node's loop, between two turns; one function per question.
 Read next: control.py.
 """
 
+from collections.abc import Callable
+from dataclasses import asdict
+
+from edge_node.datasets.errors import DatasetError
 from edge_node.node.control import JsonObject, Request
 from edge_node.node.node import Node
 from edge_node.node.status import FamilyStatus, NodeStatus, PeerStatus
 from edge_node.primitives.errors import EdgeNodeError
+from edge_node.primitives.hashing import ZERO_HASH
+from edge_node.primitives.types import DatasetId, Hash32
 from edge_node.spec.constants import PPM
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.encoding import decode
@@ -20,19 +26,13 @@ _MAX_TRANSACTION_BYTES = 512
 
 def answer(node: Node, request: Request) -> JsonObject:
     """Return what a request asks for, or an object with the key `error`."""
+    question = _QUESTIONS.get(request.method)
+    if question is None:
+        return {"error": f"the node does not know {request.method!r}; use another version"}
     try:
-        if request.method == "status":
-            return status(node).as_json()
-        if request.method == "mine":
-            node.set_mining(allowed=bool(request.arguments.get("enabled")))
-            return {}
-        if request.method == "account":
-            return _account(node)
-        if request.method == "submit":
-            return _submit(node, bytes.fromhex(str(request.arguments.get("transaction"))))
+        return question(node, request.arguments)
     except (EdgeNodeError, ValueError) as error:
         return {"error": str(error)}
-    return {"error": f"the node does not know {request.method!r}; use another version"}
 
 
 def status(node: Node) -> NodeStatus:
@@ -92,14 +92,55 @@ def _family(node: Node, family: Family) -> FamilyStatus:
     )
 
 
-def _account(node: Node) -> JsonObject:
+def _status(node: Node, _arguments: JsonObject) -> JsonObject:
+    return status(node).as_json()
+
+
+def _mine(node: Node, arguments: JsonObject) -> JsonObject:
+    node.set_mining(allowed=bool(arguments.get("enabled")))
+    return {}
+
+
+def _account(node: Node, _arguments: JsonObject) -> JsonObject:
     address = address_of(node.parts.signer.public_key)
     account = node.parts.importer.head.accounts.get(address)
     waiting = node.parts.mempool.next_nonce(node.parts.importer.head, node.parts.signer.public_key)
     return {"address": address.hex(), "balance": account.balance, "nonce": waiting}
 
 
-def _submit(node: Node, data: bytes) -> JsonObject:
+def _submit(node: Node, arguments: JsonObject) -> JsonObject:
+    data = bytes.fromhex(str(arguments.get("transaction")))
     transaction = transaction_from_value(decode(data, max_bytes=_MAX_TRANSACTION_BYTES))
     node.submit(transaction)
     return {"transaction": transaction.signing_hash(node.parts.importer.rules.network).hex()}
+
+
+def _publish(node: Node, _arguments: JsonObject) -> JsonObject:
+    """Tell peers anew which datasets they can have of this node."""
+    now_ms = node.parts.clock.monotonic_ms()
+    node._do(node._fetch.offer(now_ms))  # noqa: SLF001 - this file is a part of the node's loop
+    return {"online": sum(peer.online for peer in node.parts.gossip.peers())}
+
+
+def _fetch(node: Node, arguments: JsonObject) -> JsonObject:
+    """Begin to fetch a dataset, or say how far it is; `failed` says what ended it."""
+    name = bytes.fromhex(str(arguments.get("dataset")))
+    if len(name) != len(ZERO_HASH):
+        raise ValueError(f"a dataset's id has {len(ZERO_HASH)} bytes, not {len(name)}")
+    dataset, now_ms = DatasetId(Hash32(name)), node.parts.clock.monotonic_ms()
+    fetch = node._fetch  # noqa: SLF001 - this file is a part of the node's loop
+    try:
+        node._do(fetch.ask(dataset, now_ms))  # noqa: SLF001 - as above
+    except DatasetError as error:
+        return {"failed": str(error)}
+    return {"connected": node.connected, **asdict(fetch.progress(dataset))}
+
+
+_QUESTIONS: dict[str, Callable[[Node, JsonObject], JsonObject]] = {
+    "status": _status,
+    "mine": _mine,
+    "account": _account,
+    "submit": _submit,
+    "publish": _publish,
+    "fetch": _fetch,
+}

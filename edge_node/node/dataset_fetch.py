@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fetching the chain's datasets from peers: table first, then the chunks that are missing.
+"""Fetching datasets from peers, the chain's and a user's: table first, then missing chunks.
 
+Every node has the chain's datasets. Others travel beside it: who has published one offers it, and
+a user asks for it by its id (`edge-node dataset fetch`).
 Law of the file: what is on the disk already is never asked for again; a dataset counts as here only
 when its store says that it is whole.
 Read next: edge_node/datasets/store.py.
@@ -8,11 +10,13 @@ Read next: edge_node/datasets/store.py.
 
 import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from edge_node.chain.importer import Importer
 from edge_node.datasets.chunk_table import chunk_table_from_bytes
-from edge_node.datasets.errors import DatasetError
+from edge_node.datasets.errors import DatasetError, DatasetUnavailable, StoreNotWritable
 from edge_node.datasets.store import DatasetStore
+from edge_node.gossip.limits import MAX_DATASET_JOBS
 from edge_node.gossip.messages import ObjectKind, Offer
 from edge_node.gossip.ports import (
     Action,
@@ -28,8 +32,20 @@ from edge_node.spec.errors import InvalidInput
 _LOG = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchProgress:
+    """How far the fetch of a dataset that a user asked for has come."""
+
+    chunks: int
+    """How many it has; 0 until its table is here."""
+    missing: int
+    """How many are not here."""
+    complete: bool
+    """Whether all of it is here."""
+
+
 class DatasetFetch:
-    """Keeps asking until every dataset of the chain is here.
+    """Keeps asking until every dataset of the chain is here, and those that a user wants.
 
     Parameters
     ----------
@@ -43,6 +59,8 @@ class DatasetFetch:
         self._datasets = datasets
         self._gossip = gossip
         self._missing: set[DatasetId] = set()
+        self._asked: set[DatasetId] = set()
+        self._failed: dict[DatasetId, DatasetError] = {}
 
     @property
     def complete(self) -> bool:
@@ -53,38 +71,104 @@ class DatasetFetch:
         """Offer what is here and want what is not."""
         wanted = self._importer.head.datasets
         self._missing = {each for each in wanted if not self._datasets.has(each)}
-        actions = self._offer(now_ms)
+        actions = self.offer(now_ms)
         for dataset in sorted(self._missing):
             _LOG.info("dataset %s is not here: asking peers", dataset.hex()[:8])
             actions += self._gossip.want_manifest(dataset, now_ms)
         return actions
 
+    def ask(self, dataset: DatasetId, now_ms: int) -> list[Action]:
+        """Begin to fetch a dataset that a user wants, unless it is on its way or here.
+
+        Raises
+        ------
+        DatasetError
+            What ended the fetch that was asked for last time.
+        """
+        if dataset in self._failed:
+            raise self._failed.pop(dataset)
+        under_way = self._missing | self._asked
+        if dataset in under_way or self._datasets.has(dataset):
+            return []
+        if len(under_way) >= MAX_DATASET_JOBS:
+            raise DatasetUnavailable(
+                name=f"dataset {dataset.hex()}",
+                tried=[f"{len(under_way)} datasets are on their way to this node"],
+                advice="wait until one of them is here",
+            )
+        self._asked.add(dataset)
+        return self._gossip.want_manifest(dataset, now_ms)
+
+    def progress(self, dataset: DatasetId) -> FetchProgress:
+        """Return how much of a dataset is here."""
+        try:
+            chunks = len(self._datasets.table(dataset).flat_hashes)
+            missing = len(self._datasets.missing_chunks(dataset))
+        except DatasetError:
+            return FetchProgress(chunks=0, missing=0, complete=False)
+        return FetchProgress(chunks=chunks, missing=missing, complete=missing == 0)
+
+    def offer(self, now_ms: int) -> list[Action]:
+        """Offer what is here of the chain's datasets, and what a user has published."""
+        chain = self._importer.head.datasets
+        here = sorted(each for each in chain if each not in self._missing)
+        here += [each for each in self._datasets.published() if each not in chain]
+        offers = tuple(
+            Offer(dataset_id=each, total_bytes=self._datasets.table(each).manifest.total_bytes)
+            for each in here
+        )
+        return self._gossip.offer_datasets(offers, now_ms)
+
     def handle(
         self, event: ObjectReceived | ChunkReceived | DatasetComplete | FetchFailed, now_ms: int
     ) -> Iterable[Action]:
         """Take a table or a chunk, or that nobody gave one."""
+        if isinstance(event, (ObjectReceived, FetchFailed)):
+            dataset = DatasetId(event.digest)
+        else:
+            dataset = event.dataset_id
         try:
             if isinstance(event, FetchFailed):
                 return self._ask_again(event, now_ms)
             if isinstance(event, ObjectReceived):
                 return self._take_table(event, now_ms)
             if isinstance(event, ChunkReceived):
-                table = self._datasets.table(event.dataset_id)
-                self._datasets.put_chunk(event.dataset_id, *table.locate(event.index), event.data)
-            if event.dataset_id in self._missing and self._datasets.has(event.dataset_id):
-                self._missing.discard(event.dataset_id)
-                _LOG.info("dataset %s is complete", event.dataset_id.hex()[:8])
-                return self._offer(now_ms)
+                place = self._datasets.table(dataset).locate(event.index)
+                self._datasets.put_chunk(dataset, *place, event.data)
+            if dataset in self._missing | self._asked and self._datasets.has(dataset):
+                self._missing.discard(dataset)
+                self._asked.discard(dataset)
+                _LOG.info("dataset %s is complete", dataset.hex()[:8])
+                return self.offer(now_ms)
         except (DatasetError, InvalidInput) as error:
             _LOG.warning("%s", error)
+            if isinstance(error, StoreNotWritable):
+                self._give_up(dataset, error)
         return ()
 
     def _ask_again(self, event: FetchFailed, now_ms: int) -> Iterable[Action]:
-        # Whoever has it may not be here yet; gossip pauses between its rounds.
         dataset = DatasetId(event.digest)
-        if event.kind is ObjectKind.MANIFEST and dataset in self._missing:
+        if event.kind is not ObjectKind.MANIFEST:
+            return ()
+        if dataset in self._missing:
+            # Whoever has it may not be here yet; gossip pauses between its rounds.
             return self._gossip.want_manifest(dataset, now_ms)
+        self._give_up(
+            dataset,
+            DatasetUnavailable(
+                name=f"dataset {dataset.hex()}",
+                tried=["no node that is online offers it"],
+                advice="run `edge-node dataset publish` where it is, and keep that node running",
+            ),
+        )
         return ()
+
+    def _give_up(self, dataset: DatasetId, error: DatasetError) -> None:
+        """Keep for the user why a dataset does not come; one of the chain is never given up."""
+        if dataset in self._asked:
+            self._asked.discard(dataset)
+            self._failed[dataset] = error
+            self._gossip.forget_dataset(dataset)
 
     def _take_table(self, event: ObjectReceived, now_ms: int) -> Iterable[Action]:
         if event.kind is not ObjectKind.MANIFEST:
@@ -92,14 +176,3 @@ class DatasetFetch:
         table = chunk_table_from_bytes(event.data)
         self._datasets.begin(table)
         return self._gossip.want_dataset(table.dataset_id, table.flat_hashes, now_ms)
-
-    def _offer(self, now_ms: int) -> list[Action]:
-        offers = tuple(
-            Offer(
-                dataset_id=dataset,
-                total_bytes=self._importer.head.datasets[dataset].manifest.total_bytes,
-            )
-            for dataset in sorted(self._importer.head.datasets)
-            if dataset not in self._missing
-        )
-        return self._gossip.offer_datasets(offers, now_ms)
