@@ -33,7 +33,7 @@ from edge_node.kernels.evaluation import (
     count_correct,
     slice_images,
 )
-from edge_node.kernels.library import KernelPath
+from edge_node.kernels.shared_object import KernelPath
 from edge_node.primitives.hashing import tagged_hash
 from edge_node.primitives.types import BlockHash, Hash32, NetworkId, PublicKey
 from edge_node.spec.architecture import BINARY_4K

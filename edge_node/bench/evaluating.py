@@ -28,8 +28,8 @@ from edge_node.inference.backend import Images
 from edge_node.inference.tflite_export import lce_file
 from edge_node.kernels.engine import Engine
 from edge_node.kernels.evaluation import CompiledImages, NumpyImages, count_correct
-from edge_node.kernels.library import KernelPath
 from edge_node.kernels.numpy_engine import NumpyEngine
+from edge_node.kernels.shared_object import KernelPath
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.spec.architecture import BINARY_4K, UINT8_1M, UINT8_94K
 from edge_node.spec.model import Model

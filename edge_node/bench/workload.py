@@ -13,8 +13,8 @@ import numpy as np
 
 from edge_node.bench.timing import Meter
 from edge_node.datasets.content import Samples
-from edge_node.kernels.library import KernelPath, load_library, supported_paths
 from edge_node.kernels.numpy_engine import NumpyEngine, dense_float_logits
+from edge_node.kernels.shared_object import KernelPath, load_library, supported_paths
 from edge_node.kernels.training import new_trainer
 from edge_node.spec.architecture import BINARY_4K, Architecture
 from edge_node.spec.model import Model

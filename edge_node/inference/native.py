@@ -23,8 +23,8 @@ from edge_node.inference.backend import (
 from edge_node.kernels import evaluation
 from edge_node.kernels.engine import Engine, EngineUnavailable
 from edge_node.kernels.evaluation import CompiledImages, EvaluatorUnavailable
-from edge_node.kernels.library import load_library, supported_paths
 from edge_node.kernels.numpy_engine import NumpyEngine
+from edge_node.kernels.shared_object import load_library, supported_paths
 from edge_node.spec.architecture import Architecture
 from edge_node.spec.model import Model
 

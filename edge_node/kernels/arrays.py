@@ -2,7 +2,7 @@
 """Models and latents as arrays, the form in which kernels take them.
 
 Law of the file: conversions only, exact in both directions.
-Read next: library.py.
+Read next: shared_object.py.
 """
 
 import numpy as np

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_node.kernels.arrays import weight_bits
-from edge_node.kernels.library import KernelPath, load_library, supported_paths
 from edge_node.kernels.numpy_evaluation import plane_logits, slice_planes
+from edge_node.kernels.shared_object import KernelPath, load_library, supported_paths
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.spec.architecture import Architecture
 from edge_node.spec.model import Model

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from edge_node.kernels.arrays import model_from_arrays
 from edge_node.kernels.evaluation import model_numbers, out_of_memory
-from edge_node.kernels.library import load_library
+from edge_node.kernels.shared_object import load_library
 from edge_node.spec import recipe as law
 from edge_node.spec.architecture import Architecture
 from edge_node.spec.model import Model

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_node.kernels.arrays import latent_arrays, state_from_arrays
-from edge_node.kernels.library import KernelPath, load_library, supported_paths
 from edge_node.kernels.numpy_training import NumpyTrainer
+from edge_node.kernels.shared_object import KernelPath, load_library, supported_paths
 from edge_node.kernels.training_data import (
     Indices,
     Samples,

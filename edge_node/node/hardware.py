@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from edge_node.gossip.embedded_broker import find_mosquitto, has_amqtt
-from edge_node.kernels.library import load_library, supported_paths
 from edge_node.kernels.libsodium import LibsodiumMissing, load_ed25519
+from edge_node.kernels.shared_object import load_library, supported_paths
 from edge_node.node.boards import BOARDS_FOLDER, find_board
 
 _KIB, _MIB = 1 << 10, 1 << 20

@@ -11,8 +11,8 @@ import pytest
 from edge_node.kernels import recipe as twin
 from edge_node.kernels.climb import Climber, RecipeFull
 from edge_node.kernels.evaluation import CompiledImages, ImagesDoNotFit, NumpyImages, SlicedImages
-from edge_node.kernels.library import KernelPath, load_library, supported_paths
 from edge_node.kernels.numpy_climb import KINDS, RACE_IMAGES
+from edge_node.kernels.shared_object import KernelPath, load_library, supported_paths
 from edge_node.primitives.hashing import tagged_hash
 from edge_node.primitives.types import BlockHash, NetworkId, PublicKey
 from edge_node.spec import evaluation as law

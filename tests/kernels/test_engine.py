@@ -10,8 +10,8 @@ import pytest
 
 from edge_node.kernels import engine as engine_module
 from edge_node.kernels.engine import Engine, EngineUnavailable
-from edge_node.kernels.library import KernelPath, load_library, supported_paths
 from edge_node.kernels.numpy_engine import NumpyEngine
+from edge_node.kernels.shared_object import KernelPath, load_library, supported_paths
 from edge_node.spec import bnn
 from edge_node.spec.architecture import conv, dense
 from edge_node.spec.constants import MAX_FAN_IN

@@ -21,7 +21,7 @@ from edge_node.kernels.evaluation import (
     count_correct,
     slice_images,
 )
-from edge_node.kernels.library import KernelPath, load_library, supported_paths
+from edge_node.kernels.shared_object import KernelPath, load_library, supported_paths
 from edge_node.spec import evaluation as law
 from edge_node.spec.architecture import BINARY_4K, UINT8_4K, Architecture, Layer, conv, dense
 from edge_node.spec.model import Model

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from edge_node.kernels import recipe as twin
-from edge_node.kernels.library import load_library
+from edge_node.kernels.shared_object import load_library
 from edge_node.primitives.hashing import tagged_hash
 from edge_node.primitives.types import BlockHash, NetworkId, PublicKey
 from edge_node.spec.architecture import BINARY_4K, UINT8_4K, Architecture, conv, dense

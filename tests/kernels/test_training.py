@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_node.kernels import training as training_module
-from edge_node.kernels.library import KernelPath, load_library, supported_paths
 from edge_node.kernels.numpy_training import NumpyTrainer
+from edge_node.kernels.shared_object import KernelPath, load_library, supported_paths
 from edge_node.kernels.training import Trainer, TrainerUnavailable, new_trainer, train
 from edge_node.kernels.training_data import SampleOutOfRange, SamplesDoNotFit, StepTooSmall
 from edge_node.spec import training as law_module

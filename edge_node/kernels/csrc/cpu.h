@@ -3,7 +3,7 @@
 //
 // Every kernel exists once per path, each in its own file compiled with its own flags; the caller
 // names the path. Law of the file: nothing is chosen here, only asked of the processor.
-// Read next: cpu.c, then ../library.py.
+// Read next: cpu.c, then ../shared_object.py.
 #ifndef EDGE_CPU_H
 #define EDGE_CPU_H
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_node.kernels.library import KernelPath, load_library, supported_paths
+from edge_node.kernels.shared_object import KernelPath, load_library, supported_paths
 
 
 def test_a_missing_library_is_none(tmp_path: Path) -> None:
