@@ -16,6 +16,7 @@ from edge_node.bench.workload import compiled_paths, path_name, train_model
 from edge_node.inference import lce
 from edge_node.spec.architecture import UINT8_4K
 from tests.bench.samples import TICK_NS, random_samples, small_workload
+from tests.inference.interpreters import need_kernels, need_lce
 
 
 def test_evaluation_has_a_row_for_each_path() -> None:
@@ -37,8 +38,7 @@ def test_images_have_a_row_for_each_path(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_lce_must_count_the_same() -> None:
-    if lce.why_unavailable():
-        pytest.skip("no LCE here")
+    need_lce()
     workload = small_workload()
     samples = random_samples(8, 4)
     model = train_model(UINT8_4K, workload.train, b"lce", 32, [(32, 6)])
@@ -47,8 +47,7 @@ def test_lce_must_count_the_same() -> None:
 
 
 def test_paths_that_disagree_end_the_bench(monkeypatch: pytest.MonkeyPatch) -> None:
-    if not compiled_paths():
-        pytest.skip("no C kernels here")
+    need_kernels()
     monkeypatch.setattr(evaluating, "count_correct", lambda *_: -1)
     with pytest.raises(EvaluatorsDisagree):
         list(evaluation_rows(replace(small_workload())))
