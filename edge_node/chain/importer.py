@@ -22,7 +22,7 @@ from edge_node.primitives.types import BlockHash, Height, TimestampMs
 from edge_node.spec.block import Block, Body, Header, body_from_bytes, header_from_bytes
 from edge_node.spec.engine import Engine
 from edge_node.spec.errors import InvalidInput
-from edge_node.spec.fork_choice import Checkpoint, CheckpointInvalid
+from edge_node.spec.fork_choice import Checkpoint, check_checkpoint
 from edge_node.spec.genesis import Genesis
 from edge_node.spec.model import Model
 from edge_node.spec.proof.evolution_proof import ChildProof, proof_from_bytes
@@ -44,8 +44,6 @@ STATE_CACHE = 32
 """States kept in memory: the head's, its last parents', and those of side branches."""
 INVALID_CACHE = 10_000
 """Hashes of blocks found invalid, so that they are not judged again."""
-_MAX_CHECKPOINT_HEIGHT = (1 << 63) - 1
-"""What sqlite can keep."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,16 +204,7 @@ class Importer:
         ------
         CheckpointInvalid
         """
-        # R-51: only members speak, and each with its own signature.
-        if checkpoint.member not in self._members:
-            raise CheckpointInvalid(expected="a member's", actual=checkpoint.member)
-        message = checkpoint.signing_hash(self.rules.network)
-        if not self._engine.verify(checkpoint.member, message, checkpoint.signature):
-            raise CheckpointInvalid(expected=f"signed by {checkpoint.member.hex()}", actual="not")
-        if checkpoint.height > _MAX_CHECKPOINT_HEIGHT:
-            raise CheckpointInvalid(
-                expected=f"of height {_MAX_CHECKPOINT_HEIGHT} at most", actual=checkpoint.height
-            )
+        check_checkpoint(checkpoint, self._members, self.rules.network, self._engine.verify)
         return self._follow_best() if self._forks.add_checkpoint(checkpoint) else None
 
     def _follow_best(self) -> tuple[BlockHash, ...] | None:

@@ -8,7 +8,7 @@ Law of the file: pure functions; when a header was seen is told by the caller.
 Read next: validation.py.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -18,6 +18,8 @@ from edge_node.spec.encoding import decode, encode
 from edge_node.spec.errors import InvalidInput, RuleBroken
 
 MAX_CHECKPOINT_BYTES = 256
+MAX_CHECKPOINT_HEIGHT = (1 << 63) - 1
+"""What databases keep as an integer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +95,39 @@ def checkpoint_from_bytes(data: bytes) -> Checkpoint:
             raise CheckpointInvalid(
                 expected="[height, block, member, signature]", actual="another form"
             )
+
+
+def check_checkpoint(
+    checkpoint: Checkpoint,
+    members: Sequence[PublicKey],
+    network: NetworkId,
+    verify: Callable[[bytes, bytes, bytes], bool],
+) -> None:
+    """Check who signed a checkpoint.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+    members : sequence of PublicKey
+        The genesis' members.
+    network : NetworkId
+    verify : callable
+        `signature.verify` or a twin: key, message, signature.
+
+    Raises
+    ------
+    CheckpointInvalid
+        R-51.
+    """
+    # R-51: only members speak, and each with its own signature.
+    if checkpoint.member not in members:
+        raise CheckpointInvalid(expected="a member's", actual=checkpoint.member)
+    if checkpoint.height > MAX_CHECKPOINT_HEIGHT:
+        raise CheckpointInvalid(
+            expected=f"of height {MAX_CHECKPOINT_HEIGHT} at most", actual=checkpoint.height
+        )
+    if not verify(checkpoint.member, checkpoint.signing_hash(network), checkpoint.signature):
+        raise CheckpointInvalid(expected=f"signed by {checkpoint.member.hex()}", actual="not")
 
 
 def quorum_checkpoint(

@@ -24,9 +24,16 @@ from edge_node.spec.signature import PUBLIC_KEY_BYTES
 from edge_node.spec.transaction import ADDRESS_BYTES
 
 MAX_GENESIS_BYTES = 1 << 20
+MAX_MEMBERS = 256
+"""Members that may sign checkpoints."""
+MAX_ALLOCATIONS = 4_096
+"""First accounts; with all else they stay within MAX_ITEMS of an encoding."""
+_MAX_NAME_BYTES = 64
 _MAX_SCHEDULE = 16
 _MAX_STEP_EXPONENT = 14
+_MAX_SAMPLES = 1 << 40
 _MAX_MS = 1 << 40
+_MAX_TIMESTAMP = 1 << 48
 _HALF_PPM = limits.PPM // 2
 
 
@@ -65,8 +72,14 @@ class Parameters:
     """Share of one channel's weights that a mutation may flip."""
     max_recipe_steps: int = 4_000
     """Most steps of a recipe."""
+    max_recipe_draws: int = 1 << 22
+    """Most places that the steps of a recipe may draw (`recipe.most_draws`)."""
     max_founder_steps: int = 512
     """Most training steps of a founder or population model."""
+    max_founder_macs: int = 1 << 38
+    """Most multiplications, counted forward, of a founder's or population model's training."""
+    max_evaluation_macs: int = 1 << 40
+    """Most multiplications of counting a model's correct images once."""
     founder_batch: int = 32
     """S: samples of a training step."""
     step_schedule: tuple[tuple[int, int], ...] = ((32_768, 6), (65_536, 5), (131_072, 4), (1, 3))
@@ -90,6 +103,10 @@ class Parameters:
     min_fee: int = 0
     """Least fee of a transaction."""
 
+    def founder_steps(self, macs: int) -> int:
+        """Return the most training steps of a founder of `macs` multiplications per image."""
+        return min(self.max_founder_steps, self.max_founder_macs // (self.founder_batch * macs))
+
     @property
     def rates(self) -> EvolutionRates:
         """The shares that recipes use."""
@@ -102,16 +119,11 @@ class Parameters:
         """Check every value and what they must be to each other."""
         # R-24: a value out of its range is refused here, once, and never met again.
         for name, least, most in _RANGES:
-            value = getattr(self, name)
-            if not least <= value <= most:
-                raise GenesisMalformed(expected=f"{name} in {least}..{most}", actual=value)
-        if not 1 <= len(self.step_schedule) <= _MAX_SCHEDULE:
-            raise GenesisMalformed(expected="a step_schedule", actual=len(self.step_schedule))
-        for _, exponent in self.step_schedule:
-            if not 0 <= exponent <= _MAX_STEP_EXPONENT:
-                raise GenesisMalformed(
-                    expected=f"step exponents in 0..{_MAX_STEP_EXPONENT}", actual=exponent
-                )
+            _check_within(name, getattr(self, name), least, most)
+        _check_within("lines of a step_schedule", len(self.step_schedule), 1, _MAX_SCHEDULE)
+        for samples, exponent in self.step_schedule:
+            _check_within("samples of a step_schedule", samples, 1, _MAX_SAMPLES)
+            _check_within("step exponents", exponent, 0, _MAX_STEP_EXPONENT)
         if self.rung_ms < 4 * self.max_future_ms:
             raise GenesisMalformed(expected="rung_ms >= 4 * max_future_ms", actual=self.rung_ms)
         if self.min_interval_ms >= self.rung_ms:
@@ -133,8 +145,12 @@ _RANGES: tuple[tuple[str, int, int], ...] = (
     ("max_connection_count", 1, limits.MAX_CONNECTIONS),
     ("population_cross_percent_ppm", 0, _HALF_PPM),
     ("population_mutate_percent_ppm", 0, _HALF_PPM),
-    ("max_recipe_steps", 1, 10_000),
+    # A proof of 6,000 crossovers, and a delta of as many moved thresholds, stay within MAX_ITEMS.
+    ("max_recipe_steps", 1, 6_000),
+    ("max_recipe_draws", 1, 1 << 32),
     ("max_founder_steps", 1, 1 << 20),
+    ("max_founder_macs", 1, 1 << 48),
+    ("max_evaluation_macs", 1, 1 << 48),
     ("founder_batch", 1, limits.MAX_BATCH),
     ("min_interval_ms", 0, _MAX_MS),
     ("rung_ms", 1, _MAX_MS),
@@ -171,10 +187,16 @@ class Genesis:
         """Check R-24."""
         if self.proof != "evolution":
             raise GenesisMalformed(expected="the proof rule `evolution`", actual=self.proof)
-        if not 1 <= len(self.datasets) <= limits.MAX_DATASETS:
-            raise GenesisMalformed(
-                expected=f"1..{limits.MAX_DATASETS} datasets", actual=len(self.datasets)
-            )
+        _check_within("bytes of the name", len(self.name.encode()), 1, _MAX_NAME_BYTES)
+        _check_within("the timestamp", self.timestamp, 0, _MAX_TIMESTAMP)
+        _check_within("members", len(self.members), 0, MAX_MEMBERS)
+        _check_within("datasets", len(self.datasets), 1, limits.MAX_DATASETS)
+        _check_within("allocations", len(self.allocations), 0, MAX_ALLOCATIONS)
+        for member in self.members:
+            _check_within("bytes of a member's key", len(member), *(PUBLIC_KEY_BYTES,) * 2)
+        for address, amount in self.allocations:
+            _check_within("bytes of an address", len(address), *(ADDRESS_BYTES,) * 2)
+            _check_within("an allocation", amount, 0, limits.MAX_AMOUNT)
         for manifest in self.datasets:
             images = manifest.splits[SplitName.EVALUATION].count
             if images < self.parameters.min_evaluation_images:
@@ -240,7 +262,7 @@ def genesis_from_bytes(data: bytes) -> Genesis:
                 name=name,
                 proof=proof,
                 timestamp=TimestampMs(timestamp),
-                members=tuple(PublicKey(_sized(key, PUBLIC_KEY_BYTES)) for key in members),
+                members=tuple(PublicKey(_bytes(key)) for key in members),
                 datasets=tuple(manifest_from_value(manifest) for manifest in datasets),
                 allocations=tuple(_allocation_from_value(item) for item in allocations),
                 parameters=_parameters_from_value(values),
@@ -274,16 +296,21 @@ def _schedule_from_value(value: object) -> tuple[tuple[int, int], ...]:
 
 def _allocation_from_value(value: Decoded) -> tuple[Address, Amount]:
     match value:
-        case [bytes(address), int(amount)] if amount >= 0:
-            return Address(_sized(address, ADDRESS_BYTES)), Amount(amount)
+        case [bytes(address), int(amount)]:
+            return Address(address), Amount(amount)
         case _:
             raise GenesisMalformed(expected="[address, amount] allocations", actual=value)
 
 
-def _sized(value: Decoded, length: int) -> bytes:
-    if not isinstance(value, bytes) or len(value) != length:
-        raise GenesisMalformed(expected=f"{length} bytes", actual=value)
+def _bytes(value: Decoded) -> bytes:
+    if not isinstance(value, bytes):
+        raise GenesisMalformed(expected="keys of bytes", actual=value)
     return value
+
+
+def _check_within(what: str, actual: int, least: int, most: int) -> None:
+    if not least <= actual <= most:
+        raise GenesisMalformed(expected=f"{what} in {least}..{most}", actual=actual)
 
 
 def _check_ascending(what: str, items: Sequence[bytes]) -> None:

@@ -160,6 +160,24 @@ def flip_limit(fan_in: int, mutate_ppm: int) -> int:
     return max(1, fan_in * mutate_ppm // PPM)
 
 
+def most_draws(architecture: Architecture, steps: Sequence[Step], rates: EvolutionRates) -> int:
+    """Return the most places that the steps of a recipe draw: what replaying it costs."""
+    widest = max(shape.fan_in for shape in architecture.shapes)
+    cost = {
+        StepKind.FLIP: 2 + flip_limit(widest, rates.mutate_ppm),
+        StepKind.THRESHOLD: 2,
+        StepKind.CROSS: sum(
+            cross_count(shape.weight_count, rates.cross_ppm) for shape in architecture.shapes
+        ),
+    }
+    return sum(cost[step.kind] for step in steps)
+
+
+def cross_count(weight_count: int, cross_ppm: int) -> int:
+    """Return how many weights of a layer a CROSS takes."""
+    return weight_count * cross_ppm // PPM
+
+
 def _flip(
     architecture: Architecture, weights: list[list[int]], stream: Prf, mutate_ppm: int
 ) -> None:
@@ -195,7 +213,7 @@ def _cross(
     cross_ppm: int,
 ) -> None:
     for layer, shape in enumerate(architecture.shapes):
-        count = shape.weight_count * cross_ppm // PPM
+        count = cross_count(shape.weight_count, cross_ppm)
         masks = [0] * shape.channels
         for position in stream.distinct(shape.weight_count, count):
             channel, bit = divmod(position, shape.fan_in)

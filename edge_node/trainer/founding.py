@@ -54,7 +54,7 @@ class Founding:
         task, parameters = self._task, self._task.parameters
         nonce = self._nonce
         self._nonce += 1
-        steps = parameters.max_founder_steps
+        steps = parameters.founder_steps(task.architecture.macs)
         state = self._judge.train(
             task.architecture,
             self._start,

@@ -212,8 +212,8 @@ BROKEN: dict[str, Broken] = {
         ("R-36 model link", "child", evolution.HeaderDisagrees, header(previous_model_hash=ONE)),
         ("R-37 classes", "founder", evolution.ArchitectureNotAllowed, founder(layers=(dense(4),))),
         ("R-38 family", "child", evolution.FamilyTooSimilar, founder(6 * RUNG_MS)),
-        ("R-39 steps", "population", evolution.TooManySteps, proof(PopulationProof(steps=17))),
-        ("R-39 no step", "child", evolution.TooManySteps, proof(ChildProof(base=0, steps=()))),
+        ("R-39 steps", "population", evolution.ReplayTooLong, proof(PopulationProof(steps=17))),
+        ("R-39 no step", "child", evolution.ReplayTooLong, proof(ChildProof(base=0, steps=()))),
         (
             "R-40 base",
             "child",

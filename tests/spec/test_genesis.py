@@ -12,7 +12,9 @@ from edge_node.spec.constants import MAX_AMOUNT, MAX_DATASETS, PPM
 from edge_node.spec.dataset import Manifest, ManifestMalformed
 from edge_node.spec.encoding import Decoded, InvalidEncoding, decode, encode
 from edge_node.spec.genesis import (
+    MAX_ALLOCATIONS,
     MAX_GENESIS_BYTES,
+    MAX_MEMBERS,
     Genesis,
     GenesisMalformed,
     Parameters,
@@ -46,7 +48,7 @@ def with_part(index: int, part: "Decoded") -> bytes:
 
 def test_r_24_genesis_survives() -> None:
     assert genesis_from_bytes(GENESIS.encode()) == GENESIS
-    bare = replace(GENESIS, members=(), allocations=(), name="")
+    bare = replace(GENESIS, members=(), allocations=(), name="x")
     assert genesis_from_bytes(bare.encode()) == bare
 
 
@@ -79,6 +81,8 @@ def test_r_24_parameter_is_held_to_its_range(name: str, least: int, most: int) -
         ({"step_schedule": ((1, 3),) * 17}, "a step_schedule"),
         ({"step_schedule": ((1, 15),)}, "step exponents in"),
         ({"step_schedule": ((1, 3), (2, -1))}, "step exponents in"),
+        ({"step_schedule": ((0, 3),)}, "samples of a step_schedule in"),
+        ({"step_schedule": ((-5, 3),)}, "samples of a step_schedule in"),
         ({"population_cross_percent_ppm": PPM // 2 + 1}, "population_cross_percent_ppm in"),
     ],
 )
@@ -101,8 +105,8 @@ def test_r_24_datasets_are_limited() -> None:
     replace(GENESIS, parameters=replace(PARAMETERS, min_evaluation_images=100))
     replace(GENESIS, parameters=replace(PARAMETERS, max_dataset_bytes=MANIFEST.total_bytes))
     for wrong, what in (
-        ({"datasets": ()}, r"1\.\.64 datasets"),
-        ({"datasets": many(MAX_DATASETS + 1)}, r"1\.\.64 datasets"),
+        ({"datasets": ()}, r"datasets in 1\.\.64"),
+        ({"datasets": many(MAX_DATASETS + 1)}, r"datasets in 1\.\.64"),
         ({"datasets": (MANIFEST, MANIFEST)}, "ascending datasets, each once"),
         ({"parameters": small}, "101 evaluation images"),
         ({"parameters": large}, "datasets up to"),
@@ -191,6 +195,50 @@ def test_r_24_parameter_of_another_type_is_refused(number: int) -> None:
 def test_manifest_in_a_genesis_is_refused_by_its_rule() -> None:
     with pytest.raises(ManifestMalformed):
         genesis_from_bytes(with_part(5, [0]))
+
+
+def test_r_24_largest_genesis_survives() -> None:
+    full = replace(
+        GENESIS,
+        name="n" * 64,
+        members=tuple(PublicKey(number.to_bytes(32, "big")) for number in range(MAX_MEMBERS)),
+        datasets=many(MAX_DATASETS),
+        allocations=tuple(
+            (Address(number.to_bytes(20, "big")), Amount(1)) for number in range(MAX_ALLOCATIONS)
+        ),
+        parameters=replace(PARAMETERS, step_schedule=((1 << 40, 14),) * 16),
+    )
+    assert genesis_from_bytes(full.encode()) == full
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"name": ""}, "bytes of the name"),
+        ({"name": "ü" * 33}, "bytes of the name"),
+        ({"timestamp": -1}, "the timestamp"),
+        ({"timestamp": 1 << 48 | 1}, "the timestamp"),
+        ({"members": (PublicKey(bytes(31)),)}, "a member's key"),
+        (
+            {"members": tuple(PublicKey(bytes([i, j]) * 16) for i in (0, 1) for j in range(129))},
+            "members in 0..256",
+        ),
+        ({"allocations": ((Address(bytes(21)), Amount(1)),)}, "an address"),
+        ({"allocations": ((Address(bytes(20)), Amount(-1)),)}, "an allocation"),
+        (
+            {
+                "allocations": tuple(
+                    (Address(number.to_bytes(20, "big")), Amount(0))
+                    for number in range(MAX_ALLOCATIONS + 1)
+                )
+            },
+            "allocations in",
+        ),
+    ],
+)
+def test_r_24_what_would_not_come_back_is_refused(changes: dict[str, object], what: str) -> None:
+    with pytest.raises(GenesisMalformed, match=what):
+        replace(GENESIS, **changes)  # type: ignore[arg-type]  # one field or another
 
 
 def test_genesis_above_its_limit_is_not_even_read() -> None:

@@ -33,7 +33,7 @@ from edge_node.spec.proof.evolution_errors import (
     LatentRootMismatch,
     ModelHashMismatch,
     OutOfTurn,
-    TooManySteps,
+    ReplayTooLong,
     UnknownParent,
     WrongStage,
 )
@@ -48,7 +48,7 @@ from edge_node.spec.proof.evolution_proof import (
     start_seed,
 )
 from edge_node.spec.proof.rule import Learned, ProofContext
-from edge_node.spec.recipe import RecipeContext, StepKind
+from edge_node.spec.recipe import RecipeContext, StepKind, most_draws
 from edge_node.spec.scheduling import Turns
 from edge_node.spec.state import Family, FamilyModel, State
 
@@ -129,7 +129,7 @@ def _check_founder(
     _agree("previous_model_hash", ZERO_HASH, header.previous_model_hash)
     _agree("generation", 1, header.generation)
     images = entry.manifest.splits[SplitName.EVALUATION].count
-    _check_population_claim(header, proof.steps, images, parameters)
+    _check_population_claim(header, proof.steps, proof.architecture, images, parameters)
     return Family(
         family_id=identity,
         dataset=proof.dataset,
@@ -164,6 +164,12 @@ def _check_architecture(
             expected=f"at most {parameters.max_connection_count} connections",
             actual=architecture.weight_count,
         )
+    macs = architecture.macs * manifest.splits[SplitName.EVALUATION].count
+    if macs > parameters.max_evaluation_macs:
+        raise ArchitectureNotAllowed(
+            expected=f"at most {parameters.max_evaluation_macs} multiplications to count with",
+            actual=macs,
+        )
     training.check_trainable(architecture, parameters.founder_batch)
 
 
@@ -188,15 +194,14 @@ def _check_population(
     wanted = context.parameters.min_population
     if family.model_count >= wanted:
         raise WrongStage(expected=f"under {wanted} models", actual=family.model_count)
-    _check_population_claim(
-        header, proof.steps, _evaluation_images(family, context.parent), context.parameters
-    )
+    images = _evaluation_images(family, context.parent)
+    _check_population_claim(header, proof.steps, family.architecture, images, context.parameters)
 
 
 def _check_population_claim(
-    header: Header, steps: int, images: int, parameters: Parameters
+    header: Header, steps: int, architecture: Architecture, images: int, parameters: Parameters
 ) -> None:
-    _check_steps(steps, parameters.max_founder_steps)
+    _check_steps(steps, parameters.founder_steps(architecture.macs))
     # a family begins with models that have learned something.
     needed = scheduling.share_of(images, parameters.min_family_acc_ppm)
     if header.correct_count < needed:
@@ -209,6 +214,9 @@ def _check_child(header: Header, proof: ChildProof, family: Family, context: Pro
     if family.model_count < parameters.min_population:
         raise WrongStage(expected=f"{parameters.min_population} models", actual=family.model_count)
     _check_steps(len(proof.steps), parameters.max_recipe_steps)
+    draws = most_draws(family.architecture, proof.steps, parameters.rates)
+    if draws > parameters.max_recipe_draws:
+        raise ReplayTooLong(expected=f"at most {parameters.max_recipe_draws} draws", actual=draws)
     # from any record; crossed with any model of the family.
     if not 0 <= proof.base < family.model_count or not family.models[proof.base].record:
         raise UnknownParent(expected="a record of the family", actual=proof.base)
@@ -226,7 +234,7 @@ def _check_child(header: Header, proof: ChildProof, family: Family, context: Pro
 def _check_steps(actual: int, most: int) -> None:
     # a bound on what a block can make others compute.
     if not 1 <= actual <= most:
-        raise TooManySteps(expected=f"in 1..{most}", actual=actual)
+        raise ReplayTooLong(expected=f"1..{most} steps", actual=actual)
 
 
 def _replay_training(header: Header, steps: int, family: Family, context: ProofContext) -> Model:

@@ -60,14 +60,14 @@ class FamilyTooSimilar(InvalidProof):
     wants: ClassVar[str] = "the shape distance in ppm"
 
 
-class TooManySteps(InvalidProof):
-    """A recipe, or a founder's training, is longer than the network allows (R-39).
+class ReplayTooLong(InvalidProof):
+    """A recipe, or a founder's training, is more to replay than the network allows (R-39).
 
     Design, section 6.
     """
 
     reason: ClassVar[str] = "R-39"
-    wants: ClassVar[str] = "the number of steps"
+    wants: ClassVar[str] = "the replay"
 
 
 class UnknownParent(InvalidProof):

@@ -6,35 +6,37 @@ from dataclasses import fields, replace
 import pytest
 
 from edge_node.primitives.hashing import ZERO_HASH, tagged_hash
-from edge_node.primitives.types import BlockHash, DatasetId, FamilyId, Hash32, ModelHash
-from edge_node.spec.architecture import Architecture, conv, dense
-from edge_node.spec.block import Block, Header
+from edge_node.primitives.types import BlockHash, FamilyId, Hash32, ModelHash
+from edge_node.spec.block import Header
 from edge_node.spec.encoding import InvalidEncoding, encode
 from edge_node.spec.errors import InvalidInput
 from edge_node.spec.proof.evolution_errors import (
-    ArchitectureNotAllowed,
-    FamilyTooSimilar,
     HeaderDisagrees,
     OutOfTurn,
-    TooManySteps,
+    ReplayTooLong,
     UnknownParent,
     WrongStage,
 )
 from edge_node.spec.proof.evolution_proof import (
     FallbackProof,
-    FounderProof,
     PopulationProof,
     ProofMalformed,
     family_id,
 )
-from edge_node.spec.recipe import RecipeContext, Step, StepKind, StepMalformed, apply_recipe
+from edge_node.spec.recipe import (
+    EvolutionRates,
+    RecipeContext,
+    Step,
+    StepKind,
+    StepMalformed,
+    apply_recipe,
+    most_draws,
+)
 from edge_node.spec.scheduling import turns
-from edge_node.spec.training import NotTrainable
 from tests.spec.stages import (
     ALICE,
     BOB,
     RUNG_MS,
-    Stage,
     changed,
     child_proof,
     in_turn,
@@ -49,6 +51,7 @@ from tests.spec.stages import (
 )
 from tests.spec.toy_chain import (
     ARCHITECTURE,
+    PARAMETERS,
     SECOND_ARCHITECTURE,
     THIRD_ARCHITECTURE,
     ToyChain,
@@ -287,75 +290,6 @@ def test_r_36_every_field_of_every_kind_of_block_is_held_against_something() -> 
         assert free == {"version", "timestamp"}
 
 
-# what may be founded
-
-
-def found(architecture: Architecture, dataset: DatasetId | None = None) -> tuple[Stage, Block]:
-    stage = stages()["founder"]
-    chosen = dataset or next(iter(stage.tip.state.datasets))
-    proof = FounderProof(architecture=architecture, dataset=chosen, steps=4)
-    return stage, with_proof(stage, proof, family=family_id(chosen, architecture))
-
-
-@pytest.mark.parametrize(
-    "architecture",
-    [
-        replace(ARCHITECTURE, height=9),
-        replace(ARCHITECTURE, width=7),
-        replace(ARCHITECTURE, input_channels=2),
-        replace(ARCHITECTURE, layers=(conv(4, pool=True), dense(2))),
-        replace(ARCHITECTURE, layers=(conv(4, pool=True), dense(4))),
-    ],
-)
-def test_r_37_founder_that_does_not_fit_its_dataset_is_refused(architecture: Architecture) -> None:
-    stage, block = found(architecture)
-    refused(stage.tip, block, ArchitectureNotAllowed, r"\(8, 8, 1, 3\) rows")
-
-
-def test_r_37_founder_above_the_networks_connections_is_refused() -> None:
-    stage = stages()["founder"]
-    validate_with(stage.tip, stage.block, max_connection_count=144)
-    with pytest.raises(ArchitectureNotAllowed, match=r"R-37: .* at most 143 connections, not 144"):
-        validate_with(stage.tip, stage.block, max_connection_count=143)
-
-
-def test_r_37_founder_for_an_unknown_dataset_is_refused() -> None:
-    stage = stages()["fallback"]  # on the last rung, anyone may found
-    proof = FounderProof(architecture=ARCHITECTURE, dataset=DatasetId(ONE), steps=4)
-    refused(stage.tip, with_proof(stage, proof), ArchitectureNotAllowed, "a known dataset")
-
-
-def test_r_9_founder_that_can_not_be_trained_is_refused() -> None:
-    padded = replace(ARCHITECTURE, layers=(conv(4, same=True, pool=True), dense(3)))
-    stage, block = found(padded)
-    refused(stage.tip, block, NotTrainable, "VALID padding")
-
-
-@pytest.mark.parametrize(
-    "architecture",
-    [
-        ARCHITECTURE,
-        replace(ARCHITECTURE, input_bits=8),
-        replace(ARCHITECTURE, layers=(conv(4, pool=True), dense(3), dense(3))),
-    ],
-)
-def test_r_38_founder_close_to_a_family_is_refused(architecture: Architecture) -> None:
-    stage = stages()["fallback"]
-    (dataset,) = stage.tip.state.datasets
-    proof = FounderProof(architecture=architecture, dataset=dataset, steps=4)
-    wide = {"min_family_diff_ppm": 100_000}
-    with pytest.raises(FamilyTooSimilar, match="R-38: the shape distance in ppm must be"):
-        validate_with(stage.tip, with_proof(stage, proof), **wide)
-
-
-def test_r_38_same_shape_is_refused_even_where_the_network_asks_no_distance() -> None:
-    stage = stages()["fallback"]
-    (dataset,) = stage.tip.state.datasets
-    proof = FounderProof(architecture=ARCHITECTURE, dataset=dataset, steps=4)
-    with pytest.raises(FamilyTooSimilar, match="at least 1, not 0"):
-        validate_with(stage.tip, with_proof(stage, proof), min_family_diff_ppm=0)
-
-
 # recipes
 
 
@@ -364,7 +298,7 @@ def test_r_39_training_beyond_its_limit_is_refused(steps: int) -> None:
     for kind in ("founder", "population"):
         stage = stages()[kind]
         block = with_proof(stage, replace(trained_proof(stage), steps=steps))
-        refused(stage.tip, block, TooManySteps, r"in 1\.\.16, not")
+        refused(stage.tip, block, ReplayTooLong, r"1\.\.16 steps, not")
 
 
 def test_r_39_recipe_beyond_its_limit_is_refused() -> None:
@@ -372,7 +306,33 @@ def test_r_39_recipe_beyond_its_limit_is_refused() -> None:
     for count in (0, 201, 1_000):
         steps = (Step(kind=StepKind.FLIP, nonce=1),) * count
         block = with_proof(stage, replace(child_proof(), steps=steps))
-        refused(stage.tip, block, TooManySteps, rf"in 1\.\.200, not {count}")
+        refused(stage.tip, block, ReplayTooLong, rf"1\.\.200 steps, not {count}")
+
+
+def test_r_39_training_is_bounded_by_its_multiplications() -> None:
+    for kind in ("founder", "population"):
+        stage = stages()[kind]
+        steps = trained_proof(stage).steps
+        cost = steps * PARAMETERS.founder_batch * ARCHITECTURE.macs
+        validate_with(stage.tip, stage.block, max_founder_macs=cost)
+        with pytest.raises(ReplayTooLong, match=rf"1\.\.{steps - 1} steps, not {steps}"):
+            validate_with(stage.tip, stage.block, max_founder_macs=cost - 1)
+
+
+def test_r_39_recipe_is_bounded_by_its_draws() -> None:
+    stage = stages()["child"]
+    draws = most_draws(ARCHITECTURE, child_proof().steps, PARAMETERS.rates)
+    validate_with(stage.tip, stage.block, max_recipe_draws=draws)
+    with pytest.raises(ReplayTooLong, match=f"at most {draws - 1} draws, not {draws}"):
+        validate_with(stage.tip, stage.block, max_recipe_draws=draws - 1)
+
+
+def test_r_39_crossover_costs_its_share_of_the_weights_each_time() -> None:
+    rates = EvolutionRates(mutate_ppm=0, cross_ppm=500_000)
+    step = Step(kind=StepKind.CROSS, nonce=0)
+    assert most_draws(ARCHITECTURE, [step] * 3, rates) == 3 * sum(
+        shape.weight_count // 2 for shape in ARCHITECTURE.shapes
+    )
 
 
 def test_r_40_base_that_is_no_record_of_the_family_is_refused() -> None:
