@@ -14,13 +14,18 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
 FAST := not slow and not acceptance and not board
 BUILD := $(BIN)/python -m edge_node.kernels.build
 C_FILES = $(wildcard edge_node/kernels/csrc/*.[ch] edge_node/kernels/csrc/test/*.[ch])
-CI_STAGES := lint c-sanitize arm-kernels test
+ARM_PROGRAMS := aarch64-linux-gnu-gcc arm-linux-gnueabihf-gcc qemu-aarch64-static qemu-arm-static
+ARM_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
+    gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-user-static
+CI_STAGES := setup lint c-sanitize arm-kernels test
 
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 .PHONY: help demo setup kernels check test ci lint c-sanitize arm-kernels bench clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@echo "With PYTHON=python3.12 VENV=.venv-3.12 another interpreter, JOBS=4 more tests at once."
 
 demo: ## Run three nodes that learn MNIST, and show what they did (demo-output/)
 	@$(SETUP) demo
@@ -37,12 +42,16 @@ check: lint ## Lint, types, import contracts and the fast tests: under 2 minutes
 test: setup ## All tests that need no board
 	$(PYTEST) -m 'not board'
 
-ci: setup ## What CI runs: lint, the kernels on other machines, all tests
-	@for stage in $(CI_STAGES); do \
+ci: ## What CI runs: lint, the kernels on other machines, all tests
+	@took= failed=; \
+	for stage in $(CI_STAGES); do \
+	    echo "ci: stage $$stage"; \
 	    began=$$(date +%s); \
-	    $(MAKE) --no-print-directory $$stage || exit 1; \
-	    echo "stage $$stage: $$(($$(date +%s) - began)) s"; \
-	done
+	    $(MAKE) --no-print-directory $$stage || failed=1; \
+	    took="$$took $$stage $$(($$(date +%s) - began)) s,"; \
+	    if [ -n "$$failed" ]; then echo "ci: FAILED in $$stage:$${took%,}"; exit 1; fi; \
+	done; \
+	echo "ci: all stages passed:$${took%,}"
 
 lint: setup ## Lint and types only
 	$(BIN)/ruff check
@@ -57,6 +66,8 @@ c-sanitize: setup ## The C kernels under the address and undefined-behaviour san
 	build/kernels-sanitize
 
 arm-kernels: setup ## The C kernels for 64-bit and 32-bit ARM, under an emulator
+	@for program in $(ARM_PROGRAMS); do command -v $$program >/dev/null || { \
+	    echo "no $$program here: \`sudo apt install $(ARM_PACKAGES)\` cures it" >&2; exit 1; }; done
 	$(BUILD) --test --cross aarch64-linux-gnu-gcc --output build/kernels-arm64
 	qemu-aarch64-static build/kernels-arm64
 	$(BUILD) --test --cross arm-linux-gnueabihf-gcc --output build/kernels-armhf

@@ -22,6 +22,9 @@ usable() {
         2>/dev/null
 }
 
+cc=${CC:-gcc}
+compiler=${cc%% *}
+
 find_python() {
     for module in ensurepip sys; do
         for name in python3.11 python3 python3.12 python3.13 python3.10; do
@@ -30,10 +33,17 @@ find_python() {
     done
 }
 
+# A compiler without the C library's headers is what `apt install --no-install-recommends gcc` gives.
+lacks_headers() {
+    # shellcheck disable=SC2086 # CC may hold several words
+    ! missing "$compiler" &&
+        ! printf '#include <string.h>\n' | $cc -fsyntax-only -x c - 2>/dev/null
+}
+
 install_debian_packages() {
     [ "$(id -u)" = 0 ] && [ "${APT:-}" != no ] && ! missing apt-get || return 0
     wanted=
-    if missing "${CC:-gcc}"; then wanted="gcc libc6-dev"; fi
+    if missing "$compiler" || lacks_headers; then wanted="gcc libc6-dev"; fi
     if missing mosquitto; then wanted="$wanted mosquitto"; fi
     if ! usable "${PYTHON:-$(find_python)}" ensurepip; then wanted="$wanted python3-venv"; fi
     [ -n "$wanted" ] || return 0
@@ -56,8 +66,8 @@ tell_what_is_missing() {
 make_venv() {
     usable "$python" ensurepip || fail "$python lacks ensurepip: \`sudo apt install" \
         "python3-venv\` (or python$version-venv), then try again."
-    if [ -x "$venv/bin/python" ]; then
-        say "$venv is of another Python: making it anew with $python ($version)"
+    if [ -d "$venv" ]; then
+        say "$venv is of another Python or incomplete: making it anew with $python ($version)"
     else
         say "making $venv with $python ($version)"
     fi
@@ -75,9 +85,18 @@ install_python_packages() {
     } || fail "pip could not install, see above; the first set-up needs a network."
 }
 
+build_kernels() {
+    if lacks_headers; then
+        say "$cc finds no headers of the C library: edge-node will use its numpy kernels," \
+            "many times slower. \`sudo apt install libc6-dev\` cures it."
+    else
+        "$venv/bin/python" -m edge_node.kernels.build
+    fi
+}
+
 install_debian_packages
 python=${PYTHON:-}
-if [ -z "$python" ] && usable "$venv/bin/python"; then python="$venv/bin/python"; fi
+if [ -z "$python" ] && usable "$venv/bin/python" pip; then python="$venv/bin/python"; fi
 [ -n "$python" ] || python=$(find_python)
 [ -n "$python" ] || fail "no Python 3.10 to 3.13 found: \`sudo apt install python3 python3-venv\`," \
     "or name one with PYTHON=..."
@@ -85,11 +104,12 @@ usable "$python" || fail "$python is not a Python 3.10 to 3.13"
 version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 constraints=tools/constraints/python$version.txt
 
-# Whatever can change the environment is in the stamp; `develop` holds all that `demo` needs.
+# Whatever can change the environment is in the stamp, its place too (scripts in it hold the whole
+# path); `develop` holds all that `demo` needs. Without pip, its making was interrupted.
 stamp="$venv/.edge-node-$purpose"
-state=$(cat pyproject.toml "$constraints" "$0" | sha256sum)
-if ! { "$venv/bin/python" -c "import sys; sys.exit('%d.%d' % sys.version_info[:2] != '$version')" \
-    2>/dev/null; }; then
+state=$({ pwd; cat pyproject.toml "$constraints" tools/setup_environment.sh; } | sha256sum)
+if ! "$venv/bin/python" -c \
+    "import pip, sys; sys.exit('%d.%d' % sys.version_info[:2] != '$version')" 2>/dev/null; then
     make_venv
 fi
 if [ "$state" != "$(cat "$stamp" 2>/dev/null)" ] &&
@@ -98,4 +118,4 @@ if [ "$state" != "$(cat "$stamp" 2>/dev/null)" ] &&
     tell_what_is_missing
     printf '%s\n' "$state" >"$stamp"
 fi
-"$venv/bin/python" -m edge_node.kernels.build
+build_kernels
