@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Twenty times kill -9 on the node that people run: it comes back at once, with all it promised."""
 
-import random
 import signal
 import time
 from pathlib import Path
 
 import pytest
 
+from edge_node.primitives.hashing import Prf
 from tests.acceptance.running import Json, Running, answer, broker, found_network, node
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
@@ -17,13 +17,13 @@ RESTART_S = 5.0
 """What the node promises."""
 BUSY_MACHINE_S = 10.0
 """What the other tests may add on two cores."""
-LONGEST_LIFE_S = 2.0
+LONGEST_LIFE_MS = 2_000
 RECIPIENT = "11" * 20
 
 
 def test_node_loses_nothing_that_it_told_in_twenty_kills(tmp_path: Path) -> None:
     data_dir = found_network(tmp_path)
-    chance = random.Random(20)
+    chance = Prf("test-kills", b"")
     told: Json = {"height": 0, "head": ""}
     heads: dict[int, str] = {}
     with broker(data_dir):
@@ -35,7 +35,7 @@ def test_node_loses_nothing_that_it_told_in_twenty_kills(tmp_path: Path) -> None
                 assert now["height"] >= told["height"], f"after kill {kill}"
                 if kill % 4 == 0:
                     answer(data_dir, "tx", "send", RECIPIENT, "7", "--fee", "1")
-                told = alive_for(running, chance.uniform(0, LONGEST_LIFE_S))
+                told = alive_for(running, chance.below(LONGEST_LIFE_MS) / 1_000)
                 heads[told["height"]] = told["head"]
                 running.end(signal.SIGKILL)
         with node(data_dir) as running:
