@@ -24,6 +24,8 @@ STALE_SLICES = 6
 """Slices without a step after which an individual gives its place to a copy of a better one."""
 CROSS_EVERY = 8
 """Slices between two attempts at crossover."""
+NONCES = 1 << 16
+"""Where a climb's nonces may begin: small ones make small recipes."""
 
 
 class Evolution:
@@ -61,12 +63,18 @@ class Evolution:
         )
 
     def adopt(self, task: Task) -> None:
-        """Go on for a new head: climbs stay, and the new record joins the population."""
-        news = task.relatives != self._task.relatives
+        """Go on for a new head: climbs stay, and the new record joins the population.
+
+        On another branch only those climbs stay whose parents are part of it.
+        """
+        kept, news = task.models_kept(self._task), task.relatives != self._task.relatives
         self._task = task
-        # A reorg may have taken the record away from under a climb.
         records = {relative.block for relative in task.relatives if relative.record}
-        self._individuals = [each for each in self._individuals if each.base in records]
+        self._individuals = [
+            each
+            for each in self._individuals
+            if each.base in records and all(step.partner < kept for step in each.steps)
+        ]
         for individual in self._individuals:
             # What was offered for the old head may make a block on the new one as it is.
             individual.counted_at = individual.offered = 0
@@ -95,22 +103,28 @@ class Evolution:
 
     def tell(self, individual: Individual, *, climbed: bool) -> Offer | None:
         """Take note of a slice; return an offer if the individual would make a block."""
+        offer = self._offer(individual)
         individual.stale = 0 if climbed else individual.stale + 1
-        if individual.stale >= STALE_SLICES:
+        if len(individual.steps) >= self._task.parameters.max_recipe_steps:
+            # It has no way to go on, and may have become the best: nobody is to become its copy.
+            self._individuals.remove(individual)
+            self._fill()
+        elif individual.stale >= STALE_SLICES:
             self._renew(individual)
-            return None
+        return offer
+
+    def _offer(self, individual: Individual) -> Offer | None:
         if individual.correct <= individual.counted_at:
             return None
-        individual.counted_at = individual.correct
         model = individual.model()
-        correct, _ = self._judge.count(model, self._task.dataset, SplitName.EVALUATION)
-        improved = correct > max(individual.offered, self._newest().correct_count)
-        individual.offered = max(individual.offered, correct)
-        if not improved:
-            return None
         for relative in self._task.relatives:
             if relative.record and hamming(model, relative.model) < self._task.needed_difference:
                 return None
+        individual.counted_at = individual.correct
+        correct, _ = self._judge.count(model, self._task.dataset, SplitName.EVALUATION)
+        if correct <= max(individual.offered, self._newest().correct_count):
+            return None
+        individual.offered = correct
         return Offer(
             head=self._task.head,
             family=self._task.family,
@@ -127,7 +141,6 @@ class Evolution:
         """Fill the population up with fresh climbs from the newest record."""
         newest = self._newest()
         while len(self._individuals) < POPULATION_SIZE:
-            number = len(self._individuals)
             climber = self._judge.climber(
                 newest.model,
                 self._task.dataset,
@@ -138,7 +151,7 @@ class Evolution:
                 max_steps=self._task.parameters.max_recipe_steps,
             )
             # A climb has no chance in it but its nonces: where they begin tells two apart.
-            climber.start_at(number * SLICE_CANDIDATES)
+            climber.start_at(self._stream.below(NONCES))
             self._individuals.append(Individual(base=newest.block, climber=climber))
 
     def _newest(self) -> Relative:
@@ -149,12 +162,10 @@ class Evolution:
         return blocks.index(individual.base)
 
     def _cross(self, individual: Individual) -> None:
-        """Try a crossover with a model of the family, kept if it is not worse."""
-        if len(individual.steps) >= self._task.parameters.max_recipe_steps:
-            return
+        """Try a crossover with a model of the family, kept if it does no harm."""
         step = Step(
             kind=StepKind.CROSS,
-            nonce=self._stream.below(1 << 16),
+            nonce=self._stream.below(NONCES),
             partner=self._stream.below(len(self._task.relatives)),
         )
         partner = self._task.relatives[step.partner].model
@@ -168,5 +179,5 @@ class Evolution:
         if best is not individual:
             individual.base = best.base
             individual.climber = best.climber.copy()
-            individual.climber.start_at(self._stream.below(1 << 16))
+            individual.climber.start_at(self._stream.below(NONCES))
             individual.counted_at, individual.offered = best.counted_at, best.offered

@@ -17,7 +17,7 @@ POPULATION_SIZE = 10
 """Paper A, section 5.2."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Individual:
     """One climb."""
 

@@ -9,6 +9,7 @@ Read next: founding.py, evolve.py.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Protocol
 
 from edge_node.primitives.types import (
@@ -80,15 +81,16 @@ class Task:
         return any(relative.record for relative in self.relatives)
 
     def continues(self, earlier: "Task") -> bool:
-        """Return True if the family still has all models that an earlier task had, in order.
+        """Return True if what climbs for an earlier task may climb on for this one."""
+        return self.family == earlier.family
 
-        Recipes name models by their place, so a climb lives on only then.
+    def models_kept(self, earlier: "Task") -> int:
+        """Return how many models of an earlier task, from the oldest, its family still has.
+
+        Recipes name models by their place, so a climb lives on if all that it names are kept.
         """
-        count = len(earlier.relatives)
-        mine, theirs = (
-            tuple(relative.block for relative in task.relatives[:count]) for task in (self, earlier)
-        )
-        return self.family == earlier.family and mine == theirs
+        pairs = zip(self.relatives, earlier.relatives, strict=False)  # the shorter one counts
+        return sum(1 for _ in takewhile(lambda pair: pair[0].block == pair[1].block, pairs))
 
     @property
     def needed_difference(self) -> int:

@@ -38,9 +38,6 @@ TESTED_ELSEWHERE = {
     "edge_node/node/signer.py",
     "edge_node/node/status.py",
     "edge_node/node/system.py",
-    # Through tests/trainer/test_evolve.py and test_founding.py.
-    "edge_node/trainer/judges.py",
-    "edge_node/trainer/population.py",
     "edge_node/primitives/clock.py",  # a Protocol, nothing runs
     "edge_node/primitives/randomness.py",  # a Protocol
     "edge_node/primitives/types.py",  # names only

@@ -2,13 +2,15 @@
 """The trainer's real process: it works on the last task, idles without one, and ends at once."""
 
 import time
+from collections.abc import Callable
 
+from edge_node.spec.proof.evolution_proof import ChildProof, proof_from_bytes
 from edge_node.trainer.process import TrainerOptions, TrainerProcess
-from edge_node.trainer.task import Offer
+from edge_node.trainer.task import Offer, Progress
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
 from tests.trainer.test_evolve import Splits
-from tests.trainer.test_task import ANN, task_of
+from tests.trainer.test_task import ANN, BOB, task_of
 
 PATIENCE_S = 60
 
@@ -32,3 +34,39 @@ def test_takes_tasks_offers_and_ends() -> None:
         trainer.stop()
     assert not trainer.alive
     trainer.assign(None)
+
+
+def test_foreign_block_throws_no_climb_away() -> None:
+    dataset = toy_dataset()
+    chain = toy.ToyChain(toy.toy_network([dataset]))
+    chain.grow(ANN, 2)
+    base = task_of(chain).relatives
+    trainer = TrainerProcess(Splits(dataset), TrainerOptions(selection_images=150, nice=0))
+    said: list[Offer | Progress] = []
+
+    def listen_until(enough: Callable[[Offer | Progress], bool]) -> None:
+        end_s = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end_s:
+            news = trainer.poll()
+            said.extend(news)
+            if any(enough(each) for each in news):
+                return
+            time.sleep(0.02)
+        raise AssertionError(f"not within {PATIENCE_S} s; {said[-3:]}")
+
+    def from_an_older_record(each: Offer | Progress) -> bool:
+        if not isinstance(each, Offer) or each.head != chain.state.head:
+            return False
+        proof = proof_from_bytes(each.proof)
+        return isinstance(proof, ChildProof) and proof.base < len(base)
+
+    try:
+        trainer.assign(task_of(chain))
+        listen_until(lambda each: isinstance(each, Offer))
+        chain.grow(BOB)
+        trainer.assign(task_of(chain))
+        listen_until(from_an_older_record)
+    finally:
+        trainer.stop()
+    candidates = [each.candidates for each in said if isinstance(each, Progress)]
+    assert candidates == sorted(candidates), "begun anew"

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tasks on a real toy chain: what is due at each stage, and which task goes on with which."""
 
+from dataclasses import replace
+
+from edge_node.primitives.hashing import ZERO_HASH
+from edge_node.primitives.types import FamilyId
 from edge_node.spec.architecture import Architecture
 from edge_node.spec.dataset import Manifest
 from edge_node.trainer.task import Task, next_task
@@ -42,7 +46,7 @@ def test_stages_from_founder_to_evolution() -> None:
     assert tasks[0].train_images == 200
 
 
-def test_task_goes_on_only_with_all_earlier_models() -> None:
+def test_models_kept_are_those_before_the_fork() -> None:
     chain = toy.ToyChain(toy.toy_network([toy_dataset()]))
     chain.grow(ANN)
     other = chain.fork()
@@ -50,7 +54,17 @@ def test_task_goes_on_only_with_all_earlier_models() -> None:
     before = task_of(chain)
     chain.grow(ANN)
     other.grow(BOB, 2)
-    assert task_of(chain).continues(before)
-    assert before.continues(before)
-    assert not task_of(other).continues(before)
-    assert not before.continues(task_of(chain))
+    assert task_of(chain).models_kept(before) == 2
+    assert before.models_kept(task_of(chain)) == 2
+    assert before.models_kept(before) == 2
+    assert task_of(other).models_kept(before) == 1
+
+
+def test_task_of_another_family_continues_nothing() -> None:
+    chain = toy.ToyChain(toy.toy_network([toy_dataset()]))
+    first = task_of(chain)
+    chain.grow(ANN)
+    assert task_of(chain).continues(first)
+    task = task_of(chain)
+    other = replace(task, family=FamilyId(ZERO_HASH))
+    assert not other.continues(task)
