@@ -6,6 +6,7 @@ Read next: edge_node/demo/run.py.
 """
 
 from collections.abc import Sequence
+from itertools import cycle, islice
 from pathlib import Path
 
 import click
@@ -66,8 +67,8 @@ def demo(*, blocks: int, output: Path, offline: bool, as_json: bool) -> None:
 def demo_backends() -> tuple[str, ...]:
     """Return one back end per node, as many different ones as are installed."""
     installed = [status.name for status in available_backends() if status.available]
-    wished = [name for name in ("native", "lce", "tflite", "reference") if name in installed]
-    return tuple(wished[:NODES])
+    wished = ("native", "lce", "tflite", "reference", "numpy")
+    return tuple(islice(cycle(name for name in wished if name in installed), NODES))
 
 
 def _progress(glimpses: Sequence[NodeGlimpse], blocks: int, elapsed_ms: int) -> Group:
