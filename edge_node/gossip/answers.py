@@ -12,9 +12,11 @@ from collections import OrderedDict
 from edge_node.gossip import limits
 from edge_node.gossip.exchange import Exchange
 from edge_node.gossip.messages import (
+    FoundTransactions,
     GetHeaders,
     GetParcels,
     GetPieces,
+    GetTransactions,
     Headers,
     Numbered,
     ObjectKind,
@@ -26,6 +28,7 @@ from edge_node.gossip.messages import (
 )
 from edge_node.gossip.parcels import Packed, pack, parcel_id
 from edge_node.gossip.peers import Peer
+from edge_node.gossip.transactions import short_id
 from edge_node.primitives.types import BlockHash, DatasetId, Hash32, ModelHash
 
 _TABLE_BYTES = 256
@@ -51,6 +54,8 @@ class Answers:
         match request:
             case GetHeaders():
                 self._answer(peer, numbered.number, self._headers(request), now_ms)
+            case GetTransactions():
+                self._answer(peer, numbered.number, self._transactions(request), now_ms)
             case GetParcels():
                 for digest in request.digests:
                     response = self._parcel(request.kind, digest)
@@ -87,6 +92,18 @@ class Answers:
                 break
             page.append(header)
         return Headers(headers=tuple(page))
+
+    def _transactions(self, request: GetTransactions) -> Response:
+        wanted = frozenset(request.short_ids)
+        found: list[bytes] = []
+        total = 0
+        for transaction in self._exchange.waiting_transactions():
+            if short_id(request.salt, transaction) in wanted:
+                total += len(transaction)
+                if total > limits.PIECE_BYTES or len(found) == len(wanted):
+                    break
+                found.append(transaction)
+        return FoundTransactions(transactions=tuple(found))
 
     def _parcel(self, kind: ObjectKind, digest: Hash32) -> Response:
         packed = self._find(kind, digest)
@@ -137,5 +154,7 @@ def _size_bytes(response: Response) -> int:
             return _TABLE_BYTES + sum(map(len, response.headers))
         case ParcelAnswer() | Piece():
             return _TABLE_BYTES + len(response.data)
+        case FoundTransactions():
+            return _TABLE_BYTES + sum(map(len, response.transactions))
         case Refused():
             return _TABLE_BYTES

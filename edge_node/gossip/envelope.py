@@ -44,6 +44,7 @@ MAX_BODY_BYTES = {
     Kind.REQUEST: _SMALL_BYTES,
     Kind.RESPONSE: limits.MAX_MESSAGE_BYTES - limits.ENVELOPE_BYTES,
     Kind.CHECKPOINT: limits.MAX_CHECKPOINT_BYTES + _SMALL_BYTES,
+    Kind.INVENTORY: limits.SHORT_ID_BYTES * limits.MAX_INVENTORY + _SMALL_BYTES,
 }
 """The largest body of each kind; an envelope adds at most `limits.ENVELOPE_BYTES`."""
 

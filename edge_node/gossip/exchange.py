@@ -9,12 +9,20 @@ Read next: answers.py.
 
 from dataclasses import dataclass, field
 
-from edge_node.gossip import limits, messages
+from edge_node.gossip import codec, limits, messages
 from edge_node.gossip.envelope import Sign, Verify, seal
 from edge_node.gossip.errors import GossipError, UnrequestedResponse
 from edge_node.gossip.messages import GetParcels, GetPieces, Message, Request, Response
 from edge_node.gossip.peers import Peer, PeerTable
-from edge_node.gossip.ports import Action, ChainPort, Event, PeerWasBanned, Publish, SetWill
+from edge_node.gossip.ports import (
+    Action,
+    ChainPort,
+    Event,
+    PeerWasBanned,
+    Publish,
+    SetWill,
+    TransactionPool,
+)
 from edge_node.gossip.topics import (
     RETAINED,
     Kind,
@@ -84,18 +92,32 @@ class Exchange:
         The chain.
     random : RandomSource
         Chooses between peers that will do equally well.
+    pool : TransactionPool or None
+        The waiting transactions; None for a node that keeps none.
     """
 
-    def __init__(self, *, identity: Identity, port: ChainPort, random: RandomSource) -> None:
+    def __init__(
+        self,
+        *,
+        identity: Identity,
+        port: ChainPort,
+        random: RandomSource,
+        pool: TransactionPool | None = None,
+    ) -> None:
         self.identity = identity
         self.port = port
         self.random = random
+        self._pool = pool
         self.peers = PeerTable()
         self._actions: list[Action] = []
         self._sequence = 0
         self._pending: dict[int, Pending] = {}
         # Numbers of an earlier session never return: a late answer to it finds no request.
         self._number = (identity.session & 0xFFFF_FFFF) << 32
+
+    def waiting_transactions(self) -> list[bytes]:
+        """Return the transactions that wait here."""
+        return [] if self._pool is None else self._pool.waiting()
 
     def emit(self, event: Event) -> None:
         """Tell the node something."""
@@ -111,7 +133,7 @@ class Exchange:
         self._sequence += 1
         return seal(
             topic,
-            messages.encode(message),
+            codec.encode(message),
             network_id=self.identity.network_id,
             key=self.identity.key,
             session=self.identity.session,
@@ -195,6 +217,12 @@ class Exchange:
         if pending is None or pending.peer.node != topic.sender:
             raise UnrequestedResponse(expected="a number in use", actual=topic.request)
         return pending
+
+    def is_asked(self, peer: Peer, kind: type[Request]) -> bool:
+        """Say whether a request of a kind is under way to a peer."""
+        return any(
+            each.peer is peer and isinstance(each.request, kind) for each in self._pending.values()
+        )
 
     def progress(self, pending: Pending, size_bytes: int, now_ms: int) -> None:
         """Take note of a part of an answer; close the request if it was the last.

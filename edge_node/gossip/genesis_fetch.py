@@ -9,7 +9,7 @@ Read next: join_line.py.
 
 from collections.abc import Callable
 
-from edge_node.gossip import messages, topics
+from edge_node.gossip import codec, topics
 from edge_node.gossip.envelope import open_envelope
 from edge_node.gossip.errors import GenesisNotFound, GossipError
 from edge_node.gossip.inbox import LinkRefused
@@ -40,7 +40,7 @@ def read_genesis(
         envelope = open_envelope(
             topic, message.payload, network_id=network_id, verify=lambda *_: True
         )
-        copy = messages.decode(envelope.kind, envelope.body)
+        copy = codec.decode(envelope.kind, envelope.body)
     except GossipError:
         return None
     if isinstance(copy, GenesisCopy) and genesis_id(copy.data) == network_id:

@@ -33,6 +33,13 @@ MAX_BATCH_BYTES = 8 * KIB
 """Transactions in one message."""
 MAX_BATCH_TRANSACTIONS = 64
 MAX_TRANSACTION_BYTES = MAX_BATCH_BYTES
+SHORT_ID_BYTES = 6
+"""Of a transaction in an inventory: with its salt, enough to tell a million apart."""
+SALT_BYTES = 8
+MAX_INVENTORY = 1_024
+"""Short ids in one inventory."""
+MAX_TRANSACTIONS_PER_REQUEST = 200
+"""The request stays below the size of a small message; an answer takes one piece at most."""
 MAX_CHECKPOINT_BYTES = 4 * KIB
 MAX_GENESIS_BYTES = 64 * KIB
 MAX_SOFTWARE_BYTES = 64
@@ -128,6 +135,10 @@ REFRESH_MS = 30_000
 BATCH_DELAY_MS = 200
 """Transactions wait this long for company."""
 MAX_WAITING_TRANSACTIONS = 1_024
+INVENTORY_SPREAD_MS = 1_500
+"""Nodes that have cause to tell an inventory do so within this, each at its own time."""
+INVENTORY_INTERVAL_MS = 5_000
+"""At most one inventory in this time, whatever the cause."""
 
 # Peers
 PEER_SILENCE_MS = 100_000

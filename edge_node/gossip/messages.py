@@ -1,25 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The messages: what each kind's body holds, and its encoding.
+"""The messages: what each kind's body holds.
 
-Every body is one positional array of the project's strict CBOR. Blocks, headers, transactions,
-manifests and checkpoints are opaque bytes here: their law is in `edge_node/spec`. What is too
-large for one message travels as a `Parcel`: sizes and the hashes of its 64 KiB pieces.
-Law of the file: every field is bounded before it is used; a body that breaks a bound raises
-`MalformedMessage` (G-10) with the field's name.
-Read next: ports.py, then parcels.py.
+Blocks, headers, transactions, manifests and checkpoints are opaque bytes here: their law is in
+`edge_node/spec`. What is too large for one message travels as a `Parcel`: sizes and the hashes of
+its 64 KiB pieces.
+Law of the file: values only; their bounds stand in limits.py and are checked in codec.py.
+Read next: codec.py.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeAlias
 
-from edge_node.gossip import limits
-from edge_node.gossip.errors import MalformedMessage
-from edge_node.gossip.fields import Fields, read_array
-from edge_node.gossip.topics import MAX_BROKER_CHARACTERS, Kind
 from edge_node.primitives.types import BlockHash, DatasetId, Hash32, Height
-from edge_node.spec import encoding
 
 
 class ObjectKind(IntEnum):
@@ -50,6 +43,11 @@ class Tip:
     """Cumulative work that the node claims for it."""
     header: bytes
     """The head's header."""
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """What fork choice looks at: the most work, then the greatest height."""
+        return self.work, self.height
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +82,16 @@ class Transactions:
 
     transactions: tuple[bytes, ...]
     """Each an encoded transaction."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """Which transactions wait at a node."""
+
+    salt: bytes
+    """What the ids are hashed with; another one in each inventory."""
+    short_ids: tuple[bytes, ...]
+    """See transactions.py."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +179,16 @@ class GetPieces:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GetTransactions:
+    """Ask for transactions of an inventory."""
+
+    salt: bytes
+    """The inventory's."""
+    short_ids: tuple[bytes, ...]
+    """Which, at most `limits.MAX_TRANSACTIONS_PER_REQUEST`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
     """The answer that there is no answer."""
 
@@ -208,8 +226,16 @@ class Piece:
     """At most 64 KiB."""
 
 
-Request: TypeAlias = GetHeaders | GetParcels | GetPieces
-Response: TypeAlias = Refused | Headers | ParcelAnswer | Piece
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundTransactions:
+    """Those of the transactions asked for that still wait here."""
+
+    transactions: tuple[bytes, ...]
+    """Each encoded, in the order in which they can be applied."""
+
+
+Request: TypeAlias = GetHeaders | GetParcels | GetPieces | GetTransactions
+Response: TypeAlias = Refused | Headers | ParcelAnswer | Piece | FoundTransactions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,6 +252,7 @@ Message: TypeAlias = (
     Tip
     | BlockAnnouncement
     | Transactions
+    | Inventory
     | Presence
     | Datasets
     | GenesisCopy
@@ -233,217 +260,3 @@ Message: TypeAlias = (
     | Numbered
     | Response
 )
-
-BLOCK_PARTS = 3
-"""Header, body and transport."""
-
-_GET_HEADERS, _GET_PARCELS, _GET_PIECES = 1, 2, 3
-_REFUSED, _HEADERS, _PARCEL, _PIECE = 1, 2, 3, 4
-_NUMBER = (1 << 64) - 1
-_HASH_BYTES = 32
-
-
-def _encode_parcel(parcel: Parcel) -> list[encoding.Value]:
-    return [int(parcel.kind), parcel.digest, list(parcel.sizes), list(parcel.piece_hashes)]
-
-
-def parcel_id_source(parcel: Parcel) -> bytes:
-    """Return the canonical bytes of a table, whose hash tells one table from another."""
-    return encoding.encode(_encode_parcel(parcel))
-
-
-def _values(message: Message) -> list[encoding.Value]:
-    values: list[encoding.Value]
-    match message:
-        case Tip():
-            work = message.work.to_bytes(-(-message.work.bit_length() // 8), "big")
-            values = [message.height, message.block_hash, work, message.header]
-        case BlockAnnouncement():
-            values = [message.header, _encode_parcel(message.parcel), message.data]
-        case Transactions():
-            values = [list(message.transactions)]
-        case Presence():
-            capabilities = list(message.capabilities)
-            online = int(message.online)
-            values = [online, message.connection, message.software, capabilities, message.broker]
-        case Datasets():
-            values = [[[offer.dataset_id, offer.total_bytes] for offer in message.offers]]
-        case GenesisCopy() | Checkpoint():
-            values = [message.data]
-        case Numbered():
-            values = [message.number, *_request_values(message.request)]
-        case Refused():
-            values = [_REFUSED, int(message.why), message.digest]
-        case Headers():
-            values = [_HEADERS, list(message.headers)]
-        case ParcelAnswer():
-            values = [_PARCEL, _encode_parcel(message.parcel), message.data]
-        case Piece():
-            values = [_PIECE, message.index, message.data]
-    return values
-
-
-def _request_values(request: Request) -> list[encoding.Value]:
-    match request:
-        case GetHeaders():
-            return [_GET_HEADERS, request.start, request.count]
-        case GetParcels():
-            return [_GET_PARCELS, int(request.kind), list(request.digests)]
-        case GetPieces():
-            kind = int(request.kind)
-            return [_GET_PIECES, kind, request.digest, request.parcel_id, list(request.indices)]
-
-
-def encode(message: Message) -> bytes:
-    """Return the body of a message."""
-    return encoding.encode(_values(message))
-
-
-def _parcel(fields: Fields, name: str) -> Parcel:
-    inner = fields.group(name, count=4)
-    parcel = Parcel(
-        kind=ObjectKind(inner.number("object kind", 1, ObjectKind.MANIFEST)),
-        digest=Hash32(inner.octets("digest", _HASH_BYTES, _HASH_BYTES)),
-        sizes=inner.numbers("sizes", limits.MAX_PARCEL_BYTES, most=BLOCK_PARTS),
-        piece_hashes=tuple(
-            map(
-                Hash32,
-                inner.octet_list(
-                    "piece hashes", _HASH_BYTES, _HASH_BYTES, most=limits.MAX_PARCEL_PIECES
-                ),
-            )
-        ),
-    )
-    parts = BLOCK_PARTS if parcel.kind is ObjectKind.BLOCK else 1
-    pieces = -(-sum(parcel.sizes) // limits.PIECE_BYTES)
-    if len(parcel.sizes) != parts or len(parcel.piece_hashes) != pieces:
-        raise MalformedMessage(
-            expected=f"{parts} sizes and {pieces} piece hashes",
-            actual=f"{len(parcel.sizes)} and {len(parcel.piece_hashes)}",
-        )
-    return parcel
-
-
-def _tip(fields: Fields) -> Tip:
-    height = Height(fields.number("height", 0, _NUMBER))
-    block_hash = BlockHash(Hash32(fields.octets("block hash", _HASH_BYTES, _HASH_BYTES)))
-    work = fields.octets("work", 0, limits.MAX_WORK_BYTES)
-    if work[:1] == b"\x00":
-        raise MalformedMessage(expected="work without leading zeros", actual=work)
-    header = fields.octets("header", 1, limits.MAX_ANNOUNCED_HEADER_BYTES)
-    return Tip(
-        height=height, block_hash=block_hash, work=int.from_bytes(work, "big"), header=header
-    )
-
-
-def _block(fields: Fields) -> BlockAnnouncement:
-    header = fields.octets("header", 1, limits.MAX_ANNOUNCED_HEADER_BYTES)
-    parcel = _parcel(fields, "parcel")
-    if parcel.kind is not ObjectKind.BLOCK:
-        raise MalformedMessage(expected="a block's parcel", actual=parcel.kind.name)
-    data = fields.octets("block data", 0, limits.INLINE_BYTES)
-    return BlockAnnouncement(header=header, parcel=parcel, data=data)
-
-
-def _transactions(fields: Fields) -> Transactions:
-    return Transactions(
-        transactions=fields.octet_list(
-            "transactions",
-            1,
-            limits.MAX_TRANSACTION_BYTES,
-            most=limits.MAX_BATCH_TRANSACTIONS,
-        )
-    )
-
-
-def _presence(fields: Fields) -> Presence:
-    return Presence(
-        online=fields.number("online", 0, 1) == 1,
-        connection=fields.number("connection", 0, _NUMBER),
-        software=fields.text("software", limits.MAX_SOFTWARE_BYTES),
-        capabilities=fields.text_list(
-            "capabilities", limits.MAX_CAPABILITY_BYTES, most=limits.MAX_CAPABILITIES
-        ),
-        broker=fields.text("broker", MAX_BROKER_CHARACTERS),
-    )
-
-
-def _datasets(fields: Fields) -> Datasets:
-    offers = []
-    for item in fields.array("offers", most=limits.MAX_OFFERS):
-        each = Fields(item, "offer", count=2)
-        dataset_id = DatasetId(Hash32(each.octets("dataset id", _HASH_BYTES, _HASH_BYTES)))
-        offers.append(Offer(dataset_id=dataset_id, total_bytes=each.number("bytes", 0, _NUMBER)))
-    return Datasets(offers=tuple(offers))
-
-
-def _numbered(fields: Fields) -> Numbered:
-    return Numbered(number=fields.number("number", 0, _NUMBER), request=_request(fields))
-
-
-def _request(fields: Fields) -> Request:
-    code = fields.number("request", _GET_HEADERS, _GET_PIECES)
-    if code == _GET_HEADERS:
-        return GetHeaders(
-            start=Height(fields.number("start", 0, _NUMBER)),
-            count=fields.number("count", 1, limits.MAX_HEADERS_PER_PAGE),
-        )
-    most = ObjectKind.MANIFEST if code == _GET_PARCELS else ObjectKind.DATASET
-    kind = ObjectKind(fields.number("object kind", 1, most))
-    if code == _GET_PARCELS:
-        digests = fields.octet_list(
-            "digests", _HASH_BYTES, _HASH_BYTES, most=limits.PARCELS_PER_REQUEST
-        )
-        return GetParcels(kind=kind, digests=tuple(map(Hash32, digests)))
-    digest = Hash32(fields.octets("digest", _HASH_BYTES, _HASH_BYTES))
-    parcel_id = fields.octets("parcel id", 0, _HASH_BYTES)
-    indices = fields.numbers("indices", _NUMBER, most=limits.PIECES_PER_REQUEST)
-    return GetPieces(kind=kind, digest=digest, parcel_id=parcel_id, indices=indices)
-
-
-def _response(fields: Fields) -> Response:
-    code = fields.number("response", _REFUSED, _PIECE)
-    if code == _REFUSED:
-        why = Refusal(fields.number("refusal", 1, len(Refusal)))
-        return Refused(why=why, digest=fields.octets("digest", 0, _HASH_BYTES))
-    if code == _HEADERS:
-        headers = fields.octet_list(
-            "headers", 1, limits.MAX_ANNOUNCED_HEADER_BYTES, most=limits.MAX_HEADERS_PER_PAGE
-        )
-        return Headers(headers=headers)
-    if code == _PARCEL:
-        parcel = _parcel(fields, "parcel")
-        return ParcelAnswer(parcel=parcel, data=fields.octets("data", 0, limits.PIECE_BYTES))
-    index = fields.number("index", 0, _NUMBER)
-    return Piece(index=index, data=fields.octets("data", 1, limits.PIECE_BYTES))
-
-
-_READERS: dict[Kind, Callable[[Fields], Message]] = {
-    Kind.TIP: _tip,
-    Kind.BLOCK: _block,
-    Kind.TRANSACTIONS: _transactions,
-    Kind.PRESENCE: _presence,
-    Kind.DATASETS: _datasets,
-    Kind.GENESIS: lambda fields: GenesisCopy(
-        data=fields.octets("genesis", 1, limits.MAX_GENESIS_BYTES)
-    ),
-    Kind.REQUEST: _numbered,
-    Kind.RESPONSE: _response,
-    Kind.CHECKPOINT: lambda fields: Checkpoint(
-        data=fields.octets("checkpoint", 1, limits.MAX_CHECKPOINT_BYTES)
-    ),
-}
-
-
-def decode(kind: Kind, body: bytes) -> Message:
-    """Return the message in a body.
-
-    Raises
-    ------
-    MalformedMessage
-        G-10: not canonical, or a field outside its bounds.
-    """
-    fields = read_array(body)
-    message = _READERS[kind](fields)
-    fields.finish()
-    return message

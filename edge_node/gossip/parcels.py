@@ -10,8 +10,9 @@ import hashlib
 from dataclasses import dataclass
 
 from edge_node.gossip import limits
+from edge_node.gossip.codec import parcel_id_source
 from edge_node.gossip.errors import ParcelMismatch, PieceMismatch
-from edge_node.gossip.messages import ObjectKind, Parcel, parcel_id_source
+from edge_node.gossip.messages import ObjectKind, Parcel
 from edge_node.primitives.types import Hash32
 from edge_node.spec.dataset import chunk_hash
 

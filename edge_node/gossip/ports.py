@@ -59,6 +59,11 @@ class ChainTip:
     header: bytes
     """Its signed header; empty at the genesis."""
 
+    @property
+    def rank(self) -> tuple[int, int]:
+        """What fork choice looks at: the most work, then the greatest height."""
+        return self.work, self.height
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockParts:
@@ -110,6 +115,16 @@ class ChainPort(Protocol):
 
     def content_hash(self, kind: ObjectKind, data: bytes) -> Hash32:
         """Return the hash that names a model blob or a manifest."""
+
+
+class TransactionPool(Protocol):
+    """What gossip may ask of the waiting transactions. Calls are quick and do not block."""
+
+    def waiting(self) -> list[bytes]:
+        """Return the transactions that the next block should carry, encoded.
+
+        Those of one sender in the order in which they can be applied.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +186,7 @@ class TransactionsReceived:
     transactions: tuple[bytes, ...]
     """Each encoded, not yet judged."""
     sender: NodeId
-    """Who sent them; blame with `transactions_result`."""
+    """Who sent them; blame with `transactions_refused`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,10 @@ sender charged, and nothing else changes.
 Read next: reception.py for the way in; mqtt.py drives it all.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass
 
-from edge_node.gossip import limits, messages, topics
+from edge_node.gossip import codec, limits, topics
 from edge_node.gossip.answers import Answers
 from edge_node.gossip.blocks import BlockDesk
 from edge_node.gossip.downloads import Downloads
@@ -27,7 +27,6 @@ from edge_node.gossip.messages import (
     Offer,
     Presence,
     Tip,
-    Transactions,
 )
 from edge_node.gossip.parcels import pack
 from edge_node.gossip.peers import RecentSet
@@ -40,10 +39,12 @@ from edge_node.gossip.ports import (
     Incoming,
     PeerOffline,
     SetWill,
+    TransactionPool,
 )
 from edge_node.gossip.reception import Reception
 from edge_node.gossip.sync import ChainSync
 from edge_node.gossip.topics import DEFAULT_BROKER, Kind, NodeId
+from edge_node.gossip.transactions import TransactionDesk
 from edge_node.primitives.randomness import RandomSource
 from edge_node.primitives.types import BlockHash, DatasetId, Hash32, ModelHash
 
@@ -98,6 +99,8 @@ class Gossip:
         Chooses among peers that will do equally well.
     profile : Profile
         What to tell of ourselves.
+    pool : TransactionPool or None
+        The waiting transactions; None for a node that keeps none.
 
     Raises
     ------
@@ -106,13 +109,19 @@ class Gossip:
     """
 
     def __init__(
-        self, *, identity: Identity, port: ChainPort, random: RandomSource, profile: Profile
+        self,
+        *,
+        identity: Identity,
+        port: ChainPort,
+        random: RandomSource,
+        profile: Profile,
+        pool: TransactionPool | None = None,
     ) -> None:
         self._identity = identity
         self._port = port
         self._profile = profile
         _check_profile(profile)
-        self._exchange = Exchange(identity=identity, port=port, random=random)
+        self._exchange = Exchange(identity=identity, port=port, random=random, pool=pool)
         self._answers = Answers(self._exchange)
         self._downloads = Downloads(self._exchange)
         rejected = RecentSet(limits.MAX_REJECTED_BLOCKS)
@@ -121,20 +130,21 @@ class Gossip:
         self._desk = BlockDesk(
             self._exchange, self._downloads, self._sync, rejected=rejected, judging=judging
         )
+        self._transactions = TransactionDesk(self._exchange)
         self._reception = Reception(
             exchange=self._exchange,
             answers=self._answers,
             downloads=self._downloads,
             sync=self._sync,
             desk=self._desk,
+            transactions=self._transactions,
         )
         self._counts: Counter[str] = Counter()
-        self._waiting: deque[bytes] = deque(maxlen=limits.MAX_WAITING_TRANSACTIONS)
-        self._batch_at_ms = 0
         self._offers: tuple[Offer, ...] = ()
         self._checkpoint = b""
         self._connected = False
         self._connection = 0
+        self._head = port.tip().block_hash
         self._tip_due = False
         self._tip_at_ms = 0
         self._refresh_at_ms = 0
@@ -205,6 +215,7 @@ class Gossip:
         self._refresh_at_ms = now_ms + limits.REFRESH_MS
         self._sync.finished = False
         self._sync.compare_by(now_ms + limits.SETTLE_MS)
+        self._transactions.remind(now_ms)
         return self._finish(now_ms)
 
     def disconnected(self, now_ms: int) -> list[Action]:
@@ -245,8 +256,7 @@ class Gossip:
                 self._sync.headers_timed_out(pending, now_ms)
             else:
                 self._downloads.timed_out(pending)
-        if self._waiting and now_ms >= self._batch_at_ms:
-            self._publish_batch(now_ms)
+        self._transactions.tick(now_ms)
         if now_ms >= self._refresh_at_ms:
             self._refresh_at_ms = now_ms + limits.REFRESH_MS
             self._tip_due = True
@@ -291,6 +301,12 @@ class Gossip:
 
     def tip_changed(self, now_ms: int) -> list[Action]:
         """Tell our new head, at most one each `limits.TIP_INTERVAL_MS`."""
+        tip = self._port.tip()
+        facts = self._port.header_facts(tip.header)
+        if facts is not None and facts.parent != self._head:
+            # Another branch leads: what only the old one had confirmed waits again.
+            self._transactions.remind(now_ms)
+        self._head = tip.block_hash
         self._tip_due = True
         if self._connected and now_ms >= self._tip_at_ms:
             self._publish_tip(now_ms)
@@ -304,14 +320,7 @@ class Gossip:
         MessageTooLarge
             G-1: one of them is empty or fits in no message; none is told.
         """
-        for transaction in transactions:
-            if not 0 < len(transaction) <= limits.MAX_TRANSACTION_BYTES:
-                raise MessageTooLarge(
-                    expected=limits.MAX_TRANSACTION_BYTES, actual=len(transaction)
-                )
-        if not self._waiting:
-            self._batch_at_ms = max(self._batch_at_ms, now_ms + limits.BATCH_DELAY_MS)
-        self._waiting.extend(transactions)
+        self._transactions.announce(transactions, now_ms)
         return self._finish(now_ms)
 
     def offer_datasets(self, offers: tuple[Offer, ...], now_ms: int) -> list[Action]:
@@ -410,17 +419,6 @@ class Gossip:
             ),
         )
 
-    def _publish_batch(self, now_ms: int) -> None:
-        batch: list[bytes] = []
-        total = 0
-        while self._waiting and len(batch) < limits.MAX_BATCH_TRANSACTIONS:
-            total += len(self._waiting[0])
-            if batch and total > limits.MAX_BATCH_BYTES:
-                break
-            batch.append(self._waiting.popleft())
-        self._exchange.publish(Kind.TRANSACTIONS, Transactions(transactions=tuple(batch)))
-        self._batch_at_ms = now_ms + limits.BATCH_DELAY_MS
-
 
 def _presence(profile: Profile, *, online: bool, connection: int) -> Presence:
     return Presence(
@@ -435,6 +433,6 @@ def _presence(profile: Profile, *, online: bool, connection: int) -> Presence:
 def _check_profile(profile: Profile) -> None:
     """Read our own words as others will."""
     presence = _presence(profile, online=True, connection=1)
-    messages.decode(Kind.PRESENCE, messages.encode(presence))
+    codec.decode(Kind.PRESENCE, codec.encode(presence))
     if profile.genesis:
-        messages.decode(Kind.GENESIS, messages.encode(GenesisCopy(data=profile.genesis)))
+        codec.decode(Kind.GENESIS, codec.encode(GenesisCopy(data=profile.genesis)))

@@ -10,7 +10,7 @@ Read next: blocks.py, sync.py, downloads.py, answers.py.
 
 import hashlib
 
-from edge_node.gossip import limits, messages, topics
+from edge_node.gossip import codec, limits, topics
 from edge_node.gossip.answers import Answers
 from edge_node.gossip.blocks import BlockDesk
 from edge_node.gossip.downloads import Downloads, Fetched
@@ -32,6 +32,8 @@ from edge_node.gossip.messages import (
     Datasets,
     GenesisCopy,
     GetHeaders,
+    GetTransactions,
+    Inventory,
     Message,
     Numbered,
     ObjectKind,
@@ -53,6 +55,7 @@ from edge_node.gossip.ports import (
 )
 from edge_node.gossip.sync import ChainSync
 from edge_node.gossip.topics import RETAINED, Kind, Topic
+from edge_node.gossip.transactions import TransactionDesk
 
 _DIGEST_BYTES = 16
 """Enough to tell ten thousand messages apart."""
@@ -63,7 +66,7 @@ class Reception:
 
     Parameters
     ----------
-    exchange, answers, downloads, sync, desk
+    exchange, answers, downloads, sync, desk, transactions
         The parts of the state machine that messages are for.
     """
 
@@ -75,6 +78,7 @@ class Reception:
         downloads: Downloads,
         sync: ChainSync,
         desk: BlockDesk,
+        transactions: TransactionDesk,
     ) -> None:
         self._exchange = exchange
         self._identity = exchange.identity
@@ -82,6 +86,7 @@ class Reception:
         self._downloads = downloads
         self._sync = sync
         self._desk = desk
+        self._transactions = transactions
         self._recent = RecentSet(limits.MAX_RECENT_MESSAGES)
         self.presence_wrong = False
         """True if the broker keeps a presence of ours that says we are gone."""
@@ -153,7 +158,7 @@ class Reception:
         if envelope.session > self._identity.session:
             self._exchange.emit(SessionOutdated(least=envelope.session + 1))
             return
-        presence = messages.decode(Kind.PRESENCE, envelope.body)
+        presence = codec.decode(Kind.PRESENCE, envelope.body)
         if isinstance(presence, Presence) and not presence.online:
             # Ours is a newer connection; who joins now would think us gone.
             self.presence_wrong = connection > 0
@@ -166,7 +171,7 @@ class Reception:
             peer.check_order(kind, envelope.session, envelope.sequence, retained=kind in RETAINED)
         if not retained:
             peer.check_rate(kind, now_ms)
-        message = messages.decode(kind, envelope.body)
+        message = codec.decode(kind, envelope.body)
         if isinstance(message, Presence):
             self._presence(peer, message, envelope.session, now_ms)
         elif not retained:
@@ -182,6 +187,8 @@ class Reception:
                 self._desk.announced(peer, message, now_ms)
             case Transactions():
                 emit(TransactionsReceived(transactions=message.transactions, sender=peer.node))
+            case Inventory():
+                self._transactions.heard(peer, message, now_ms)
             case Datasets():
                 peer.offers = message.offers
                 emit(DatasetsOffered(sender=peer.node, offers=message.offers))
@@ -210,7 +217,7 @@ class Reception:
         peer.online = presence.online
         peer.heard_ms = now_ms
         if presence.online and not was_online:
-            self._tell_online(peer)
+            self._tell_online(peer, now_ms)
         elif was_online and not presence.online:
             self._exchange.emit(PeerOffline(peer=peer.node, silent=False))
 
@@ -219,9 +226,10 @@ class Reception:
         # A goodbye stands until the next presence; silence is broken by any word.
         if not peer.online and (peer.presence is None or peer.presence.online):
             peer.online = True
-            self._tell_online(peer)
+            self._tell_online(peer, now_ms)
 
-    def _tell_online(self, peer: Peer) -> None:
+    def _tell_online(self, peer: Peer, now_ms: int) -> None:
+        self._transactions.remind(now_ms)
         presence = peer.presence
         self._exchange.emit(
             PeerOnline(
@@ -239,13 +247,16 @@ class Reception:
                 actual="none" if facts is None else f"height {facts.height}",
             )
         peer.tip = tip
-        if tip.work > self._exchange.port.tip().work:
+        if tip.rank > self._exchange.port.tip().rank:
             self._sync.compare_by(now_ms + limits.TIP_GRACE_MS)
 
     def _response(self, topic: Topic, response: Response, now_ms: int) -> None:
         pending = self._exchange.match(topic)
         if isinstance(pending.request, GetHeaders):
             self._sync.headers_answered(pending, response, now_ms)
+            return
+        if isinstance(pending.request, GetTransactions):
+            self._transactions.answered(pending, response, now_ms)
             return
         for fetched in self._downloads.answered(pending, response, now_ms):
             if fetched.kind is ObjectKind.BLOCK:

@@ -386,7 +386,7 @@ class ChainSync:
         self._compare(now_ms)
 
     def _compare(self, now_ms: int) -> None:
-        """Look for a peer with more work than we have."""
+        """Look for a peer whose chain fork choice would prefer to ours."""
         self._compare_at_ms = now_ms + limits.COMPARE_MS
         port = self._exchange.port
         ours = port.tip()
@@ -394,7 +394,7 @@ class ChainSync:
             peer
             for peer in self._exchange.peers.online(now_ms)
             if peer.tip is not None
-            and peer.tip.work > ours.work
+            and peer.tip.rank > ours.rank
             and now_ms >= peer.sync_after_ms
             and peer.tip.block_hash not in self._rejected
             and not port.known(peer.tip.block_hash)
@@ -402,8 +402,8 @@ class ChainSync:
         ]
         if ahead:
             self.finished = False
-            best = max(peer.tip.work for peer in ahead if peer.tip is not None)
-            top = [peer for peer in ahead if peer.tip is not None and peer.tip.work == best]
+            best = max(peer.tip.rank for peer in ahead if peer.tip is not None)
+            top = [peer for peer in ahead if peer.tip is not None and peer.tip.rank == best]
             self.begin(top[self._exchange.random.below(len(top))], now_ms)
         elif not self.finished:
             self.finished = True

@@ -46,6 +46,7 @@ class Kind(IntEnum):
     REQUEST = 7  # to one node
     RESPONSE = 8  # to one node
     CHECKPOINT = 9  # signed checkpoints, opaque here; retained
+    INVENTORY = 10  # short ids of waiting transactions
 
 
 WORDS = {
@@ -58,6 +59,7 @@ WORDS = {
     Kind.REQUEST: "req",
     Kind.RESPONSE: "res",
     Kind.CHECKPOINT: "cp",
+    Kind.INVENTORY: "inv",
 }
 """The topic's word for each kind."""
 

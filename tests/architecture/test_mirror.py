@@ -27,6 +27,8 @@ TESTED_ELSEWHERE = {
     "edge_node/demo/plot.py",
     "edge_node/demo/report.py",
     "edge_node/demo/run.py",
+    # Values that travel: test_codec.py.
+    "edge_node/gossip/messages.py",
     # What a running node does: test_join.py, test_sigterm.py and test_tx.py of tests/acceptance.
     "edge_node/node/answers.py",
     "edge_node/node/chain_view.py",

@@ -1,11 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nodes that lie: one that signs whatever a test wants, and chains that are not what they claim."""
 
-from edge_node.gossip import messages
-from edge_node.gossip.envelope import VERSION, seal
-from edge_node.gossip.messages import Message
-from edge_node.gossip.ports import BlockParts, ChainTip
-from edge_node.gossip.topics import ALL, Kind, NodeId, Topic, network_prefix
+from edge_node.gossip import codec
+from edge_node.gossip.envelope import VERSION, open_envelope, seal
+from edge_node.gossip.messages import Message, Presence, Response
+from edge_node.gossip.ports import BlockParts, ChainTip, Publish
+from edge_node.gossip.topics import (
+    ALL,
+    DEFAULT_BROKER,
+    Kind,
+    NodeId,
+    Topic,
+    network_prefix,
+    parse,
+)
 from edge_node.primitives.types import BlockHash, DatasetId, Height
 from edge_node.spec import encoding
 from tests.gossip.simulation import (
@@ -13,6 +21,7 @@ from tests.gossip.simulation import (
     FakeChain,
     SimNetwork,
     fake_sign,
+    fake_verify,
     identity_of,
     key_of,
     make_block,
@@ -55,9 +64,27 @@ class Mallory:
 
     def say(self, kind: Kind, message: Message | bytes, *, to: NodeId = ALL) -> None:
         """Publish a signed message, or a signed body that may be anything."""
-        body = message if isinstance(message, bytes) else messages.encode(message)
+        body = message if isinstance(message, bytes) else codec.encode(message)
         topic = self.topic(kind, to)
         self.net.inject(topic.path(), self.seal(topic, body))
+
+    def come(self) -> None:
+        """Count as online with everybody."""
+        presence = Presence(
+            online=True, connection=1, software="m 1", capabilities=(), broker=DEFAULT_BROKER
+        )
+        self.say(Kind.PRESENCE, presence)
+
+    def answer(self, topic: Topic, response: Response) -> None:
+        """Answer a request, whether or not that is what was asked."""
+        self.net.inject(topic.path(), self.seal(topic, codec.encode(response)))
+
+    @staticmethod
+    def read(sent: Publish) -> Message:
+        """Return the message in a payload."""
+        topic = parse(sent.topic, network=network_prefix(NETWORK))
+        envelope = open_envelope(topic, sent.payload, network_id=NETWORK, verify=fake_verify)
+        return codec.decode(envelope.kind, envelope.body)
 
     def say_unsigned(self, kind: Kind, message: Message) -> None:
         """Publish a message whose signature belongs to another text."""
@@ -65,7 +92,7 @@ class Mallory:
         self.sequence += 1
         signature = fake_sign(key_of(self.name), b"another text")
         fields: list[encoding.Value] = [VERSION, int(kind), self.identity.key, 1]
-        body = messages.encode(message)
+        body = codec.encode(message)
         self.net.inject(topic.path(), encoding.encode([*fields, self.sequence, body, signature]))
 
 

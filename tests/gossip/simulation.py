@@ -23,6 +23,7 @@ from edge_node.gossip.ports import (
     Incoming,
     Publish,
     SetWill,
+    TransactionsReceived,
 )
 from edge_node.gossip.protocol import Gossip, Identity, Profile
 from edge_node.gossip.topics import NodeId
@@ -114,7 +115,10 @@ def make_block(
 
 
 class FakeChain:
-    """A `ChainPort` over dictionaries: a block is valid unless its body says "invalid"."""
+    """A `ChainPort` over dictionaries: a block is valid unless its body says "invalid".
+
+    It is its own `TransactionPool` as well, which takes whatever it is given.
+    """
 
     def __init__(self) -> None:
         self.blocks: dict[BlockHash, BlockParts] = {}
@@ -124,6 +128,7 @@ class FakeChain:
         self.manifests: dict[DatasetId, bytes] = {}
         self.chunks: dict[tuple[DatasetId, int], bytes] = {}
         self.chunk_counts: dict[DatasetId, int] = {}
+        self.pool: list[bytes] = []
 
     def header_facts(self, header: bytes) -> HeaderFacts | None:
         return read_header(header)
@@ -165,6 +170,9 @@ class FakeChain:
 
     def content_hash(self, kind: ObjectKind, data: bytes) -> Hash32:
         return tagged_hash(kind.name, data)
+
+    def waiting(self) -> list[bytes]:
+        return list(self.pool)
 
     def add(self, block: BlockParts) -> BlockVerdict:
         facts = read_header(block.header)
@@ -270,6 +278,7 @@ def make_node(
         port=chain,
         random=SeededRandom(f"{name} {seed}"),
         profile=Profile(software=f"sim {name}", genesis=genesis),
+        pool=chain,
     )
     return SimNode(name=name, gossip=gossip, chain=chain)
 
@@ -281,6 +290,8 @@ def react(node: SimNode, event: Event, now_ms: int) -> list[Action]:
         verdict = node.chain.add(parts)
         actions = node.gossip.block_result(event.block_hash, verdict, event.sender, now_ms)
         return [*actions, *node.gossip.tip_changed(now_ms)]
+    if isinstance(event, TransactionsReceived):
+        node.chain.pool += [each for each in event.transactions if each not in node.chain.pool]
     if isinstance(event, ChunkReceived):
         node.chain.chunks[event.dataset_id, event.index] = event.data
     if isinstance(event, DatasetComplete):

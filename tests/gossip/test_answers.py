@@ -3,7 +3,7 @@
 
 import pytest
 
-from edge_node.gossip import limits, messages
+from edge_node.gossip import codec, limits
 from edge_node.gossip.answers import Answers
 from edge_node.gossip.exchange import Exchange
 from edge_node.gossip.messages import (
@@ -53,7 +53,7 @@ class Server:
         fields = encoding.decode(sent.payload, max_bytes=limits.MAX_PACKET_BYTES)
         body = fields[5]  # type: ignore[index]  # an envelope is a list
         assert isinstance(body, bytes)
-        return messages.decode(Kind.RESPONSE, body)
+        return codec.decode(Kind.RESPONSE, body)
 
 
 def test_headers_by_height() -> None:

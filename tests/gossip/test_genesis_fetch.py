@@ -3,7 +3,7 @@
 
 import pytest
 
-from edge_node.gossip import messages
+from edge_node.gossip import codec
 from edge_node.gossip.embedded_broker import RunningBroker, free_port
 from edge_node.gossip.envelope import seal
 from edge_node.gossip.errors import GenesisNotFound
@@ -32,7 +32,7 @@ def retained(name: str, data: bytes) -> Publish:
     topic = Topic(network=network_prefix(NETWORK), kind=Kind.GENESIS, sender=identity.node)
     payload = seal(
         topic,
-        messages.encode(GenesisCopy(data=data)),
+        codec.encode(GenesisCopy(data=data)),
         network_id=NETWORK,
         key=identity.key,
         session=1,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_node.gossip import limits, messages
+from edge_node.gossip import codec, limits
 from edge_node.gossip.envelope import max_payload_bytes, seal
 from edge_node.gossip.messages import (
     Checkpoint,
@@ -80,7 +80,7 @@ def test_a_wrong_signature_is_dropped_and_charged_to_nobody() -> None:
 
 def test_a_message_moved_to_another_topic_is_dropped() -> None:
     net, node, mallory = setup()
-    payload = mallory.seal(mallory.topic(Kind.TRANSACTIONS), messages.encode(BATCH))
+    payload = mallory.seal(mallory.topic(Kind.TRANSACTIONS), codec.encode(BATCH))
     net.inject(mallory.topic(Kind.CHECKPOINT).path(), payload)
     victim = Topic(
         network=network_prefix(NETWORK), kind=Kind.TRANSACTIONS, sender=net.add("v").node
@@ -152,14 +152,14 @@ def test_a_flood_is_dropped_and_ends_in_a_ban() -> None:
 def test_replays_are_dropped() -> None:
     net, node, mallory = setup()
     topic = mallory.topic(Kind.TRANSACTIONS)
-    payload = mallory.seal(topic, messages.encode(BATCH))
+    payload = mallory.seal(topic, codec.encode(BATCH))
     for _ in range(3):
         net.inject(topic.path(), payload)
     net.run(200)
     assert len(node.told(TransactionsReceived)) == 1
     assert node.gossip.dropped("duplicate") == 2
-    newer = mallory.seal(topic, messages.encode(BATCH), session=2)
-    older = mallory.seal(topic, messages.encode(BATCH), session=1)
+    newer = mallory.seal(topic, codec.encode(BATCH), session=2)
+    older = mallory.seal(topic, codec.encode(BATCH), session=1)
     for payload in (newer, older):
         net.act(node, node.gossip.handle(Incoming(topic=topic.path(), payload=payload), 0))
     assert node.gossip.dropped("G-9") == 1
@@ -168,7 +168,7 @@ def test_replays_are_dropped() -> None:
 def test_answers_that_nobody_asked_for_are_dropped() -> None:
     net, node, mallory = setup()
     topic = mallory.topic(Kind.RESPONSE, node.node, request=5)
-    payload = mallory.seal(topic, messages.encode(Headers(headers=())))
+    payload = mallory.seal(topic, codec.encode(Headers(headers=())))
     net.inject(topic.path(), payload)
     net.run(100)
     assert node.gossip.dropped("G-19") == 1
@@ -222,7 +222,7 @@ def test_a_later_session_of_our_own_is_told() -> None:
     net, node, _ = setup()
     topic = Topic(network=network_prefix(NETWORK), kind=Kind.PRESENCE, sender=node.node)
     myself = Mallory(net, "node")
-    payload = myself.seal(topic, messages.encode(presence(online=True)), session=41)
+    payload = myself.seal(topic, codec.encode(presence(online=True)), session=41)
     message = Incoming(topic=topic.path(), payload=payload, retained=True)
     net.act(node, node.gossip.handle(message, net.now_ms))
     assert node.told(SessionOutdated) == [SessionOutdated(least=42)]
@@ -234,7 +234,7 @@ def test_a_will_of_our_own_that_came_late_is_corrected() -> None:
     net.inject(node.will.topic, node.will.payload, retain=True)
     net.run(200)
     topic = parse(node.will.topic, network=network_prefix(NETWORK))
-    envelope_body = messages.encode(presence(online=True))
+    envelope_body = codec.encode(presence(online=True))
     last = node.published[-1]
     assert parse(last.topic, network=topic.network) == topic
     assert last.retain

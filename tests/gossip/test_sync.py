@@ -87,6 +87,18 @@ def test_a_missed_announcement_is_found_by_comparing_tips() -> None:
     assert len(b.chain.main) == 5
 
 
+def test_a_higher_tip_of_the_same_work_is_fetched() -> None:
+    # A fallback block adds no work: without this its announcement could be lost for good.
+    net = SimNetwork("fallback")
+    higher = LiarChain(claimed_work=3)
+    for block_hash, block in (common := grown(3)).blocks.items():
+        higher.put(block_hash, block, work=common.work[block_hash])
+    higher.force(1, body=b"fallback")
+    net.add("a", higher)
+    net.add("b", grown(3))
+    net.run_until_same(5_000)
+
+
 def test_a_lost_tip_is_told_again() -> None:
     net = SimNetwork("refresh")
     a, _ = net.add("a", grown(3)), net.add("b", grown(3))

@@ -1,21 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages: decode is the inverse of encode; mutated and random bodies end in one named error."""
+"""Codec: decode is the inverse of encode; mutated and random bodies end in one named error."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_node.gossip import limits, messages
+from edge_node.gossip import codec, limits
 from edge_node.gossip.errors import MalformedMessage
 from edge_node.gossip.messages import (
     BlockAnnouncement,
     Checkpoint,
     Datasets,
+    FoundTransactions,
     GenesisCopy,
     GetHeaders,
     GetParcels,
     GetPieces,
+    GetTransactions,
     Headers,
+    Inventory,
     Message,
     Numbered,
     ObjectKind,
@@ -42,6 +45,13 @@ EXAMPLES: list[tuple[Kind, Message]] = [
     (Kind.TIP, Tip(height=Height(0), block_hash=BlockHash(HASH), work=0, header=b"h")),
     (Kind.BLOCK, BlockAnnouncement(header=b"abc", parcel=BLOCK, data=b"")),
     (Kind.TRANSACTIONS, Transactions(transactions=(b"a", b"b"))),
+    (Kind.INVENTORY, Inventory(salt=b"salt8888", short_ids=(b"123456", b"abcdef"))),
+    (
+        Kind.REQUEST,
+        Numbered(number=1, request=GetTransactions(salt=b"salt8888", short_ids=(b"123456",))),
+    ),
+    (Kind.RESPONSE, FoundTransactions(transactions=())),
+    (Kind.RESPONSE, FoundTransactions(transactions=(b"a", b"b"))),
     (
         Kind.PRESENCE,
         Presence(online=True, connection=3, software="x 1", capabilities=("lce",), broker="b0"),
@@ -71,15 +81,15 @@ EXAMPLES: list[tuple[Kind, Message]] = [
 
 @pytest.mark.parametrize(("kind", "message"), EXAMPLES, ids=lambda each: type(each).__name__)
 def test_decode_reads_what_encode_writes(kind: Kind, message: Message) -> None:
-    assert messages.decode(kind, messages.encode(message)) == message
+    assert codec.decode(kind, codec.encode(message)) == message
 
 
 @pytest.mark.parametrize(("kind", "message"), EXAMPLES, ids=lambda each: type(each).__name__)
 def test_truncated_bodies_are_malformed(kind: Kind, message: Message) -> None:
-    body = messages.encode(message)
+    body = codec.encode(message)
     for size in range(len(body)):
         with pytest.raises(MalformedMessage):
-            messages.decode(kind, body[:size])
+            codec.decode(kind, body[:size])
 
 
 @given(st.sampled_from(EXAMPLES), st.data())
@@ -87,23 +97,23 @@ def test_mutated_bodies_decode_canonically_or_are_malformed(
     example: tuple[Kind, Message], data: st.DataObject
 ) -> None:
     kind, message = example
-    body = bytearray(messages.encode(message))
+    body = bytearray(codec.encode(message))
     for _ in range(data.draw(st.integers(1, 3))):
         body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
     try:
-        decoded = messages.decode(kind, bytes(body))
+        decoded = codec.decode(kind, bytes(body))
     except MalformedMessage:
         return
-    assert messages.encode(decoded) == body
+    assert codec.encode(decoded) == body
 
 
 @given(st.sampled_from(list(Kind)), st.binary(max_size=200))
 def test_garbage_is_malformed(kind: Kind, body: bytes) -> None:
     try:
-        decoded = messages.decode(kind, body)
+        decoded = codec.decode(kind, body)
     except MalformedMessage:
         return
-    assert messages.encode(decoded) == body
+    assert codec.encode(decoded) == body
 
 
 @pytest.mark.parametrize(
@@ -142,4 +152,4 @@ def test_garbage_is_malformed(kind: Kind, body: bytes) -> None:
 )
 def test_bounds_hold(kind: Kind, value: encoding.Value) -> None:
     with pytest.raises(MalformedMessage):
-        messages.decode(kind, encoding.encode(value))
+        codec.decode(kind, encoding.encode(value))
