@@ -10,6 +10,7 @@ from dataclasses import asdict
 
 from edge_node.datasets.errors import DatasetError
 from edge_node.node.control import JsonObject, Request
+from edge_node.node.mining import MAX_TRAINER_RESTARTS, Miner
 from edge_node.node.node import Node
 from edge_node.node.status import FamilyStatus, NodeStatus, PeerStatus
 from edge_node.primitives.errors import EdgeNodeError
@@ -40,7 +41,6 @@ def status(node: Node) -> NodeStatus:
     parts = node.parts
     head = parts.importer.head
     address = address_of(parts.signer.public_key)
-    progress = parts.miner.progress if parts.miner else None
     return NodeStatus(
         node=str(parts.gossip.node),
         public_key=parts.signer.public_key.hex(),
@@ -54,15 +54,11 @@ def status(node: Node) -> NodeStatus:
         backend=parts.engine.backend_name,
         imported=node.imported,
         mined=node.mined,
+        held_blocks=len(parts.held),
         waiting_transactions=len(parts.mempool),
         balance=head.accounts.get(address).balance,
         immature=sum(reward.amount for reward in head.immature if reward.address == address),
-        trainer="off"
-        if parts.miner is None
-        else "waiting"
-        if progress is None
-        else f"{progress.stage}: {progress.candidates} candidates, "
-        f"best {progress.best_train_ppm * 100 // PPM} % on train",
+        trainer=_trainer_words(parts.miner),
         families=tuple(_family(node, family) for family in head.families.values()),
         peers=tuple(
             PeerStatus(
@@ -75,6 +71,18 @@ def status(node: Node) -> NodeStatus:
             for peer in parts.gossip.peers()
         ),
     )
+
+
+def _trainer_words(miner: Miner | None) -> str:
+    if miner is None:
+        return "off"
+    if miner.given_up:
+        return f"ended: it died {MAX_TRAINER_RESTARTS + 1} times; see the log, then start again"
+    if miner.progress is None:
+        return "waiting"
+    progress = miner.progress
+    best = progress.best_train_ppm * 100 // PPM
+    return f"{progress.stage}: {progress.candidates} candidates, best {best} % on train"
 
 
 def _family(node: Node, family: Family) -> FamilyStatus:
@@ -118,7 +126,7 @@ def _submit(node: Node, arguments: JsonObject) -> JsonObject:
 def _publish(node: Node, _arguments: JsonObject) -> JsonObject:
     """Tell peers anew which datasets they can have of this node."""
     now_ms = node.parts.clock.monotonic_ms()
-    node._do(node._fetch.offer(now_ms))  # noqa: SLF001 - this file is a part of the node's loop
+    node.do(node.fetch.offer(now_ms))
     return {"online": sum(peer.online for peer in node.parts.gossip.peers())}
 
 
@@ -128,12 +136,11 @@ def _fetch(node: Node, arguments: JsonObject) -> JsonObject:
     if len(name) != len(ZERO_HASH):
         raise ValueError(f"a dataset's id has {len(ZERO_HASH)} bytes, not {len(name)}")
     dataset, now_ms = DatasetId(Hash32(name)), node.parts.clock.monotonic_ms()
-    fetch = node._fetch  # noqa: SLF001 - this file is a part of the node's loop
     try:
-        node._do(fetch.ask(dataset, now_ms))  # noqa: SLF001 - as above
+        node.do(node.fetch.ask(dataset, now_ms))
     except DatasetError as error:
         return {"failed": str(error)}
-    return {"connected": node.connected, **asdict(fetch.progress(dataset))}
+    return {"connected": node.connected, **asdict(node.fetch.progress(dataset))}
 
 
 _QUESTIONS: dict[str, Callable[[Node, JsonObject], JsonObject]] = {

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What gossip may ask of the chain and the datasets: its ports, answered from the stores.
 
+A block that is held (held_blocks.py) counts as known: it need not come again, and its children can
+be judged right after it.
 Law of the file: translation only; every call is quick and changes nothing.
 Read next: edge_node/gossip/ports.py.
 """
@@ -12,6 +14,7 @@ from edge_node.datasets.errors import DatasetError
 from edge_node.datasets.store import DatasetStore
 from edge_node.gossip.messages import ObjectKind
 from edge_node.gossip.ports import BlockParts, ChainTip, HeaderFacts, HeaderVerdict
+from edge_node.node.held_blocks import HeldBlocks
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import BlockHash, DatasetId, Hash32, Height, ModelHash
 from edge_node.spec.block import header_from_bytes
@@ -26,11 +29,16 @@ class ChainView:
     ----------
     importer : Importer
     datasets : DatasetStore
+    held : HeldBlocks, optional
+        The blocks that the node holds.
     """
 
-    def __init__(self, importer: Importer, datasets: DatasetStore) -> None:
+    def __init__(
+        self, importer: Importer, datasets: DatasetStore, held: HeldBlocks | None = None
+    ) -> None:
         self._importer = importer
         self._datasets = datasets
+        self._held = HeldBlocks() if held is None else held
 
     def header_facts(self, header: bytes) -> HeaderFacts | None:
         """See ChainPort."""
@@ -47,15 +55,16 @@ class ChainView:
         try:
             decoded = header_from_bytes(header)
             self._importer.check_header(decoded)
-        except ParentUnknown:
-            return HeaderVerdict.ORPHAN
+        except ParentUnknown as error:
+            waits = error.parent in self._held
+            return HeaderVerdict.PLAUSIBLE if waits else HeaderVerdict.ORPHAN
         except InvalidInput:
             return HeaderVerdict.INVALID
         return HeaderVerdict.PLAUSIBLE
 
     def known(self, block_hash: BlockHash) -> bool:
         """See ChainPort."""
-        return self._importer.is_known(block_hash)
+        return block_hash in self._held or self._importer.is_known(block_hash)
 
     def tip(self) -> ChainTip:
         """See ChainPort."""

@@ -69,6 +69,8 @@ def _brokers() -> "fields.Field[Any]":
 
 
 def _check_broker(text: str) -> None:
+    if " " in text or not text.isprintable():
+        raise ValidationError("a space or control character")
     try:
         parse_broker(text)
     except GossipError as error:

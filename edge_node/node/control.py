@@ -24,6 +24,8 @@ MAX_REQUEST_BYTES = 1 << 16
 MAX_WAITING_REQUESTS = 64
 ANSWER_TIMEOUT_S = 30
 CONNECT_TIMEOUT_S = 2
+STOP_POLL_S = 0.05
+"""How soon the thread notes that it is to end."""
 
 JsonObject = dict[str, object]
 
@@ -56,7 +58,7 @@ class ControlServer:
             self._server = _Server(name, self._requests)
         path.chmod(0o600)
         self._thread = threading.Thread(
-            target=self._server.serve_forever, name="control", daemon=True
+            target=self._server.serve_forever, args=(STOP_POLL_S,), name="control", daemon=True
         )
         self._thread.start()
 

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The node's engine: the law's heavy work by libsodium, the C kernels and the chosen back end.
 
+A replay can take a minute on a small board, and SIGTERM must not wait for it: what is heavy runs on
+a thread beside the loop, which leaves it behind when the order to stop comes.
 Law of the file: every method has the value of its namesake in the law; a back end that fails is
 replaced for that call by the next one, and that is said in the log.
 Read next: edge_node/spec/engine.py, edge_node/inference/select.py.
 """
 
 import logging
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
+from typing import TypeVar
 
 from edge_node.datasets.content import Samples
 from edge_node.datasets.errors import DatasetIncomplete, DatasetUnknown
@@ -26,6 +31,15 @@ from edge_node.spec.training import LatentState
 
 _LOG = logging.getLogger(__name__)
 
+STOP_POLL_S = 0.05
+"""How often a wait for a computation looks whether it is to end."""
+
+T = TypeVar("T")
+
+
+class StopRequested(Exception):
+    """The order to stop came while something was computed; nothing has changed."""
+
 
 class NodeEngine:
     """Engine port over a dataset store.
@@ -36,14 +50,21 @@ class NodeEngine:
     backends : sequence of Backend
         Tried in order.
     datasets : DatasetStore
+    stop : threading.Event, optional
+        Once it is set, every computation ends with StopRequested.
     """
 
     def __init__(
-        self, ed25519: Ed25519, backends: Sequence[Backend], datasets: DatasetStore
+        self,
+        ed25519: Ed25519,
+        backends: Sequence[Backend],
+        datasets: DatasetStore,
+        stop: threading.Event | None = None,
     ) -> None:
         self._ed25519 = ed25519
         self._backends = tuple(backends)
         self._datasets = datasets
+        self._stop = threading.Event() if stop is None else stop
         self._open: dict[tuple[DatasetId, SplitName], Samples] = {}
 
     @property
@@ -66,14 +87,11 @@ class NodeEngine:
     ) -> LatentState:
         """See Engine."""
         samples = self.samples(dataset, SplitName.TRAIN)
-        return training.train(
-            architecture,
-            state,
-            samples.images.reshape(-1),
-            samples.labels,
-            indices,
-            batch,
-            schedule,
+        images = samples.images.reshape(-1)
+        return self._unless_stopped(
+            lambda: training.train(
+                architecture, state, images, samples.labels, indices, batch, schedule
+            )
         )
 
     def apply_recipe(
@@ -85,7 +103,9 @@ class NodeEngine:
         context: RecipeContext,
     ) -> Model:
         """See Engine."""
-        return recipe.apply_recipe(base, partners, steps, rates, context)
+        return self._unless_stopped(
+            lambda: recipe.apply_recipe(base, partners, steps, rates, context)
+        )
 
     def count_correct(self, model: Model, dataset: DatasetId) -> int:
         """See Engine."""
@@ -99,12 +119,7 @@ class NodeEngine:
         DatasetMissing
         """
         samples = self.samples(dataset, name)
-        for backend in self._backends[:-1]:
-            try:
-                return backend.count_correct(model, samples.images, samples.labels)
-            except InferenceError as error:
-                _LOG.warning("%s", error)
-        return self._backends[-1].count_correct(model, samples.images, samples.labels)
+        return self._unless_stopped(lambda: self._count(model, samples))
 
     def samples(self, dataset: DatasetId, name: SplitName) -> Samples:
         """Return a split, mapped from the disk.
@@ -125,6 +140,33 @@ class NodeEngine:
         """Give back processes and memory."""
         for backend in self._backends:
             backend.close()
+
+    def _count(self, model: Model, samples: Samples) -> int:
+        for backend in self._backends[:-1]:
+            try:
+                return backend.count_correct(model, samples.images, samples.labels)
+            except InferenceError as error:
+                if self._stop.is_set():
+                    raise StopRequested from error  # `close` took its process away
+                _LOG.warning("%s", error)
+        return self._backends[-1].count_correct(model, samples.images, samples.labels)
+
+    def _unless_stopped(self, compute: Callable[[], T]) -> T:
+        """Return what `compute` returns, or leave it to itself once the order to stop has come."""
+        result: Future[T] = Future()
+
+        def work() -> None:
+            try:
+                result.set_result(compute())
+            except BaseException as error:  # noqa: BLE001 - it is raised again where it is awaited
+                result.set_exception(error)
+
+        # A daemon, and no executor: those are waited for when the interpreter ends.
+        threading.Thread(target=work, name="engine", daemon=True).start()
+        while not self._stop.is_set():
+            if wait((result,), STOP_POLL_S).done:
+                return result.result()
+        raise StopRequested
 
 
 @dataclass(frozen=True, slots=True)

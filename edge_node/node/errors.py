@@ -82,6 +82,19 @@ class GenesisDiffers(NodeError):
         self.actual = actual
 
 
+class SessionOvertaken(NodeError):
+    """A later session of this node's key is on the broker."""
+
+    reason = "session-overtaken"
+
+    def __init__(self, *, least: int) -> None:
+        super().__init__(
+            f"another process uses this node's key, or used it after this data directory was "
+            f"copied (session {least - 1}); end the other one, then start again"
+        )
+        self.least = least
+
+
 class RequestRefused(NodeError):
     """The running node answers with what is wrong."""
 

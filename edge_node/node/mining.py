@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mining: gives the trainer its task, keeps its best offer, and says when a block is due.
+"""Mining: gives the trainer its task, takes its offers, and says when a block is due.
 
 Law of the file: an offer becomes a block only if it would be valid now, on this head, at this rung;
 until then the trainer goes on improving it.
-Read next: edge_node/trainer/process.py, edge_node/chain/block_builder.py.
+Read next: offers.py, edge_node/trainer/process.py, edge_node/chain/block_builder.py.
 """
 
 import logging
@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge_node.chain.block_builder import NOTHING_FOUND, Finding
+from edge_node.node.offers import Offers
 from edge_node.primitives.types import NetworkId, PublicKey, TimestampMs
 from edge_node.spec import scheduling
 from edge_node.spec.architecture import Architecture, ArchitectureOutOfRange
 from edge_node.spec.constants import MAX_RUNG
 from edge_node.spec.dataset import Manifest
+from edge_node.spec.difference import shape_distance_ppm
 from edge_node.spec.engine import ModelSource
 from edge_node.spec.genesis import Parameters
 from edge_node.spec.state import State
@@ -26,6 +28,8 @@ _LOG = logging.getLogger(__name__)
 
 MAX_TRAINER_RESTARTS = 5
 """A trainer that dies more often will die again: the node goes on validating without one."""
+MAX_REFUSALS = 3
+"""Blocks of our own that may turn out invalid on one head: more would fail for the same reason."""
 
 
 class Trainer(Protocol):
@@ -82,15 +86,24 @@ class Miner:
         self._restarts = 0
         self._models = models
         self._head: State | None = None
-        self._best: Offer | None = None
+        self._offers = Offers(identity.network, identity.parameters, identity.public_key, models)
+        self._refusals = 0
+        self._fallback_refused = False
         self.progress: Progress | None = None
+        """How the trainer is doing, in its own words; None until it has said so."""
+
+    @property
+    def given_up(self) -> bool:
+        """True once the trainer has died too often to be started again."""
+        return self._restarts >= MAX_TRAINER_RESTARTS and not self._trainer.alive
 
     def follow(self, head: State) -> None:
-        """Work on top of `head` from now on; what was found for it under another stays."""
+        """Work on top of `head` from now on; what was found under another stays if it holds."""
         self._head = head
-        if self._best is not None and not self._fits(self._best, head):
-            self._best = None
-        self._trainer.assign(self._task(head))
+        self._refusals = 0
+        self._fallback_refused = False
+        self._offers.follow(head)
+        self._assign(head)
 
     def pause(self) -> None:
         """Stop working until the next head is followed."""
@@ -100,28 +113,24 @@ class Miner:
 
     def collect(self) -> None:
         """Take in what the trainer has sent; start another one if it has died."""
-        if not self._trainer.alive and self._restarts < MAX_TRAINER_RESTARTS:
-            self._restarts += 1
-            _LOG.error("the trainer has died; start %d of another", self._restarts)
-            self._trainer = self._start_trainer()
-            if self._head is not None:
-                self.follow(self._head)
         for message in self._trainer.poll():
             if isinstance(message, Progress):
                 self.progress = message
-            elif self._head is not None and self._fits(message, self._head):
-                best = self._best
-                if best is None or message.correct_count > best.correct_count:
-                    self._best = message
+            elif self._head is not None:
+                self._offers.put(message, self._head)
+        if not self._trainer.alive and self._restarts < MAX_TRAINER_RESTARTS:
+            self._restart()
 
     def due(self, now_ms: TimestampMs, *, transactions_wait: bool) -> Finding | None:
         """Return what a block of this moment would carry, or None if none is due."""
         head, parameters = self._head, self._identity.parameters
-        if head is None or now_ms < head.timestamp + max(1, parameters.min_interval_ms):
+        if head is None or self._refusals >= MAX_REFUSALS:
+            return None
+        if now_ms < head.timestamp + max(1, parameters.min_interval_ms):
             return None
         rung = scheduling.rung_at(parameters, head.timestamp, now_ms)
-        offer = self._best
-        if offer is not None and offer.correct_count >= self._needed(offer, head, rung):
+        offer = self._offers.due(head, rung)
+        if offer is not None:
             return Finding(
                 family=offer.family,
                 proof=offer.proof,
@@ -130,21 +139,43 @@ class Miner:
                 nonce=offer.nonce,
                 correct_count=offer.correct_count,
             )
-        if rung == MAX_RUNG and transactions_wait:
+        if rung == MAX_RUNG and transactions_wait and not self._fallback_refused:
             return NOTHING_FOUND
         return None
 
-    def discard(self) -> None:
-        """Forget the best offer: it made a block, or could not."""
-        self._best = None
+    def refuse(self, finding: Finding) -> None:
+        """Forget a finding whose block was refused; the trainer goes on from there."""
+        self._refusals += 1
+        if finding is NOTHING_FOUND:
+            self._fallback_refused = True
+        else:
+            self._offers.refuse(finding.model_hash)
+        if self._refusals == MAX_REFUSALS:
+            _LOG.error("%d own blocks refused: mining waits for another head", MAX_REFUSALS)
 
     def stop(self) -> None:
         """End the trainer."""
         self._trainer.stop()
 
+    def _restart(self) -> None:
+        self._restarts += 1
+        _LOG.error("the trainer has died; start %d of another", self._restarts)
+        self._trainer.stop()
+        self._trainer = self._start_trainer()
+        if self._restarts == MAX_TRAINER_RESTARTS:
+            _LOG.error("it is the last one: should it die, the node only validates")
+        if self._head is not None:
+            self._assign(self._head)
+
+    def _assign(self, head: State) -> None:
+        task = self._task(head)
+        if task is not None:
+            self._offers.expect(task)
+        self._trainer.assign(task)
+
     def _task(self, head: State) -> Task | None:
         try:
-            return next_task(
+            task = next_task(
                 head,
                 network=self._identity.network,
                 parameters=self._identity.parameters,
@@ -155,17 +186,16 @@ class Miner:
         except ArchitectureOutOfRange as error:
             _LOG.error("no family is founded: %s; choose another trainer.architecture", error)
             return None
+        if task is not None and not task.relatives and self._is_taken(task, head):
+            _LOG.error("no family is founded: there is one like it; choose another architecture")
+            return None
+        return task
 
-    def _needed(self, offer: Offer, head: State, rung: int) -> int:
-        if not offer.child:
-            return 0  # the trainer offers only what reaches min_family_acc
-        family = head.families[offer.family]
-        return family.records[-1].correct_count + scheduling.needed_gain_at(family, rung)
-
-    def _fits(self, offer: Offer, head: State) -> bool:
-        if not offer.child:
-            return offer.head == head.head
-        family = head.families.get(offer.family)
-        if family is None or family.closed or offer.model_hash in head.models.hashes:
-            return False
-        return offer.correct_count > family.records[-1].correct_count
+    def _is_taken(self, task: Task, head: State) -> bool:
+        """Say whether a family is too much like one that a task would found (R-38)."""
+        needed = max(1, self._identity.parameters.min_family_diff_ppm)
+        return any(
+            shape_distance_ppm(family.architecture, task.architecture) < needed
+            for family in head.families.values()
+            if family.dataset == task.dataset
+        )

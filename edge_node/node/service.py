@@ -29,8 +29,8 @@ from edge_node.gossip.exchange import Identity
 from edge_node.gossip.join_line import BrokerAddress, parse_broker
 from edge_node.gossip.mqtt import LinkOptions, MqttLink, TlsOptions
 from edge_node.gossip.protocol import Gossip, Profile
-from edge_node.inference.reference import ReferenceBackend
-from edge_node.inference.select import AUTO_ORDER, select_backend
+from edge_node.inference.backend import Backend, InferenceError
+from edge_node.inference.select import AUTO, AUTO_ORDER, select_backends
 from edge_node.kernels.libsodium import load_ed25519
 from edge_node.node.answers import answer
 from edge_node.node.architecture_text import family_for, parse_architecture
@@ -39,7 +39,8 @@ from edge_node.node.config import Config
 from edge_node.node.configuration import read_password
 from edge_node.node.control import ControlServer
 from edge_node.node.data_directory import DataDirectory
-from edge_node.node.engine import NodeEngine, StoredSplits
+from edge_node.node.engine import NodeEngine, StopRequested, StoredSplits
+from edge_node.node.held_blocks import HeldBlocks
 from edge_node.node.local_broker import LocalBroker, find_local_broker
 from edge_node.node.mining import Miner, MinerIdentity
 from edge_node.node.node import Node, NodeParts
@@ -71,7 +72,7 @@ class ServiceOptions:
     """Address on which a broker of our own listens."""
     broker_port: int = 0
     """Port on which it listens; 0 for any free one."""
-    backend: str = "auto"
+    backend: str = AUTO
     """Which back end evaluates."""
     candidates: tuple[str, ...] = AUTO_ORDER
     """What `auto` tries, in this order."""
@@ -123,21 +124,24 @@ def run_service(options: ServiceOptions, stop: threading.Event) -> None:
     Raises
     ------
     EdgeNodeError
-        It can not be started; the message says why.
+        It can not be started or go on; the message says why.
     """
     with contextlib.ExitStack() as cleanup:
-        node, control = _build(options, cleanup)
+        node, control = _build(options, stop, cleanup)
         node.start()
         cleanup.callback(node.finish)
         _LOG.info("running; data in %s", options.data_dir)
-        while not stop.is_set():
-            node.turn()
-            for request in control.waiting():
-                request.answer.put(answer(node, request))
+        with contextlib.suppress(StopRequested):
+            while not stop.is_set():
+                node.turn()
+                for request in control.waiting():
+                    request.answer.put(answer(node, request))
         _LOG.info("stopping")
 
 
-def _build(options: ServiceOptions, cleanup: contextlib.ExitStack) -> tuple[Node, ControlServer]:
+def _build(
+    options: ServiceOptions, stop: threading.Event, cleanup: contextlib.ExitStack
+) -> tuple[Node, ControlServer]:
     clock, directory = SystemClock(), DataDirectory(options.data_dir)
     directory.open()
     cleanup.callback(directory.close)
@@ -145,12 +149,11 @@ def _build(options: ServiceOptions, cleanup: contextlib.ExitStack) -> tuple[Node
     ed25519 = load_ed25519()
     signer = KeySigner(ed25519, directory.seed())
     datasets = DatasetStore(directory.datasets)
-    # The law itself is always there to judge what a back end could not.
-    backends = (select_backend(options.backend), ReferenceBackend())
-    engine = NodeEngine(ed25519, backends, datasets)
+    engine = NodeEngine(ed25519, _backends(options), datasets, stop)
     database = Database(directory.chain, genesis.network_id())
     cleanup.callback(database.close)
     importer = Importer(database, genesis, engine)
+    held = HeldBlocks()
     gossip = Gossip(
         identity=Identity(
             network_id=genesis.network_id(),
@@ -159,7 +162,7 @@ def _build(options: ServiceOptions, cleanup: contextlib.ExitStack) -> tuple[Node
             verify=ed25519.verify,
             session=directory.next_session(),
         ),
-        port=ChainView(importer, datasets),
+        port=ChainView(importer, datasets, held),
         random=SystemRandom(),
         profile=Profile(
             software=f"edge-node {__version__}",
@@ -178,10 +181,22 @@ def _build(options: ServiceOptions, cleanup: contextlib.ExitStack) -> tuple[Node
         signer=signer,
         clock=clock,
         miner=_miner(options, importer, signer, datasets),
+        held=held,
     )
     control = ControlServer(directory.control)
     cleanup.callback(control.stop)
     return Node(parts), control
+
+
+def _backends(options: ServiceOptions) -> tuple[Backend, ...]:
+    """Return the chosen back end, and those that step in where it fails."""
+    if options.backend == AUTO:
+        for name in options.candidates:
+            try:
+                return select_backends(name)
+            except InferenceError as error:
+                _LOG.warning("%s; trying the next", error)
+    return select_backends(options.backend)
 
 
 def _link(

@@ -74,6 +74,8 @@ class NodeStatus:
     """Blocks that it has judged valid since it started."""
     mined: int
     """Blocks of its own among them."""
+    held_blocks: int
+    """Blocks that wait for the clock or for a dataset."""
     waiting_transactions: int
     """Transactions in its mempool."""
     balance: int

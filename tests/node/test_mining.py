@@ -1,50 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
 """The miner between a real toy chain and a trainer that the test plays: when is a block due."""
 
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import pytest
 
 from edge_node.chain.block_builder import NOTHING_FOUND
-from edge_node.node.mining import MAX_TRAINER_RESTARTS, Miner, MinerIdentity
+from edge_node.node.mining import MAX_REFUSALS, MAX_TRAINER_RESTARTS, Miner, MinerIdentity
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import BlockHash, Hash32, ModelHash, TimestampMs
 from edge_node.spec import scheduling
 from edge_node.spec.architecture import Architecture
 from edge_node.spec.constants import MAX_RUNG
 from edge_node.spec.dataset import Manifest
+from edge_node.spec.genesis import Parameters
+from edge_node.spec.proof.evolution_proof import ChildProof
+from edge_node.spec.recipe import Step, StepKind
 from edge_node.spec.state import State
-from edge_node.trainer.task import Offer, Progress, Task
+from edge_node.trainer.task import Offer
+from tests.node.rig import Played
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
 
 ANN = toy.miner("ann")
 
 
-@dataclass
-class Played:
-    """A trainer that does what the test says."""
-
-    alive: bool = True
-    tasks: list[Task | None] = field(default_factory=list)
-    out: list[Offer | Progress] = field(default_factory=list)
-
-    def assign(self, task: Task | None) -> None:
-        self.tasks.append(task)
-
-    def poll(self) -> list[Offer | Progress]:
-        sent, self.out = self.out, []
-        return sent
-
-    def stop(self) -> None:
-        self.alive = False
-
-
 class Stage:
     """A chain, its miner, and all trainers that it has started."""
 
-    def __init__(self, blocks: int) -> None:
-        self.chain = toy.ToyChain(toy.toy_network([toy_dataset()]))
+    def __init__(self, blocks: int, parameters: Parameters = toy.PARAMETERS) -> None:
+        self.chain = toy.ToyChain(toy.toy_network([toy_dataset()], parameters=parameters))
         self.chain.grow(ANN, blocks)
         self.trainers: list[Played] = []
         rules = self.chain.network.rules
@@ -79,7 +64,7 @@ class Stage:
             head=head or self.head.head,
             family=family.family_id,
             child=child,
-            proof=b"proof",
+            proof=ChildProof(base=0, steps=(Step(kind=StepKind.FLIP, nonce=gain),)).encode(),
             model_hash=ModelHash(Hash32(bytes([gain]) * 32)),
             latent_root=ZERO_HASH,
             nonce=0,
@@ -130,8 +115,9 @@ def test_best_offer_counts_and_stale_ones_do_not(evolving: Stage) -> None:
     due = evolving.miner.due(evolving.at(60_000), transactions_wait=False)
     assert due is not None
     assert due.model_hash == best.model_hash
-    evolving.miner.discard()
-    assert evolving.miner.due(evolving.at(60_000), transactions_wait=False) is None
+    evolving.miner.refuse(due)
+    again = evolving.miner.due(evolving.at(60_000), transactions_wait=False)
+    assert again is None, "a block that was refused is not made again"
 
 
 def test_fallback_only_on_the_last_rung_and_only_for_transactions(evolving: Stage) -> None:
@@ -153,3 +139,40 @@ def test_trainer_that_dies_is_started_again_with_its_task_but_not_for_ever(
     task = evolving.trainers[-1].tasks[-1]
     assert task is not None
     assert task.head == evolving.head.head
+    assert evolving.miner.given_up
+
+
+def test_refusals_end_mining_until_the_next_head(evolving: Stage) -> None:
+    late = evolving.at(60_000)
+    for gain in range(1, MAX_REFUSALS + 1):
+        evolving.offers(gain)
+        due = evolving.miner.due(late, transactions_wait=True)
+        assert due is not None
+        assert due is not NOTHING_FOUND
+        evolving.miner.refuse(due)
+    evolving.offers(30)
+    assert evolving.miner.due(late, transactions_wait=True) is None
+    evolving.chain.grow(ANN)
+    evolving.miner.follow(evolving.head)
+    offer = evolving.offers(30)
+    due = evolving.miner.due(evolving.at(60_000), transactions_wait=True)
+    assert due is not None
+    assert due.model_hash == offer.model_hash
+
+
+def test_refused_fallback_is_not_made_again(evolving: Stage) -> None:
+    last = evolving.at(MAX_RUNG * evolving.chain.network.rules.parameters.rung_ms)
+    evolving.miner.refuse(NOTHING_FOUND)
+    assert evolving.miner.due(last, transactions_wait=True) is None
+    offer = evolving.offers(9)
+    due = evolving.miner.due(last, transactions_wait=True)
+    assert due is not None
+    assert due.model_hash == offer.model_hash
+
+
+def test_no_family_is_founded_twice(caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage(blocks=1, parameters=replace(toy.PARAMETERS, min_families=2))
+    assert len(stage.head.families) == 1
+    stage.miner.follow(stage.head)
+    assert stage.trainers[0].tasks[-1] is None, "R-38 would refuse whatever it found"
+    assert "choose another architecture" in caplog.text

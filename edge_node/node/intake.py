@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What comes in for the chain: blocks, transactions and checkpoints, each with what follows.
+
+A block is imported, held for later or refused, and gossip hears which; a new head cleans the
+mempool and is told to peers. What waits is tried again when its time has come.
+Law of the file: bad input ends here, as a verdict and a line in the log; only faults of this
+machine (a full disk, a damaged store) and the order to stop pass through.
+Read next: held_blocks.py, edge_node/chain/importer.py.
+"""
+
+import logging
+from collections import deque
+
+from edge_node.chain.errors import MempoolRejected, ParentUnknown
+from edge_node.chain.importer import Importer
+from edge_node.chain.mempool import Mempool
+from edge_node.gossip.ports import (
+    Action,
+    BlockReceived,
+    BlockVerdict,
+    CheckpointReceived,
+    TransactionsReceived,
+)
+from edge_node.gossip.protocol import Gossip
+from edge_node.node.held_blocks import HeldBlocks
+from edge_node.primitives.clock import Clock
+from edge_node.primitives.types import TimestampMs
+from edge_node.spec.block import Block, body_from_bytes, header_from_bytes
+from edge_node.spec.encoding import InvalidEncoding, decode, encode
+from edge_node.spec.engine import DatasetMissing
+from edge_node.spec.errors import InvalidInput
+from edge_node.spec.fork_choice import checkpoint_from_bytes
+from edge_node.spec.transaction import (
+    TransactionMalformed,
+    TransactionSignatureInvalid,
+    Transfer,
+    transaction_from_value,
+)
+from edge_node.spec.validation import (
+    BlockFromTheFuture,
+    BlockSignatureInvalid,
+    check_body,
+)
+
+_LOG = logging.getLogger(__name__)
+
+RETRY_HELD_MS = 250
+"""How often held blocks are tried again."""
+RETELL_MS = 30_000
+"""How often our user's waiting transactions are told again: the broker may lose what it was told,
+and who was away has not heard it."""
+MAX_RETOLD = 256
+"""Our user's transactions that are told again; of more, the newest."""
+MAX_TRANSACTION_BYTES = 512
+
+
+class Intake:
+    """The way in.
+
+    Parameters
+    ----------
+    importer : Importer
+    mempool : Mempool
+    gossip : Gossip
+        Hears what came of everything.
+    held : HeldBlocks
+        The same that gossip's view of the chain has.
+    backend : str
+        Name of what evaluates models here, for the record.
+    clock : Clock
+    """
+
+    def __init__(
+        self,
+        *,
+        importer: Importer,
+        mempool: Mempool,
+        gossip: Gossip,
+        held: HeldBlocks,
+        backend: str,
+        clock: Clock,
+    ) -> None:
+        self._importer = importer
+        self._mempool = mempool
+        self._gossip = gossip
+        self._held = held
+        self._backend = backend
+        self._clock = clock
+        self._told = importer.head.head
+        self._retry_at_ms = 0
+        self._submitted: deque[Transfer] = deque(maxlen=MAX_RETOLD)
+        self._retell_at_ms = 0
+        self.imported = 0
+        """Blocks judged valid since the start."""
+
+    def take_block(self, block: BlockReceived) -> list[Action]:
+        """Judge a block that gossip delivered."""
+        try:
+            timestamp = _timestamp_of_sound(block)
+        except InvalidInput as error:
+            # What does not belong to a header says nothing about the header's hash.
+            _LOG.warning("bad message from %s: %s", block.sender, error)
+            return self._result(block, BlockVerdict.BAD_MESSAGE)
+        verdict = self._verdict(block)
+        if verdict is BlockVerdict.HELD and not self._held.hold(block, timestamp):
+            # There is no room: gossip comes back for it after a pause, as for an orphan.
+            verdict = BlockVerdict.ORPHAN
+        return self._result(block, verdict)
+
+    def retry_held(self) -> list[Action]:
+        """Judge again what was held, if its time has come."""
+        now_ms = self._clock.monotonic_ms()
+        if not self._held or now_ms < self._retry_at_ms:
+            return []
+        self._retry_at_ms = now_ms + RETRY_HELD_MS
+        latest = self._clock.now_ms() + self._importer.rules.parameters.max_future_ms
+        actions: list[Action] = []
+        for block in self._held.until(TimestampMs(latest)):
+            verdict = self._verdict(block)
+            if verdict is not BlockVerdict.HELD:
+                self._held.release(block.block_hash)
+                actions += self._result(block, verdict)
+        return actions
+
+    def take_own(self, block: Block) -> None:
+        """Import a block of our own; its announcement tells the head.
+
+        Raises
+        ------
+        InvalidInput
+            The first rule that it breaks.
+        ParentUnknown, BlockFromTheFuture, DatasetMissing
+            It can not be judged yet.
+        """
+        self._extend(block.header.encode(), block.body.encode())
+        self._told = self._importer.head.head
+
+    def take_transactions(self, batch: TransactionsReceived) -> list[Action]:
+        """Put transactions in the mempool; a batch with a forged one ends there."""
+        for data in batch.transactions:
+            try:
+                value = decode(data, max_bytes=MAX_TRANSACTION_BYTES)
+                self._mempool.add(transaction_from_value(value), self._importer.head)
+            except (InvalidEncoding, TransactionMalformed, TransactionSignatureInvalid) as error:
+                _LOG.warning("transactions of %s refused: %s", batch.sender, error)
+                now_ms = self._clock.monotonic_ms()
+                return self._gossip.transactions_refused(batch.sender, now_ms)
+            except (InvalidInput, MempoolRejected) as error:
+                _LOG.info("transaction turned away: %s", error)
+        return []
+
+    def submit(self, transaction: Transfer) -> list[Action]:
+        """Take in a transaction of our own user, and tell it until it is confirmed.
+
+        Raises
+        ------
+        InvalidTransaction, MempoolRejected
+        """
+        now_ms = self._clock.monotonic_ms()
+        if not self._mempool.add(transaction, self._importer.head):
+            return []
+        self._submitted.append(transaction)
+        self._retell_at_ms = now_ms + RETELL_MS
+        return self._gossip.announce_transactions((encode(transaction.value()),), now_ms)
+
+    def retell(self) -> list[Action]:
+        """Tell our user's transactions again that still wait."""
+        now_ms = self._clock.monotonic_ms()
+        if not self._submitted or now_ms < self._retell_at_ms:
+            return []
+        self._retell_at_ms = now_ms + RETELL_MS
+        network = self._importer.rules.network
+        waiting = [each for each in self._submitted if each.signing_hash(network) in self._mempool]
+        self._submitted = deque(waiting, maxlen=MAX_RETOLD)
+        return self._gossip.announce_transactions(
+            tuple(encode(each.value()) for each in waiting), now_ms
+        )
+
+    def take_checkpoint(self, message: CheckpointReceived) -> list[Action]:
+        """Keep a checkpoint, and follow it if a quorum agrees."""
+        try:
+            disconnected = self._importer.add_checkpoint(checkpoint_from_bytes(message.data))
+        except InvalidInput as error:
+            _LOG.warning("checkpoint refused: %s", error)
+            return []
+        if disconnected is None:
+            return []
+        head = self._importer.head
+        self._mempool.refresh(head, self._importer.transactions_of(disconnected))
+        return self._tell_head()
+
+    def _extend(self, header: bytes, body: bytes) -> None:
+        now_ms = self._clock.now_ms()
+        result = self._importer.import_block(header, body, now_ms, self._backend)
+        if result.known:
+            return
+        self.imported += 1
+        head = self._importer.head
+        _LOG.info("block %s judged valid; height %d", result.block_hash.hex()[:8], head.height)
+        if result.head_changed:
+            self._mempool.refresh(head, self._importer.transactions_of(result.disconnected))
+
+    def _result(self, block: BlockReceived, verdict: BlockVerdict) -> list[Action]:
+        now_ms = self._clock.monotonic_ms()
+        actions = self._gossip.block_result(block.block_hash, verdict, block.sender, now_ms)
+        return actions + self._tell_head()
+
+    def _tell_head(self) -> list[Action]:
+        """Tell peers of a head that they were not told of."""
+        head = self._importer.head.head
+        if head == self._told:
+            return []
+        self._told = head
+        return self._gossip.tip_changed(self._clock.monotonic_ms())
+
+    def _verdict(self, block: BlockReceived) -> BlockVerdict:
+        name = block.block_hash.hex()[:8]
+        try:
+            self._extend(block.header, block.body)
+        except (BlockFromTheFuture, DatasetMissing) as error:
+            if block.block_hash not in self._held:
+                _LOG.info("block %s waits: %s", name, error)
+            return BlockVerdict.HELD
+        except ParentUnknown as error:
+            return BlockVerdict.HELD if error.parent in self._held else BlockVerdict.ORPHAN
+        except BlockSignatureInvalid as error:
+            _LOG.warning("bad message from %s: %s", block.sender, error)
+            return BlockVerdict.BAD_MESSAGE
+        except InvalidInput as error:
+            _LOG.warning("invalid block %s from %s: %s", name, block.sender, error)
+            return BlockVerdict.INVALID
+        return BlockVerdict.ACCEPTED
+
+
+def _timestamp_of_sound(block: BlockReceived) -> TimestampMs:
+    """Return a block's time once its body is known to belong to its header (R-49)."""
+    header = header_from_bytes(block.header)
+    check_body(Block(header=header, body=body_from_bytes(block.body)))
+    return header.timestamp

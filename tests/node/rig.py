@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole nodes for the tests of this folder, on a clock that the test moves.
+
+Real are the sqlite chain, the dataset store, gossip, mempool, keys and engine; played are the
+broker (`Room`: whatever one says, the others hear at their next turn) and the trainer.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from edge_node.chain.database import Database
+from edge_node.chain.importer import Importer
+from edge_node.chain.mempool import Mempool
+from edge_node.datasets.content import Dataset, Samples
+from edge_node.datasets.store import DatasetStore
+from edge_node.gossip.inbox import LinkEvent, LinkUp
+from edge_node.gossip.mqtt import MqttLink, PublishResult
+from edge_node.gossip.ports import Incoming, Publish, SetWill
+from edge_node.gossip.protocol import Gossip, Identity, Profile
+from edge_node.inference.reference import ReferenceBackend
+from edge_node.kernels.libsodium import load_ed25519
+from edge_node.node.chain_view import ChainView
+from edge_node.node.data_directory import DataDirectory
+from edge_node.node.engine import NodeEngine
+from edge_node.node.held_blocks import HeldBlocks
+from edge_node.node.mining import Miner, MinerIdentity
+from edge_node.node.node import Node, NodeParts
+from edge_node.node.signer import KeySigner
+from edge_node.primitives.types import BlockHash, TimestampMs
+from edge_node.spec.architecture import Architecture
+from edge_node.spec.dataset import Manifest
+from edge_node.spec.genesis import Parameters
+from edge_node.trainer.task import Offer, Progress, Task
+from tests.chain.workshop import EASY, SMALL
+from tests.gossip.simulation import SeededRandom, matches
+from tests.spec import toy_chain as toy
+from tests.spec.toy_data import ToyDataset, toy_dataset
+
+ED25519 = load_ed25519()
+STEP_MS = 100
+SETTLED_MS = 3_000
+"""Enough for tips to be compared, blocks to be fetched and refreshes to be over."""
+
+
+class VirtualClock:
+    """Time that the test moves."""
+
+    def __init__(self) -> None:
+        self.ms = 10**6
+
+    def now_ms(self) -> TimestampMs:
+        return TimestampMs(toy.GENESIS_TIME + self.ms)
+
+    def monotonic_ms(self) -> int:
+        return self.ms
+
+
+class RoomLink:
+    """A node's connection to the room: the only fake part, in place of MqttLink."""
+
+    def __init__(self, room: "Room", subscriptions: Sequence[str]) -> None:
+        self.room = room
+        self.subscriptions = subscriptions
+        self.events: deque[LinkEvent] = deque()
+        self.said: list[Publish] = []
+        self.will: SetWill | None = None
+        self.started = self.stopped = False
+
+    def set_will(self, will: SetWill) -> None:
+        self.will = will
+
+    def start(self) -> None:
+        self.started = True
+        self.events.append(LinkUp(broker="room"))
+        for topic, payload in sorted(self.room.retained.items()):
+            self.hear(Publish(topic=topic, payload=payload, qos=1, retain=True), retained=True)
+
+    def hear(self, message: Publish, *, retained: bool = False) -> None:
+        if any(matches(each, message.topic) for each in self.subscriptions):
+            self.events.append(
+                Incoming(topic=message.topic, payload=message.payload, retained=retained)
+            )
+
+    def poll(self, timeout_ms: int) -> list[LinkEvent]:
+        events, self.events = list(self.events), deque()
+        return events
+
+    def publish(self, message: Publish) -> PublishResult:
+        assert self.started
+        assert not self.stopped, "nothing is said after the goodbye"
+        self.said.append(message)
+        self.room.publish(message)
+        return PublishResult.QUEUED
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+class Room:
+    """A broker that loses nothing."""
+
+    def __init__(self) -> None:
+        self.links: list[RoomLink] = []
+        self.retained: dict[str, bytes] = {}
+
+    def publish(self, message: Publish) -> None:
+        if message.retain:
+            self.retained[message.topic] = message.payload
+        for link in self.links:
+            if link.started and not link.stopped:
+                link.hear(message)
+
+
+@dataclass
+class Played:
+    """A trainer that does what the test says."""
+
+    alive: bool = True
+    stopped: bool = False
+    tasks: list[Task | None] = field(default_factory=list)
+    out: list[Offer | Progress] = field(default_factory=list)
+
+    def assign(self, task: Task | None) -> None:
+        self.tasks.append(task)
+
+    def poll(self) -> list[Offer | Progress]:
+        sent, self.out = self.out, []
+        return sent
+
+    def stop(self) -> None:
+        self.alive = False
+        self.stopped = True
+
+    @property
+    def task(self) -> Task | None:
+        """What it works on."""
+        return self.tasks[-1] if self.tasks else None
+
+
+def stored(data: ToyDataset) -> Dataset:
+    """Return a toy dataset as the store takes it."""
+    train, evaluation, reserve = (
+        Samples(
+            images=np.frombuffer(split.images, dtype=np.uint8).reshape(len(split.labels), -1),
+            labels=np.frombuffer(split.labels, dtype=np.uint8),
+        )
+        for split in data.splits
+    )
+    return Dataset(manifest=data.manifest, splits=(train, evaluation, reserve))
+
+
+class Rig:
+    """A node that can be looked into."""
+
+    def __init__(self, world: "World", name: str, root: Path, *, mines: bool) -> None:
+        self.world = world
+        self.miner = toy.miner(name)
+        self.trainers: list[Played] = []
+        genesis = world.network.genesis
+        self.directory = DataDirectory(root)
+        self.directory.open()
+        self.datasets = DatasetStore(self.directory.datasets)
+        self.database = Database(self.directory.chain, genesis.network_id())
+        engine = NodeEngine(ED25519, (ReferenceBackend(),), self.datasets)
+        self.importer = Importer(self.database, genesis, engine)
+        self.held = HeldBlocks()
+        signer = KeySigner(ED25519, self.directory.seed())
+        self.gossip = Gossip(
+            identity=Identity(
+                network_id=genesis.network_id(),
+                key=signer.public_key,
+                sign=signer.sign,
+                verify=ED25519.verify,
+                session=self.directory.next_session(),
+            ),
+            port=ChainView(self.importer, self.datasets, self.held),
+            random=SeededRandom(name),
+            profile=Profile(software=name, genesis=genesis.encode()),
+        )
+        self.link = RoomLink(world.room, self.gossip.subscriptions)
+        world.room.links.append(self.link)
+        self.mempool = Mempool(self.importer.rules, ED25519.verify)
+        self.node = Node(
+            NodeParts(
+                directory=self.directory,
+                importer=self.importer,
+                mempool=self.mempool,
+                engine=engine,
+                datasets=self.datasets,
+                gossip=self.gossip,
+                link=cast(MqttLink, self.link),
+                signer=signer,
+                clock=world.clock,
+                miner=self._miner() if mines else None,
+                held=self.held,
+            )
+        )
+        self.node.start()
+
+    @property
+    def trainer(self) -> Played:
+        """The trainer that was started last."""
+        return self.trainers[-1]
+
+    @property
+    def height(self) -> int:
+        return self.importer.head.height
+
+    @property
+    def mines_on(self) -> BlockHash | None:
+        """The block that its trainer works on top of; None if it does not work."""
+        task = self.trainer.task
+        return None if task is None else task.head
+
+    def close(self) -> None:
+        self.world.rigs.remove(self)
+        self.database.close()
+        self.directory.close()
+
+    def _miner(self) -> Miner:
+        rules = self.importer.rules
+
+        def start() -> Played:
+            self.trainers.append(Played())
+            return self.trainer
+
+        def found(manifest: Manifest) -> Architecture:
+            return SMALL
+
+        identity = MinerIdentity(
+            network=rules.network,
+            parameters=rules.parameters,
+            public_key=self.miner.key,
+            new_family=found,
+        )
+        return Miner(identity, start, self.importer.blocks)
+
+
+class World:
+    """Nodes of one network in one room."""
+
+    def __init__(
+        self, folder: Path, parameters: Parameters = EASY, members: Sequence[toy.Miner] = ()
+    ) -> None:
+        self.folder = folder
+        self.data = toy_dataset("easy", (40, 20, 20))
+        self.network = toy.toy_network(
+            [self.data],
+            parameters=parameters,
+            members=members,
+            rich=[toy.miner("ann"), toy.miner("bob")],
+        )
+        self.room = Room()
+        self.clock = VirtualClock()
+        self.rigs: list[Rig] = []
+
+    def add(
+        self, name: str, *, mines: bool = False, has_data: bool = True, folder: str = ""
+    ) -> Rig:
+        """Start a node, again if its directory is there."""
+        root = self.folder / (folder or name)
+        if not root.exists():
+            DataDirectory(root).initialise(self.network.genesis, toy.miner(name).seed)
+            if has_data:
+                DatasetStore(DataDirectory(root).datasets).add(stored(self.data))
+        rig = Rig(self, name, root, mines=mines)
+        self.rigs.append(rig)
+        return rig
+
+    def run(self, duration_ms: int = SETTLED_MS) -> None:
+        """Let all nodes live for a while."""
+        for _ in range(duration_ms // STEP_MS):
+            self.clock.ms += STEP_MS
+            for rig in list(self.rigs):
+                rig.node.turn()
+
+    def run_until(self, done: Callable[[], bool], limit_ms: int = 60_000) -> None:
+        """Let all nodes live until something is so."""
+        end_ms = self.clock.ms + limit_ms
+        while not done():
+            assert self.clock.ms < end_ms, f"not within {limit_ms} ms"
+            self.run(STEP_MS)
+
+
+@contextmanager
+def world(
+    folder: Path, parameters: Parameters = EASY, members: Sequence[toy.Miner] = ()
+) -> Iterator[World]:
+    """Give a world, and close what is open in it at the end."""
+    made = World(folder, parameters, members)
+    try:
+        yield made
+    finally:
+        for rig in list(made.rigs):
+            rig.close()

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What comes in over gossip, sound and unsound, to a node with a real chain: what becomes of it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge_node.gossip.ports import BlockReceived, CheckpointReceived, TransactionsReceived
+from edge_node.gossip.topics import NodeId
+from edge_node.node.intake import RETELL_MS
+from edge_node.primitives.types import Height, Signature
+from edge_node.spec.block import Block, Body
+from edge_node.spec.encoding import encode
+from edge_node.spec.fork_choice import Checkpoint
+from tests.chain.workshop import EASY, Grown, Tree
+from tests.node.rig import Rig, World, world
+from tests.spec import toy_chain as toy
+
+ANN, BOB = toy.miner("ann"), toy.miner("bob")
+SENDER = NodeId("00" * 16)
+OTHER_BODY = Body(transactions=(), have=(), proof=b"").encode()
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Iterator[World]:
+    with world(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def rig(room: World) -> Rig:
+    rig = room.add("ann")
+    room.run(500)
+    return rig
+
+
+@pytest.fixture
+def tree(room: World) -> Tree:
+    """Give blocks to send: the first is due 2 s after the genesis."""
+    return Tree(room.network)
+
+
+def sent(block: Block | Grown, *, body: bytes | None = None) -> BlockReceived:
+    """Return a block as gossip delivers it."""
+    made = block.mined.block if isinstance(block, Grown) else block
+    return BlockReceived(
+        block_hash=made.header.block_hash(),
+        header=made.header.encode(),
+        body=made.body.encode() if body is None else body,
+        transport=b"",
+        sender=SENDER,
+    )
+
+
+def at(rig: Rig, timestamp: int) -> None:
+    """Set the clock."""
+    rig.world.clock.ms = timestamp - toy.GENESIS_TIME
+
+
+def test_block_becomes_the_head_and_peers_hear_of_it(rig: Rig, tree: Tree) -> None:
+    block = tree.grow()
+    rig.link.said.clear()
+    rig.node.do([sent(block)])
+    rig.world.run(2_000)
+    assert rig.importer.head.head == block.block_hash
+    assert rig.node.imported == 1
+    assert sum("/tip/" in each.topic for each in rig.link.said) == 1
+
+
+def test_early_block_waits_with_its_children_and_is_judged_in_time(rig: Rig, tree: Tree) -> None:
+    first, second = tree.branch(None, 2)
+    at(rig, first.state.timestamp - 5_000)
+    rig.node.do([sent(first), sent(second)])
+    assert (rig.height, len(rig.held)) == (0, 2)
+    rig.world.run(10_000)
+    assert rig.importer.head.head == second.block_hash
+    assert len(rig.held) == 0
+
+
+def test_held_block_need_not_come_again(rig: Rig, tree: Tree) -> None:
+    block = tree.grow()
+    at(rig, block.state.timestamp - 5_000)
+    port = rig.gossip._port
+    assert not port.known(block.block_hash)
+    rig.node.do([sent(block)])
+    assert port.known(block.block_hash)
+    rig.held.release(block.block_hash)
+    assert not port.known(block.block_hash), "what was dropped can be fetched again"
+
+
+@pytest.mark.parametrize("body", [b"", b"\x80", b"garbage" * 9, OTHER_BODY])
+def test_wrong_body_says_nothing_about_the_block(rig: Rig, tree: Tree, body: bytes) -> None:
+    block = tree.grow()
+    rig.node.do([sent(block, body=body)])
+    assert rig.height == 0
+    rig.node.do([sent(block)])
+    assert rig.importer.head.head == block.block_hash
+
+
+def test_wrong_body_of_an_early_block_does_not_take_its_place(rig: Rig, tree: Tree) -> None:
+    block = tree.grow()
+    at(rig, block.state.timestamp - 5_000)
+    rig.node.do([sent(block, body=OTHER_BODY)])
+    assert len(rig.held) == 0
+    rig.node.do([sent(block)])
+    assert len(rig.held) == 1
+
+
+def test_forged_signature_says_nothing_about_the_block(rig: Rig, tree: Tree) -> None:
+    block = tree.grow().mined.block
+    forged = replace(block.header, signature=Signature(bytes(64)))
+    rig.node.do([sent(replace(block, header=forged))])
+    assert rig.height == 0
+    rig.node.do([sent(block)])
+    assert rig.height == 1
+
+
+def test_invalid_block_is_refused_for_its_rule(
+    rig: Rig, tree: Tree, caplog: pytest.LogCaptureFixture
+) -> None:
+    block = tree.grow().mined.block
+    lie = toy.sealed(replace(block.header, correct_count=20), block.body, ANN)
+    rig.node.do([sent(lie)])
+    assert rig.height == 0
+    assert "R-46" in caplog.text
+
+
+def test_held_block_that_turns_out_invalid_is_forgotten(
+    rig: Rig, tree: Tree, caplog: pytest.LogCaptureFixture
+) -> None:
+    block = tree.grow().mined.block
+    lie = toy.sealed(replace(block.header, correct_count=20), block.body, ANN)
+    at(rig, block.header.timestamp - 5_000)
+    rig.node.do([sent(lie)])
+    assert len(rig.held) == 1
+    rig.world.run(10_000)
+    assert (rig.height, len(rig.held)) == (0, 0)
+    assert "R-46" in caplog.text
+
+
+def test_blocks_wait_for_their_dataset(room: World, tree: Tree) -> None:
+    rig = room.add("bob", has_data=False)
+    first, second = tree.branch(None, 2)
+    rig.node.do([sent(first), sent(second)])
+    assert (rig.height, len(rig.held)) == (0, 2)
+    room.add("ann")
+    room.run_until(lambda: rig.height == 2)
+
+
+def test_transactions_wait_and_forged_ones_do_not(rig: Rig) -> None:
+    network = rig.world.network
+    good = toy.transfer(ANN, BOB.address, 5, network=network)
+    forged = replace(good, amount=type(good.amount)(6))
+    poor = toy.transfer(toy.miner("cat"), BOB.address, 5, network=network)
+    datas = [encode(each.value()) for each in (poor, good)]
+    rig.node.do([TransactionsReceived(transactions=tuple(datas), sender=SENDER)])
+    assert len(rig.mempool) == 1
+    for data in (b"garbage", encode(forged.value())):
+        rig.node.do([TransactionsReceived(transactions=(data, data), sender=SENDER)])
+    assert len(rig.mempool) == 1
+
+
+def test_own_transaction_is_told_until_it_is_confirmed(rig: Rig, tree: Tree) -> None:
+    transaction = toy.transfer(ANN, BOB.address, 5, network=rig.world.network)
+    data = encode(transaction.value())
+    rig.node.submit(transaction)
+    rig.node.submit(transaction)
+
+    def told() -> int:
+        return sum(data in each.payload for each in rig.link.said)
+
+    rig.world.run(RETELL_MS // 2)
+    assert told() == 1
+    rig.world.run(RETELL_MS)
+    assert told() == 2
+    rig.node.do([sent(tree.grow(transactions=(transaction,)))])
+    assert len(rig.mempool) == 0
+    rig.world.run(2 * RETELL_MS)
+    assert told() == 2
+
+
+def test_checkpoint_moves_the_head_and_mining_with_it(tmp_path: Path) -> None:
+    with world(tmp_path, EASY, members=[ANN]) as room:
+        rig, tree = room.add("ann", mines=True), Tree(room.network)
+        weak, strong = tree.grow(rung=2), tree.grow(who=BOB)
+        rig.node.do([sent(weak), sent(strong)])
+        room.run(3_000)
+        assert rig.importer.head.head == strong.block_hash
+        unsigned = Checkpoint(
+            height=Height(1), block=weak.block_hash, member=ANN.key, signature=Signature(bytes(64))
+        )
+        message = unsigned.signing_hash(room.network.rules.network)
+        checkpoint = replace(unsigned, signature=ANN.sign(message))
+        rig.node.do([CheckpointReceived(data=b"garbage", sender=SENDER)])
+        rig.node.do([CheckpointReceived(data=checkpoint.encode(), sender=SENDER)])
+        assert rig.importer.head.head == weak.block_hash
+        room.run(200)
+        assert rig.mines_on == weak.block_hash
+
+
+def test_unknown_parent_is_no_reason_to_hold(rig: Rig, tree: Tree) -> None:
+    _, second = tree.branch(None, 2)
+    rig.node.do([sent(second)])
+    assert (rig.height, len(rig.held)) == (0, 0)
