@@ -5,7 +5,7 @@ Law of the file: no command's work is done here.
 Read next: session.py, commands.py.
 """
 
-import sys
+import errno
 from pathlib import Path
 
 import click
@@ -13,27 +13,77 @@ import click
 from edge_node import __version__
 from edge_node.cli.commands import COMMANDS
 from edge_node.cli.exit_codes import ExitCode, exit_code_of
-from edge_node.cli.output import set_up_logging
+from edge_node.cli.output import reader_is_gone, set_up_logging
 from edge_node.cli.session import Session
 from edge_node.primitives.errors import EdgeNodeError
 
-_EPILOG = "Exit status: " + ", ".join(f"{code.value} {code.name.lower()}" for code in ExitCode)
+_EXIT_CODES = "\n".join(f"{c.value:5} {c.name.lower():12} {c.meaning}" for c in ExitCode)
+_EPILOG = f"""\b
+Exit status:
+{_EXIT_CODES}
+
+\b
+Complete words with the Tab key, now and in every new shell:
+  bash: echo 'eval "$(_EDGE_NODE_COMPLETE=bash_source edge-node)"' >> ~/.bashrc
+  zsh:  echo 'eval "$(_EDGE_NODE_COMPLETE=zsh_source edge-node)"' >> ~/.zshrc
+  fish: _EDGE_NODE_COMPLETE=fish_source edge-node > ~/.config/fish/completions/edge-node.fish
+"""
+_ADVICE = {
+    errno.EACCES: "change its permissions, or name another file or --data-dir",
+    errno.EPERM: "change its permissions, or name another file or --data-dir",
+    errno.ENOSPC: "make room on the disk",
+    errno.EDQUOT: "make room on the disk",
+    errno.EMFILE: "raise the limit with `ulimit -n`",
+}
 
 
-@click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+class _Root(click.Group):
+    """The command, whose errors are sentences."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order in which people meet them."""
+        del ctx
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run what was asked for, and turn what goes wrong into a sentence and an exit status."""
+        try:
+            return super().invoke(ctx)
+        except EdgeNodeError as error:
+            click.echo(f"edge-node: {error}", err=True)
+            ctx.exit(exit_code_of(error))
+        except BrokenPipeError:
+            reader_is_gone()
+        except OSError as error:
+            click.echo(f"edge-node: {sentence_of(error)}", err=True)
+            ctx.exit(ExitCode.NODE)
+        except KeyboardInterrupt:
+            ctx.exit(ExitCode.INTERRUPTED)
+
+
+@click.group(cls=_Root, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="edge-node")
 @click.option(
     "--data-dir",
-    type=click.Path(file_okay=False),
+    metavar="DIRECTORY",
     help="The node's data directory.  [default: ~/.local/share/edge-node]",
 )
 @click.option(
     "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path),
+    metavar="FILE",
     help="A configuration file.  [default: config.toml in the data directory]",
 )
-@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]))
-@click.option("--log-format", type=click.Choice(["text", "json"]))
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="How much to tell on standard error.  [default: info]",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    help="For people, or one JSON object a line.  [default: text]",
+)
 @click.option(
     "--set",
     "settings",
@@ -74,21 +124,9 @@ for _command in COMMANDS:
     app.add_command(_command)
 
 
-def main() -> None:
-    """Run the command line."""
-    if not sys.platform.startswith("linux"):
-        click.echo("edge-node runs on Linux only: use a Raspberry Pi or WSL", err=True)
-        sys.exit(ExitCode.NODE)
-    try:
-        app.main(prog_name="edge-node", standalone_mode=False)
-    except EdgeNodeError as error:
-        click.echo(f"edge-node: {error}", err=True)
-        sys.exit(exit_code_of(error))
-    except OSError as error:
-        click.echo(f"edge-node: {error.filename}: {error.strerror}", err=True)
-        sys.exit(ExitCode.NODE)
-    except click.exceptions.Abort:
-        sys.exit(ExitCode.INTERRUPTED)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(ExitCode.USAGE)
+def sentence_of(error: OSError) -> str:
+    """Return what the system refused, and what to do about it."""
+    place = error.filename if error.filename is not None else "the system"
+    why = (error.strerror or str(error)).lower()
+    advice = _ADVICE.get(error.errno or 0, "name another file or --data-dir")
+    return f"{place}: {why}; {advice}"

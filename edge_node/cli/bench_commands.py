@@ -36,7 +36,7 @@ from edge_node.cli.session import Session
 def bench(
     session: Session, /, *, quick: bool, sections: tuple[str, ...], offline: bool, as_json: bool
 ) -> None:
-    """Measure speeds on one core of this machine; takes about three minutes.
+    """Measure speeds on one core; takes about three minutes.
 
     Times are processor time of one thread, medians of several repetitions.
     """

@@ -8,14 +8,25 @@ Read next: edge_node/chain/importer.py.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from edge_node.chain.block_store import BlockStore, StoredBlock
 from edge_node.chain.database import Database
 from edge_node.chain.ledger_store import LedgerStore
 from edge_node.cli.session import Session
-from edge_node.node.errors import NotInitialised
+from edge_node.node.errors import NodeError
 from edge_node.spec.genesis import Genesis
 from edge_node.spec.state import State, genesis_state
+
+
+class ChainEmpty(NodeError):
+    """The node of the data directory has not run yet."""
+
+    reason = "chain-empty"
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(f"there is no chain in {root} yet; start the node with `edge-node run`")
+        self.root = root
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +54,12 @@ def open_chain(session: Session) -> Iterator[ReadChain]:
 
     Raises
     ------
-    NotInitialised, StoreCorrupt, StoreFormatNewer, WrongNetwork
+    NotInitialised, ChainEmpty, StoreCorrupt, StoreFormatNewer, WrongNetwork
     """
     directory = session.directory
     genesis = directory.genesis()
     if not directory.chain.exists():
-        raise NotInitialised(directory.root)
+        raise ChainEmpty(directory.root)
     database = Database(directory.chain, genesis.network_id())
     try:
         state = LedgerStore(database, genesis_state(genesis)).load()

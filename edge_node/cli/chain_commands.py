@@ -9,7 +9,7 @@ import click
 
 from edge_node.cli.chain_access import open_chain
 from edge_node.cli.exit_codes import ExitCode
-from edge_node.cli.output import console, emit, json_option, table
+from edge_node.cli.output import console, emit, json_option, short, table
 from edge_node.cli.session import Session
 from edge_node.datasets.store import DatasetStore
 from edge_node.inference.select import open_backend, select_backend
@@ -28,7 +28,13 @@ def chain() -> None:
 
 
 @chain.command("show")
-@click.option("--last", default=20, show_default=True, help="How many blocks, newest last.")
+@click.option(
+    "--last",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="How many blocks, newest last.",
+)
 @json_option
 @click.pass_obj
 def show_chain(session: Session, /, *, last: int, as_json: bool) -> None:
@@ -63,7 +69,7 @@ def show_chain(session: Session, /, *, last: int, as_json: bool) -> None:
                 [
                     (
                         row["height"],
-                        str(row["hash"])[:16],
+                        short(row["hash"]),
                         row["kind"],
                         row["generation"],
                         row["rung"],
@@ -79,11 +85,16 @@ def show_chain(session: Session, /, *, last: int, as_json: bool) -> None:
 
 
 @chain.command("verify")
-@click.option("--backend", default="auto", show_default=True, help="What evaluates the models.")
+@click.option(
+    "--backend",
+    default="auto",
+    show_default=True,
+    help="auto, native, numpy, reference, lce or tflite.",
+)
 @json_option
 @click.pass_obj
 def verify_chain(session: Session, /, *, backend: str, as_json: bool) -> None:
-    """Judge every block of the main chain again, from the genesis on."""
+    """Judge every block again, from the genesis on."""
     datasets = DatasetStore(session.directory.datasets)
     chosen = select_backend() if backend == "auto" else open_backend(backend)
     engine = NodeEngine(load_ed25519(), [chosen], datasets)
@@ -107,7 +118,7 @@ def verify_chain(session: Session, /, *, backend: str, as_json: bool) -> None:
     emit(
         answer,
         as_json=as_json,
-        show=lambda: console.print(broken or f"{state.height} blocks, all valid"),
+        show=lambda: click.echo(broken or f"{state.height} blocks, all valid"),
     )
     if broken:
         raise SystemExit(ExitCode.FAILED)

@@ -8,12 +8,13 @@ Read next: edge_node/node/configuration.py, edge_node/node/hardware.py.
 from dataclasses import asdict
 
 import click
+from rich.table import Table
 
 from edge_node.cli.exit_codes import ExitCode
 from edge_node.cli.output import console, emit, json_option, table
 from edge_node.cli.session import Session
 from edge_node.inference.select import available_backends
-from edge_node.node.boards import board_names, read_board
+from edge_node.node.boards import Board, board_names, read_board
 from edge_node.node.hardware import CheckRequest, check, detect
 
 
@@ -35,10 +36,17 @@ def show_config(session: Session, /, *, as_json: bool) -> None:
             table(
                 "settings (flag > environment > file > board > default)",
                 ("setting", "value", "from"),
-                [(f"{o.section}.{o.key}", o.value, o.source) for o in origins],
+                [(f"{o.section}.{o.key}", _as_typed(o.value), o.source) for o in origins],
             )
         ),
     )
+
+
+def _as_typed(value: object) -> str:
+    """Return a setting as `--set` takes it."""
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @click.group()
@@ -54,7 +62,7 @@ def detect_hardware(*, as_json: bool) -> None:
     emit(
         asdict(found),
         as_json=as_json,
-        show=lambda: console.print(
+        show=lambda: click.echo(
             f"{found.title} ({found.machine}, {found.pointer_bits} bit), board file "
             f"{found.board or 'none'}, {found.cpu_count} processors, "
             f"{found.memory_bytes >> 20} MiB, {' '.join(found.cpu_flags)}"
@@ -66,7 +74,10 @@ def detect_hardware(*, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def check_hardware(session: Session, /, *, as_json: bool) -> None:
-    """Say what works here; exits with 1 if something that is needed does not."""
+    """Say what works here.
+
+    Exits with 1 if something that is needed does not work.
+    """
     findings = check(
         detect(),
         CheckRequest(
@@ -103,7 +114,19 @@ def show_board(*, board: str | None, as_json: bool) -> None:
     emit(
         {"boards": [asdict(each) for each in boards]},
         as_json=as_json,
-        show=lambda: console.print(
-            table("boards", ("name", "title"), [(each.name, each.title) for each in boards])
-        ),
+        show=lambda: console.print(_boards(boards) if board is None else _board(boards[0])),
     )
+
+
+def _boards(boards: list[Board]) -> Table:
+    return table("boards", ("name", "title"), [(each.name, each.title) for each in boards])
+
+
+def _board(board: Board) -> Table:
+    settings = [
+        (f"{name}.{key}", _as_typed(value))
+        for name, section in board.sections.items()
+        if isinstance(section, dict)
+        for key, value in section.items()
+    ]
+    return table(f"{board.title} ({board.path})", ("setting", "value"), settings)

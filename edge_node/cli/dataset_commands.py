@@ -1,42 +1,68 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`edge-node dataset`: fetch MNIST, import your own images, list what is here, found on it.
+"""`edge-node dataset`: fetch and import datasets, give them to others, list what is here.
 
+A dataset becomes part of a chain by the genesis (`edge-node init --dataset`). The seam for a
+running chain is the `dataset` transaction with its bounty (design, section 4): it would commit to
+the same manifest that is published here, and nodes would fetch it by the same id.
 Law of the file: words around edge_node/datasets.
-Read next: edge_node/datasets/importing.py.
+Read next: edge_node/datasets/importing.py, dataset_fetching.py.
 """
 
 from pathlib import Path
 
 import click
+from rich.table import Table
 
+from edge_node.cli.dataset_choice import choose_dataset, parse_dataset_id
+from edge_node.cli.dataset_fetching import fetch_from_peers
 from edge_node.cli.mnist_store import stored_mnist
-from edge_node.cli.output import console, emit, json_option, table
+from edge_node.cli.output import console, emit, json_option, short, table
 from edge_node.cli.session import Session
 from edge_node.datasets.importing import ImportFormat, ImportRequest, import_dataset
 from edge_node.datasets.store import DatasetStore
+from edge_node.node.control import ask
+from edge_node.node.errors import NodeNotRunning
 from edge_node.primitives.types import DatasetId
 from edge_node.spec.constants import PPM
 from edge_node.spec.dataset import Manifest, SplitName
 
+_PERCENT = click.IntRange(1, 98)
+
 
 @click.group()
 def dataset() -> None:
-    """Fetch, import and list datasets."""
+    """Fetch, import, publish and list datasets."""
 
 
 @dataset.command("fetch")
-@click.argument("name", type=click.Choice(["mnist"]))
-@click.option("--from", "files", type=click.Path(path_type=Path, exists=True), help="Your files.")
-@click.option("--offline", is_flag=True, help="Look at your files and the cache only.")
+@click.argument("name", metavar="mnist|ID")
+@click.option(
+    "--from",
+    "files",
+    type=click.Path(path_type=Path, exists=True),
+    help="Your own MNIST: a folder with its four IDX files, or an .npz file.",
+)
+@click.option("--offline", is_flag=True, help="Look for MNIST among your files and the cache only.")
 @json_option
 @click.pass_obj
 def fetch(
     session: Session, /, *, name: str, files: Path | None, offline: bool, as_json: bool
 ) -> None:
-    """Fetch a well-known dataset into the data directory."""
-    del name  # the only choice so far
-    store, dataset_id = stored_mnist(session.directory.datasets, files=files, offline=offline)
-    _report(store.table(dataset_id).manifest, as_json=as_json)
+    """Fetch MNIST, or what a node has published.
+
+    An ID is fetched through the node that runs in the data directory, checked against the ID, and
+    goes on where it was if it is broken off.
+    """
+    store = DatasetStore(session.directory.datasets)
+    if name == "mnist":
+        _, dataset_id = stored_mnist(session.directory.datasets, files=files, offline=offline)
+    elif files is not None or offline:
+        raise click.UsageError("--from and --offline go with mnist only")
+    else:
+        dataset_id = parse_dataset_id(name)
+        if not store.has(dataset_id):
+            fetch_from_peers(session.directory.control, dataset_id)
+    _report(session, store.open(dataset_id).manifest, as_json=as_json)
 
 
 @dataset.command("import")
@@ -49,9 +75,13 @@ def fetch(
     help="idx: MNIST-like files; npz: numpy; images: a folder of class folders.",
 )
 @click.option("--name", required=True, help="The dataset's name.")
-@click.option("--classes", type=click.IntRange(2), help="Number of classes.")
-@click.option("--evaluation", default=20, show_default=True, help="Percent to judge blocks by.")
-@click.option("--reserve", default=20, show_default=True, help="Percent that nobody trains on.")
+@click.option("--classes", type=click.IntRange(2), help="Number of classes.  [default: as found]")
+@click.option(
+    "--evaluation", type=_PERCENT, default=20, show_default=True, help="Percent to judge blocks by."
+)
+@click.option(
+    "--reserve", type=_PERCENT, default=20, show_default=True, help="Percent that nobody trains on."
+)
 @click.option("--seed", default=0, show_default=True, help="Another seed, another division.")
 @json_option
 @click.pass_obj
@@ -81,7 +111,38 @@ def import_(  # noqa: PLR0913 - one per option
         )
     )
     DatasetStore(session.directory.datasets).add(made)
-    _report(made.manifest, as_json=as_json)
+    _report(session, made.manifest, as_json=as_json)
+
+
+@dataset.command("publish")
+@click.argument("name", metavar="NAME_OR_ID")
+@json_option
+@click.pass_obj
+def publish(session: Session, /, *, name: str, as_json: bool) -> None:
+    """Let the members of the network have a dataset.
+
+    The running node offers it at once, later ones from their start. Whoever has fetched it can
+    found a network on it; a chain that runs already takes no new dataset.
+    """
+    store = DatasetStore(session.directory.datasets)
+    dataset_id = choose_dataset(store, name)
+    store.publish(dataset_id)
+    try:
+        ask(session.directory.control, "publish", {})
+        offered = True
+    except NodeNotRunning:
+        offered = False
+    line = f"edge-node dataset fetch {dataset_id.hex()}"
+    manifest = store.table(dataset_id).manifest
+    emit(
+        {**_facts(manifest), "published": True, "offered": offered, "fetch": line},
+        as_json=as_json,
+        show=lambda: click.echo(
+            f"{manifest.name} is published"
+            + ("" if offered else "; start this node with `edge-node run`, so that it is offered")
+            + f"; another member of the network, whose node runs, gets it by\n\n    {line}\n"
+        ),
+    )
 
 
 @dataset.command("list")
@@ -90,16 +151,35 @@ def import_(  # noqa: PLR0913 - one per option
 def list_datasets(session: Session, /, *, as_json: bool) -> None:
     """List the datasets of the data directory."""
     store = DatasetStore(session.directory.datasets)
+    published = store.published()
     manifests = [store.table(each).manifest for each in store.ids()]
     emit(
-        {"datasets": [_facts(manifest) for manifest in manifests]},
+        {
+            "datasets": [
+                {**_facts(manifest), "published": manifest.dataset_id() in published}
+                for manifest in manifests
+            ]
+        },
         as_json=as_json,
-        show=lambda: console.print(_table(manifests)),
+        show=lambda: console.print(
+            _table(manifests)
+            if manifests
+            else "no dataset is here yet; try `edge-node dataset fetch mnist`"
+        ),
     )
 
 
-def _report(manifest: Manifest, *, as_json: bool) -> None:
-    emit(_facts(manifest), as_json=as_json, show=lambda: console.print(_table([manifest])))
+def _report(session: Session, manifest: Manifest, *, as_json: bool) -> None:
+    """Say what came, and how to found a network on it: here, or beside the node that is here."""
+    init = f"init --dataset {manifest.dataset_id().hex()}"
+    if (session.data_dir / "genesis").exists():
+        init = f"--data-dir ANOTHER {init} --dataset-from {session.data_dir}"
+
+    def show() -> None:
+        console.print(_table([manifest]))
+        click.echo(f"to found a network on it, run\n\n    edge-node {init}\n")
+
+    emit(_facts(manifest), as_json=as_json, show=show)
 
 
 def _facts(manifest: Manifest) -> dict[str, object]:
@@ -113,11 +193,11 @@ def _facts(manifest: Manifest) -> dict[str, object]:
     }
 
 
-def _table(manifests: list[Manifest]) -> object:
+def _table(manifests: list[Manifest]) -> Table:
     columns = ("dataset", "name", "shape", ">classes", ">train", ">evaluation", ">reserve")
     rows = [
         (
-            manifest.dataset_id().hex()[:16],
+            short(manifest.dataset_id().hex()),
             manifest.name,
             f"{manifest.height}x{manifest.width}x{manifest.channels}",
             manifest.classes,

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from edge_node.cli.exit_codes import ExitCode
 from edge_node.cli.mnist_store import stored_mnist
-from edge_node.cli.output import console, emit, json_option, percent, table
+from edge_node.cli.output import console, emit, json_option, percent, short, table
 from edge_node.demo.network import NodeGlimpse
 from edge_node.demo.report import DemoReport
 from edge_node.demo.run import DemoOptions, run_demo
@@ -28,7 +28,9 @@ NODES = 3
 
 
 @click.command()
-@click.option("--blocks", default=12, show_default=True, help="Height to reach.")
+@click.option(
+    "--blocks", type=click.IntRange(1), default=12, show_default=True, help="Height to reach."
+)
 @click.option(
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
@@ -39,7 +41,9 @@ NODES = 3
 @click.option("--offline", is_flag=True, help="Take MNIST from the cache only.")
 @json_option
 def demo(*, blocks: int, output: Path, offline: bool, as_json: bool) -> None:
-    """Run a network of three nodes on this machine until they have mined some blocks.
+    """Run three nodes here that learn MNIST together.
+
+    They go on until their chain has some blocks.
 
     Exits with 0 only if all nodes agree on the head, each has judged every block, and accuracy on
     untouched images rose.
@@ -88,10 +92,10 @@ def _show(report: DemoReport) -> None:
         table(
             "nodes",
             ("node", "back end", ">judged", ">mined", "head"),
-            [(n.id, n.backend, n.validated, n.mined, n.head[:16]) for n in report.nodes],
+            [(n.id, n.backend, n.validated, n.mined, short(n.head)) for n in report.nodes],
         )
     )
-    console.print(
+    click.echo(
         f"height {report.height} in {report.duration_ms // 1_000} s; "
         f"{'all nodes agree' if report.agreed else 'the nodes do NOT agree'}; untouched images: "
         f"{percent(report.generations[0].reserve_ppm)} % -> "
@@ -103,7 +107,7 @@ def _show(report: DemoReport) -> None:
         report.exports.blob,
         report.exports.plot,
     ):
-        console.print(f"  {path}")
+        click.echo(f"  {path}")
 
 
 def _generations(report: DemoReport) -> Table:

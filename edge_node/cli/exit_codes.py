@@ -22,30 +22,28 @@ from edge_node.spec.errors import InvalidInput
 
 
 class ExitCode(IntEnum):
-    """Exit statuses."""
+    """Exit statuses, each with its meaning in words."""
 
-    OK = 0
-    """Done."""
-    FAILED = 1
-    """Done, and the answer is no: something checked did not hold."""
-    USAGE = 2
-    """The command line was not understood."""
-    NODE = 3
-    """The data directory or the configuration does not allow it."""
-    STORE = 4
-    """The chain database can not be used."""
-    NOT_RUNNING = 5
-    """No node runs in the data directory."""
-    INVALID = 6
-    """An input breaks a rule; the message starts with the rule's number."""
-    DATASET = 7
-    """A dataset can not be had or read."""
-    NETWORK = 8
-    """The broker can not be started or reached."""
-    BACKEND = 9
-    """No back end can do it."""
-    INTERRUPTED = 130
-    """Stopped by Ctrl-C."""
+    meaning: str
+
+    def __new__(cls, value: int, meaning: str) -> "ExitCode":  # noqa: PYI034 - Self came with 3.11
+        """Make a member of a number and its meaning."""
+        member = int.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+    OK = 0, "done"
+    FAILED = 1, "done, and the answer is no: something checked did not hold"
+    USAGE = 2, "the command line was not understood"
+    NODE = 3, "data directory, file or configuration do not allow it"
+    STORE = 4, "the chain database can not be used"
+    NOT_RUNNING = 5, "no node runs in the data directory"
+    INVALID = 6, "an input breaks a rule; the message begins with its number"
+    DATASET = 7, "a dataset can not be had or read"
+    NETWORK = 8, "the broker can not be started or reached"
+    BACKEND = 9, "no back end can do it"
+    INTERRUPTED = 130, "stopped by Ctrl-C"
 
 
 _BY_CLASS: tuple[tuple[type[EdgeNodeError], ExitCode], ...] = (

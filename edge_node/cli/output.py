@@ -7,36 +7,86 @@ Read next: app.py.
 
 import json
 import logging
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NoReturn
 
 import click
 from rich.console import Console
 from rich.table import Table
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-"""For every command that answers something."""
+"""For every command that answers once."""
 
-console = Console(stderr=False, highlight=False)
-"""Where people read."""
+
+SHORT_DIGITS = 12
+"""Of a hash in a table: all columns fit in 80."""
+
+
+class _Paper(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to `emit`; rich would end the command as if it had failed."""
+        raise BrokenPipeError
+
+
+# Names in the tables come from other people's nodes: nothing in them is an instruction to rich.
+console = _Paper(highlight=False, markup=False, emoji=False)
+"""Where people read tables."""
 
 
 def emit(value: object, *, as_json: bool, show: Callable[[], None]) -> None:
     """Print a value as JSON, or let `show` print it for people."""
-    if as_json:
-        click.echo(json.dumps(value, indent=2, default=str))  # paths as text
-    else:
-        show()
+    try:
+        if as_json:
+            click.echo(json.dumps(value, indent=2, default=str))  # paths as text
+        else:
+            show()
+    except BrokenPipeError:
+        reader_is_gone()
+
+
+def reader_is_gone() -> NoReturn:
+    """End well: whoever reads our output, such as `head`, has seen enough."""
+    # Python writes what is left when it ends, and would complain.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(0)
+
+
+@contextmanager
+def waiting(text: str) -> Iterator[Callable[[str], None]]:
+    """Show what is waited for, on a terminal only, and give the function that changes the text."""
+    with Console(stderr=True, highlight=False, markup=False).status(text) as status:
+        yield status.update
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """Return a table; columns whose name begins with `>` are aligned right."""
+    """Return a table; columns whose name begins with `>` are aligned right.
+
+    Where it is too narrow, all but the first column are folded; nothing is left out.
+    """
     built = Table(title=title, title_justify="left", header_style="bold")
-    for column in columns:
-        built.add_column(column.lstrip(">"), justify="right" if column[:1] == ">" else "left")
+    for place, column in enumerate(columns):
+        built.add_column(
+            column.lstrip(">"),
+            justify="right" if column[:1] == ">" else "left",
+            overflow="fold",
+            no_wrap=place == 0,
+        )
     for row in rows:
-        built.add_row(*(str(cell) for cell in row))
+        built.add_row(*(printable(str(cell)) for cell in row))
     return built
+
+
+def short(name: object) -> str:
+    """Return the beginning of a hash or an id: enough to tell it from others, and to name it."""
+    return str(name)[:SHORT_DIGITS]
+
+
+def printable(text: str) -> str:
+    """Return a text in which nothing can steer a terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def percent(ppm: int) -> str:

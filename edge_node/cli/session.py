@@ -63,6 +63,11 @@ class Session:
         """The data directory."""
         return DataDirectory(self.data_dir)
 
+    def line(self, words: str) -> str:
+        """Return a command line for the user to type, about the same data directory."""
+        named = self._flags.get("node.data_dir")
+        return f"edge-node {words}" if named is None else f"edge-node --data-dir {named} {words}"
+
     def with_flags(self, flags: Mapping[str, str]) -> "Session":
         """Return the session with a command's own options, which come first."""
         return Session(flags={**self._flags, **flags}, file=self._file)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import click
 
-from edge_node.cli.output import console, emit, json_option
+from edge_node.cli.output import emit, json_option
 from edge_node.cli.session import Session
 from edge_node.kernels.libsodium import load_ed25519
 from edge_node.node.control import ask
@@ -43,11 +43,20 @@ class _AddressType(click.ParamType):  # type: ignore[type-arg]  # generic in new
 @tx.command("send")
 @click.argument("recipient", type=_AddressType())
 @click.argument("amount", type=click.IntRange(min=1))
-@click.option("--fee", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option(
+    "--fee",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="Coins for the miner; who pays more waits less.",
+)
 @json_option
 @click.pass_obj
 def send(session: Session, /, *, recipient: Address, amount: int, fee: int, as_json: bool) -> None:
-    """Send AMOUNT coins to the address RECIPIENT through the running node."""
+    """Send AMOUNT coins to the address RECIPIENT.
+
+    The running node tells it to the network.
+    """
     directory = session.directory
     genesis, control = directory.genesis(), directory.control
     signer = KeySigner(load_ed25519(), directory.seed())
@@ -65,5 +74,7 @@ def send(session: Session, /, *, recipient: Address, amount: int, fee: int, as_j
     emit(
         answer,
         as_json=as_json,
-        show=lambda: console.print(f"sent; transaction {answer['transaction']}"),
+        show=lambda: click.echo(
+            f"sent {amount} in transaction {answer['transaction']}; the next block may hold it"
+        ),
     )

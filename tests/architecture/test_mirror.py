@@ -9,19 +9,8 @@ NOTHING_RUNS = ("__init__", "__main__", "errors", "limits", "ports")
 """Names of modules that only declare: what is declared is tested where it is used."""
 
 TESTED_ELSEWHERE = {
-    # Words around the floors below: whole processes in tests/acceptance.
-    "edge_node/cli/app.py",
-    "edge_node/cli/broker_commands.py",
-    "edge_node/cli/chain_access.py",
-    "edge_node/cli/chain_commands.py",
-    "edge_node/cli/commands.py",
-    "edge_node/cli/config_commands.py",
-    "edge_node/cli/dataset_commands.py",
+    # Words around edge_node/demo, run as a whole in tests/acceptance/test_demo.py.
     "edge_node/cli/demo.py",
-    "edge_node/cli/model_commands.py",
-    "edge_node/cli/node_commands.py",
-    "edge_node/cli/session.py",
-    "edge_node/cli/tx_commands.py",
     # The demonstration is run as a whole in tests/acceptance/test_demo.py.
     "edge_node/demo/network.py",
     "edge_node/demo/plot.py",

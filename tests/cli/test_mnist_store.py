@@ -1,16 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dataset ids as users type them."""
+"""MNIST in a store: what is here is not fetched again, what is not to be had is said."""
+
+from pathlib import Path
 
 import pytest
 
-from edge_node.cli.mnist_store import DatasetIdMalformed, parse_dataset_id
+from edge_node.cli.mnist_store import stored_mnist
+from edge_node.datasets.errors import DatasetError, DatasetUnavailable
+from edge_node.datasets.mnist import MNIST_ID
 
 
-def test_id_of_64_digits() -> None:
-    assert parse_dataset_id("ab" * 32) == b"\xab" * 32
+def test_offline_without_a_cache_says_what_was_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(DatasetUnavailable, match="cache"):
+        stored_mnist(tmp_path / "datasets", offline=True)
+    assert not (tmp_path / "datasets" / MNIST_ID.hex()).exists()
 
 
-@pytest.mark.parametrize("text", ["", "mnist", "ab", "ab" * 33])
-def test_anything_else_is_refused(text: str) -> None:
-    with pytest.raises(DatasetIdMalformed, match="dataset list"):
-        parse_dataset_id(text)
+def test_files_that_are_not_mnist_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.npz").write_bytes(b"not an archive")
+    with pytest.raises(DatasetError, match=r"mine\.npz"):
+        stored_mnist(tmp_path / "datasets", files=tmp_path / "mine.npz")

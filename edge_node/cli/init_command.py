@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`edge-node init`: a data directory with a key, and the genesis of a new or a joined network.
+
+Law of the file: what can be refused is refused before anything is fetched or written.
+Read next: edge_node/node/data_directory.py.
+"""
+
+import os
+import secrets
+from pathlib import Path
+
+import click
+
+from edge_node.cli.dataset_choice import choose_dataset
+from edge_node.cli.mnist_store import stored_mnist
+from edge_node.cli.output import emit, json_option, short
+from edge_node.cli.session import Session
+from edge_node.datasets.store import DatasetStore
+from edge_node.gossip.genesis_fetch import fetch_genesis
+from edge_node.gossip.join_line import JoinLine, parse_join_line
+from edge_node.kernels.libsodium import load_ed25519
+from edge_node.node.control import JsonObject
+from edge_node.node.data_directory import DataDirectory
+from edge_node.node.errors import NodeError
+from edge_node.node.networks import LAN, new_genesis
+from edge_node.node.parameters_file import read_parameters
+from edge_node.node.system import SystemClock
+from edge_node.node.toml_files import Setting, SettingValue, toml_text
+from edge_node.primitives.types import NetworkId
+from edge_node.spec.dataset import Manifest
+from edge_node.spec.genesis import Genesis, genesis_from_bytes
+from edge_node.spec.signature import SEED_BYTES
+
+JOIN_TIMEOUT_MS = 15_000
+"""To reach the broker and find the genesis on it."""
+
+
+class DirectoryUnusable(NodeError):
+    """The data directory can not be made or written."""
+
+    reason = "directory-unusable"
+
+    def __init__(self, root: Path, why: str) -> None:
+        super().__init__(f"{root} can not be a data directory ({why}); name another --data-dir")
+        self.root = root
+
+
+@click.command()
+@click.option(
+    "--join", "line", metavar="LINE", help="Join a network: the line of `edge-node broker run`."
+)
+@click.option("--name", default="edge", show_default=True, help="Name of a new network.")
+@click.option("--dataset", metavar="NAME_OR_ID", help="What it learns, instead of MNIST.")
+@click.option(
+    "--dataset-from",
+    metavar="DIRECTORY",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Data directory that has the dataset.  [default: this one]",
+)
+@click.option(
+    "--mnist-from",
+    type=click.Path(path_type=Path, exists=True),
+    help="Your own MNIST: a folder with its four IDX files, or an .npz file.",
+)
+@click.option("--offline", is_flag=True, help="Look for MNIST among your files and the cache only.")
+@click.option(
+    "--parameters",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="TOML file with rules of the new network.",
+)
+@json_option
+@click.pass_obj
+def init(  # noqa: PLR0913 - one per option
+    session: Session,
+    /,
+    *,
+    line: str | None,
+    name: str,
+    dataset: str | None,
+    dataset_from: Path | None,
+    mnist_from: Path | None,
+    offline: bool,
+    parameters: Path | None,
+    as_json: bool,
+) -> None:
+    """Make a node of a new network, or of one to join.
+
+    A new network learns MNIST, or a dataset of yours.
+    """
+    if line is not None and (dataset or mnist_from or parameters):
+        raise click.UsageError("--join takes dataset and rules from the network; leave yours out")
+    directory = session.directory
+    directory.check_new()
+    _check_usable(session.data_dir)
+    seed = secrets.token_bytes(SEED_BYTES)
+    key = load_ed25519().public_key(seed)
+    if line is not None:
+        join_line = parse_join_line(line)
+        genesis = _fetch(join_line)
+        directory.initialise(genesis, seed, settings=toml_text(_settings_of(join_line)))
+    else:
+        rules = LAN if parameters is None else read_parameters(parameters, LAN)
+        if dataset is None:
+            store, mnist = stored_mnist(directory.datasets, files=mnist_from, offline=offline)
+            manifest = store.table(mnist).manifest
+        else:
+            manifest = _dataset(directory, dataset, dataset_from)
+        genesis = new_genesis(name, [manifest], [key], rules, SystemClock().now_ms())
+        directory.initialise(genesis, seed)
+    answer: JsonObject = {
+        "data_dir": str(session.data_dir),
+        "network": genesis.network_id().hex(),
+        "network_name": genesis.name,
+        "public_key": key.hex(),
+    }
+    emit(
+        answer,
+        as_json=as_json,
+        show=lambda: click.echo(
+            f"node ready in {session.data_dir}, network {genesis.name} "
+            f"({short(genesis.network_id().hex())}); start it with `{session.line('run')}`"
+        ),
+    )
+
+
+def _check_usable(root: Path) -> None:
+    """Make the directory and see that files can be made in it.
+
+    Raises
+    ------
+    DirectoryUnusable
+    """
+    if root.is_file():
+        raise DirectoryUnusable(root, "it is a file")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DirectoryUnusable(root, (error.strerror or str(error)).lower()) from None
+    if not os.access(root, os.W_OK | os.X_OK):
+        raise DirectoryUnusable(root, "it is not writable")
+
+
+def _dataset(directory: DataDirectory, text: str, elsewhere: Path | None) -> Manifest:
+    """Return the manifest of a dataset that is here, copied from another node if need be.
+
+    Raises
+    ------
+    DatasetError
+    """
+    store = DatasetStore(directory.datasets)
+    if elsewhere is not None:
+        other = DatasetStore(DataDirectory(elsewhere).datasets)
+        dataset_id = choose_dataset(other, text)
+        if not store.has(dataset_id):
+            store.add(other.open(dataset_id))
+    else:
+        dataset_id = choose_dataset(store, text)
+    return store.open(dataset_id).manifest
+
+
+def _fetch(line: JoinLine) -> Genesis:
+    data = fetch_genesis(
+        line,
+        client_id=f"edge-node-join-{secrets.token_hex(8)}",
+        genesis_id=_network_id,
+        clock=SystemClock(),
+        timeout_ms=JOIN_TIMEOUT_MS,
+    )
+    return genesis_from_bytes(data)
+
+
+def _settings_of(line: JoinLine) -> list[Setting]:
+    values: dict[str, SettingValue] = {
+        "brokers": tuple(str(broker) for broker in line.brokers),
+        "user": line.user,
+        "password": line.password,
+        "tls": line.tls,
+    }
+    return [Setting(section="network", key=key, value=value) for key, value in values.items()]
+
+
+def _network_id(data: bytes) -> NetworkId:
+    return genesis_from_bytes(data).network_id()

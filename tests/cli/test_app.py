@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command as a whole: its help, its errors, its completion, and readers who go away."""
+
+import errno
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from edge_node import cli
+from edge_node.cli.app import app, sentence_of
+from edge_node.cli.exit_codes import ExitCode
+from tests.cli.typing_in import leaf, leaves, typed
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("path", list(leaves()), ids=" ".join)
+def test_every_command_has_json_and_says_what_its_options_do(path: tuple[str, ...]) -> None:
+    command = leaf(path)
+    assert command.help
+    options = [each for each in command.params if isinstance(each, click.Option)]
+    assert any("--json" in option.opts for option in options)
+    assert [option.name for option in options if not option.help] == []
+
+
+@pytest.mark.parametrize("path", [(), *leaves()], ids=" ".join)
+def test_help_fits_in_80_columns(path: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(app, [*path, "-h"], prog_name="edge-node")
+    assert done.exit_code == 0
+    shown = done.stdout.partition("Complete words")[0]  # lines to copy must not be broken
+    assert [line for line in shown.splitlines() if len(line) > 80] == []
+    assert "..." not in shown.partition("Commands:")[2], "a summary is cut off"
+
+
+def test_help_begins_with_what_a_newcomer_needs_and_lists_all_exit_codes(tmp_path: Path) -> None:
+    shown = typed(tmp_path, "--help").out
+    commands = shown.partition("Commands:")[2].split()
+    assert commands[0] == "init"
+    for code in ExitCode:
+        assert f"{code.value} {code.name.lower()}" in " ".join(shown.split())
+        assert code.meaning in shown
+
+
+def test_options_that_can_not_be_understood(tmp_path: Path) -> None:
+    assert typed(tmp_path, "--set", "x", "config", "show").code == 2
+    assert typed(tmp_path, "nothing").code == 2
+    wrong = typed(tmp_path, "--set", "node.colour=red", "config", "show")
+    assert "there is no setting node.colour" in wrong.sentence(3)
+
+
+@pytest.mark.parametrize(
+    ("error", "wanted"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "/a/b"), "/a/b: permission denied; ch"),
+        (OSError(errno.ENOSPC, "No space left on device", "/a"), "/a: no space left on device; ma"),
+        (FileNotFoundError(errno.ENOENT, "No such file", "x"), "x: no such file; name another"),
+        (OSError("odd"), "the system: odd; name another"),
+    ],
+)
+def test_what_the_system_refuses_is_one_sentence(error: OSError, wanted: str) -> None:
+    assert sentence_of(error).startswith(wanted)
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "told"),
+    [
+        (KeyboardInterrupt(), 130, ""),
+        (OSError(errno.EMFILE, "Too many open files"), 3, "edge-node: the system: too many open"),
+    ],
+)
+def test_ends_without_a_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: BaseException, code: int, told: str
+) -> None:
+    def fail() -> None:
+        raise raised
+
+    monkeypatch.setitem(app.commands, "status", click.Command("status", callback=fail))
+    seen = typed(tmp_path, "status")
+    assert (seen.code, seen.out) == (code, "")
+    assert seen.err.startswith(told)
+
+
+def test_elsewhere_than_on_linux_it_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == ExitCode.NODE
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [("config", "show"), ("config", "show", "--json")], ids=" ".join)
+def test_reader_who_has_seen_enough_is_no_error(tmp_path: Path, words: tuple[str, ...]) -> None:
+    program = [sys.executable, "-m", "edge_node", "--data-dir", str(tmp_path)]
+    with subprocess.Popen(
+        [*program, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("shell", "mark"),
+    [
+        ("bash", "complete -o nosort"),
+        ("zsh", "#compdef edge-node"),
+        ("fish", "complete --no-files"),
+    ],
+)
+def test_shells_get_a_script_as_the_help_says(shell: str, mark: str, tmp_path: Path) -> None:
+    variable = f"_EDGE_NODE_COMPLETE={shell}_source"
+    assert variable in typed(tmp_path, "--help").out
+    name, _, value = variable.partition("=")
+    done = CliRunner().invoke(app, [], prog_name="edge-node", env={name: value})
+    assert mark in done.stdout
+    assert "edge-node" in done.stdout
+
+
+def test_shell_is_told_how_a_word_goes_on() -> None:
+    asked = {
+        "_EDGE_NODE_COMPLETE": "bash_complete",
+        "COMP_WORDS": "edge-node dataset pu",
+        "COMP_CWORD": "2",
+    }
+    done = CliRunner().invoke(app, [], prog_name="edge-node", env=asked)
+    assert done.stdout.strip() == "plain,publish"

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading a chain beside its node: all of it or a sentence, and nothing is written."""
+
+from pathlib import Path
+
+import pytest
+
+from edge_node.cli.chain_access import ChainEmpty, open_chain
+from edge_node.cli.session import Session
+from edge_node.node.errors import NotInitialised
+from tests.cli.typing_in import HEIGHT, found_toy_node
+
+
+def session_of(root: Path) -> Session:
+    return Session(flags={"node.data_dir": str(root)}, file=None)
+
+
+def test_chain_and_state_are_those_of_the_head(toy_node: Path) -> None:
+    with open_chain(session_of(toy_node)) as read:
+        heights = [block.height for block in read.main_chain()]
+        assert (heights, read.state.height) == ([*range(1, HEIGHT + 1)], HEIGHT)
+
+
+def test_without_node_or_chain_it_says_what_to_do(tmp_path: Path) -> None:
+    with (
+        pytest.raises(NotInitialised, match="edge-node init"),
+        open_chain(session_of(tmp_path / "none")),
+    ):
+        pass
+    fresh = found_toy_node(tmp_path / "fresh", height=0)
+    with pytest.raises(ChainEmpty, match="edge-node run"), open_chain(session_of(fresh)):
+        pass
+    assert not (fresh / "chain.sqlite3").exists()
+    assert not (tmp_path / "none").exists()

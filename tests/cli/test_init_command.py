@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`edge-node init`: a network on a dataset of one's own, and places where none can be made."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edge_node.datasets.store import DatasetStore
+from edge_node.node.data_directory import DataDirectory
+from tests.chain.workshop import easy_dataset
+from tests.cli.typing_in import as_stored, typed
+
+
+@pytest.fixture
+def with_dataset(tmp_path: Path) -> Path:
+    root = tmp_path / "with"
+    DatasetStore(root / "datasets").add(as_stored(easy_dataset()))
+    return root
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> str:
+    path = tmp_path / "rules.toml"
+    path.write_text("min_evaluation_images = 20\n")
+    return str(path)
+
+
+def test_network_on_a_dataset_that_is_here(with_dataset: Path, rules: str) -> None:
+    words = ("init", "--dataset", "easy", "--parameters", rules, "--name", "mine", "--json")
+    made = typed(with_dataset, *words).json()
+    genesis = DataDirectory(with_dataset).genesis()
+    assert made == {
+        "data_dir": str(with_dataset),
+        "network": genesis.network_id().hex(),
+        "network_name": "mine",
+        "public_key": genesis.members[0].hex(),
+    }
+    assert genesis.datasets == (easy_dataset().manifest,)
+    assert (with_dataset / "key").stat().st_mode & 0o777 == 0o600
+    before = (with_dataset / "key").read_bytes()
+    assert "name another --data-dir" in typed(with_dataset, *words[:-1]).sentence(3)
+    assert (with_dataset / "key").read_bytes() == before
+
+
+def test_network_on_a_dataset_of_another_node(
+    with_dataset: Path, tmp_path: Path, rules: str
+) -> None:
+    new = tmp_path / "new"
+    there = ("--dataset-from", str(with_dataset), "--parameters", rules)
+    seen = typed(new, "init", "--dataset", "easy", *there)
+    assert seen.code == 0, seen.err
+    assert f"start it with `edge-node --data-dir {new} run`" in seen.out
+    assert DatasetStore(new / "datasets").ids() == [easy_dataset().dataset_id]
+
+
+def test_dataset_that_is_not_here(tmp_path: Path) -> None:
+    seen = typed(tmp_path / "new", "init", "--dataset", "nothing")
+    assert "edge-node dataset list" in seen.sentence(7)
+    assert not (tmp_path / "new" / "genesis").exists()
+
+
+def test_join_takes_nothing_of_ones_own(tmp_path: Path) -> None:
+    assert typed(tmp_path, "init", "--join", "edge-node://x", "--dataset", "easy").code == 2
+    assert typed(tmp_path / "new", "init", "--join", "nonsense").code == 8
+    assert not (tmp_path / "new" / "genesis").exists()
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ("file", "it is a file"),
+        ("file/below", "not a directory"),
+        ("/proc/edge-node", "no such file or directory"),
+    ],
+)
+def test_place_where_no_directory_can_be_is_refused_first(
+    tmp_path: Path, place: str, why: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    root = tmp_path / place
+    said = typed(root, "init", "--offline").sentence(3)
+    assert f"{root} can not be a data directory ({why}); name another --data-dir" in said
+
+
+def test_directory_that_takes_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Root may write everywhere, so the system's answer is given here.
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != tmp_path / "ro")
+    (tmp_path / "ro").mkdir()
+    assert "(it is not writable)" in typed(tmp_path / "ro", "init", "--offline").sentence(3)
+
+
+def test_json_errors_leave_standard_output_empty(tmp_path: Path) -> None:
+    seen = typed(tmp_path / "new", "init", "--dataset", "nothing", "--json")
+    assert (seen.code, seen.out) == (7, "")
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(seen.err)
