@@ -10,7 +10,7 @@ from tests.simulation.disk import Moment
 from tests.simulation.invariants import check_all
 from tests.simulation.world import SimNode, World, simulated
 
-TURMOIL_MS = 60_000
+TURMOIL_MS = 50_000
 MAX_PAUSE_MS = 4_000
 """Between two events."""
 

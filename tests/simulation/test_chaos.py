@@ -14,10 +14,10 @@ from tests.simulation.chaos import live_through
 
 
 def chosen_seeds() -> list[str]:
-    first, _, last = os.environ.get("EDGE_NODE_SEEDS", "1-20").partition("-")
+    first, _, last = os.environ.get("EDGE_NODE_SEEDS", "1-16").partition("-")
     return [str(seed) for seed in range(int(first), int(last or first) + 1)]
 
 
 @pytest.mark.parametrize("seed", chosen_seeds())
-def test_network_heals(seed: str, tmp_path: Path) -> None:
-    live_through(seed, tmp_path)
+def test_network_heals(seed: str, disk: Path) -> None:
+    live_through(seed, disk)

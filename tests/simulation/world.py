@@ -192,6 +192,11 @@ class SimNode:
     def importer(self) -> Importer:
         return self.running.parts.importer
 
+    @property
+    def reorgs_seen(self) -> int:
+        """How often blocks left its main chain, over all its lives."""
+        return self.reorgs + (cast(WatchedImporter, self.importer).reorgs if self.alive else 0)
+
 
 class World:
     """Nodes, brokers and time, all from one seed.
@@ -339,7 +344,7 @@ class World:
 
     def _close(self, node: SimNode) -> None:
         assert node.database is not None
-        node.reorgs += cast(WatchedImporter, node.importer).reorgs
+        node.reorgs = node.reorgs_seen
         node.database.close()
         node.running.parts.directory.close()
         node.node = node.link = node.database = None
