@@ -215,6 +215,7 @@ class Intake:
 
     def _verdict(self, block: BlockReceived) -> BlockVerdict:
         name = block.block_hash.hex()[:8]
+        _LOG.debug("judging block %s from %s", name, block.sender)
         try:
             self._extend(block.header, block.body)
         except (BlockFromTheFuture, DatasetMissing) as error:

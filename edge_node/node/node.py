@@ -8,6 +8,7 @@ Read next: service.py, which builds the parts and runs the loop; intake.py, what
 """
 
 import logging
+import threading
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -57,6 +58,8 @@ _LOG = logging.getLogger(__name__)
 
 POLL_MS = 20
 """The loop's pace when nothing comes."""
+MAX_LEAVE_S = 1.3
+"""How long the goodbye may take: all of the end has 2 s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +141,8 @@ class Node:
         for event in parts.link.poll(POLL_MS):
             self.do(self._link_event(event, parts.clock.monotonic_ms()))
         self.do(parts.gossip.tick(parts.clock.monotonic_ms()))
-        self.do(self._intake.retry_held())
+        if self.fetch.complete:
+            self.do(self._intake.retry_held())
         self.do(self._intake.retell())
         if parts.miner is not None:
             self._mine(parts.miner)
@@ -152,7 +156,10 @@ class Node:
         if parts.miner is not None:
             parts.miner.stop()
         parts.engine.close()
-        parts.link.stop()
+        # A link that is about to connect would wait for its own time-out.
+        leaving = threading.Thread(target=parts.link.stop, name="leaving", daemon=True)
+        leaving.start()
+        leaving.join(MAX_LEAVE_S)
 
     def set_mining(self, *, allowed: bool) -> None:
         """Let the node mine once it is ready, or not at all."""

@@ -18,17 +18,6 @@ TESTED_ELSEWHERE = {
     "edge_node/demo/run.py",
     # Values that travel: test_codec.py.
     "edge_node/gossip/messages.py",
-    # What a running node does: test_join.py, test_sigterm.py and test_tx.py of tests/acceptance.
-    "edge_node/node/answers.py",
-    "edge_node/node/chain_view.py",
-    "edge_node/node/dataset_fetch.py",
-    "edge_node/node/engine.py",
-    "edge_node/node/networks.py",
-    "edge_node/node/node.py",
-    "edge_node/node/service.py",
-    "edge_node/node/signer.py",
-    "edge_node/node/status.py",
-    "edge_node/node/system.py",
     "edge_node/primitives/clock.py",  # a Protocol, nothing runs
     "edge_node/primitives/randomness.py",  # a Protocol
     "edge_node/primitives/types.py",  # names only

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Datasets between nodes in one room: the chain's come by themselves, others when asked for."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_node.datasets.errors import DatasetError, DatasetUnavailable
+from edge_node.gossip.limits import MAX_DATASET_JOBS
+from edge_node.gossip.messages import ObjectKind
+from edge_node.gossip.ports import ChunkReceived, FetchFailed, ObjectReceived
+from edge_node.gossip.topics import NodeId
+from edge_node.primitives.hashing import ZERO_HASH
+from edge_node.primitives.types import DatasetId, Hash32
+from tests.node.rig import Rig, World, stored, world
+from tests.spec.toy_data import toy_dataset
+
+OTHER = stored(toy_dataset("other", (900, 400, 100)))
+OTHER_ID = OTHER.manifest.dataset_id()
+NOBODY = NodeId("00" * 16)
+FETCH_MS = 60_000
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Iterator[World]:
+    with world(tmp_path) as made:
+        yield made
+
+
+def ask(rig: Rig, dataset: DatasetId) -> None:
+    rig.node.do(rig.node.fetch.ask(dataset, rig.world.clock.ms))
+
+
+def publish(rig: Rig) -> None:
+    rig.datasets.add(OTHER)
+    rig.datasets.publish(OTHER_ID)
+    rig.node.do(rig.node.fetch.offer(rig.world.clock.ms))
+
+
+def test_dataset_of_the_chain_comes_as_soon_as_somebody_has_it(room: World) -> None:
+    bob = room.add("bob", has_data=False)
+    room.run(20_000)
+    assert not bob.node.fetch.complete
+    room.add("ann")
+    room.run_until(lambda: bob.node.fetch.complete, FETCH_MS)
+    assert bob.datasets.has(room.data.dataset_id)
+
+
+def test_who_has_fetched_it_gives_it_to_the_next(room: World) -> None:
+    ann, bob = room.add("ann"), room.add("bob", has_data=False)
+    room.run_until(lambda: bob.node.fetch.complete, FETCH_MS)
+    ann.node.finish()
+    ann.close()
+    cat = room.add("cat", has_data=False)
+    room.run_until(lambda: cat.node.fetch.complete, FETCH_MS)
+
+
+def test_other_datasets_come_only_when_asked_for(room: World) -> None:
+    ann, bob = room.add("ann"), room.add("bob")
+    publish(ann)
+    room.run(5_000)
+    assert not bob.datasets.has(OTHER_ID)
+    assert bob.node.fetch.complete, "it does not keep the node from mining"
+    ask(bob, OTHER_ID)
+    assert bob.node.fetch.progress(OTHER_ID).chunks == 0
+    room.run_until(lambda: bob.datasets.has(OTHER_ID), FETCH_MS)
+    progress = bob.node.fetch.progress(OTHER_ID)
+    assert progress.complete
+    assert progress.missing == 0 < progress.chunks
+
+
+def test_user_hears_once_why_a_dataset_does_not_come(room: World) -> None:
+    bob = room.add("bob")
+    ask(bob, OTHER_ID)
+
+    def failed() -> bool:
+        return OTHER_ID in bob.node.fetch._failed
+
+    room.run_until(failed, FETCH_MS)
+    with pytest.raises(DatasetUnavailable, match="edge-node dataset publish"):
+        ask(bob, OTHER_ID)
+    ask(bob, OTHER_ID)
+    publish(room.add("ann"))
+    room.run_until(lambda: bob.datasets.has(OTHER_ID), FETCH_MS)
+
+
+def test_fetch_goes_on_where_a_restart_has_left_it(room: World) -> None:
+    publish(room.add("ann"))
+    bob = room.add("bob")
+    room.run(2_000)
+    ask(bob, OTHER_ID)
+    room.run_until(lambda: bob.node.fetch.progress(OTHER_ID).chunks > 0, FETCH_MS)
+    bob.close()
+    bob = room.add("bob")
+    room.run(2_000)
+    ask(bob, OTHER_ID)
+    room.run_until(lambda: bob.datasets.has(OTHER_ID), FETCH_MS)
+
+
+def test_garbage_from_a_peer_changes_nothing(room: World, caplog: pytest.LogCaptureFixture) -> None:
+    ann = room.add("ann")
+    chain = room.data.dataset_id
+    fetch, now_ms = ann.node.fetch, room.clock.ms
+    digest = Hash32(ZERO_HASH)
+    events = (
+        ObjectReceived(kind=ObjectKind.MANIFEST, digest=digest, data=b"garbage", sender=NOBODY),
+        ObjectReceived(kind=ObjectKind.MODEL, digest=digest, data=b"garbage", sender=NOBODY),
+        ChunkReceived(dataset_id=DatasetId(digest), index=0, data=b"garbage", sender=NOBODY),
+        ChunkReceived(dataset_id=chain, index=10**9, data=b"garbage", sender=NOBODY),
+        FetchFailed(kind=ObjectKind.MODEL, digest=digest),
+        FetchFailed(kind=ObjectKind.MANIFEST, digest=digest),
+    )
+    for event in events:
+        assert list(fetch.handle(event, now_ms)) == []
+    assert "R-2" in caplog.text
+    assert ann.datasets.ids() == [chain]
+    assert fetch.complete
+
+
+def test_only_so_many_at_once(room: World) -> None:
+    ann = room.add("ann")
+    for number in range(MAX_DATASET_JOBS):
+        ask(ann, DatasetId(Hash32(bytes([number]) * 32)))
+    with pytest.raises(DatasetError, match="wait until one of them is here"):
+        ask(ann, OTHER_ID)

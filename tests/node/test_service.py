@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The service as it is run: options from a configuration, a node over a real broker, its end."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge_node.datasets.store import DatasetStore
+from edge_node.gossip.embedded_broker import find_mosquitto
+from edge_node.gossip.join_line import BrokerAddress
+from edge_node.inference.select import AUTO_ORDER
+from edge_node.node.config import (
+    BrokerSection,
+    Config,
+    InferenceSection,
+    NetworkSection,
+    NodeSection,
+    TrainerSection,
+)
+from edge_node.node.configuration_errors import ArchitectureTextInvalid
+from edge_node.node.control import ask
+from edge_node.node.data_directory import DataDirectory
+from edge_node.node.errors import DirectoryInUse, NodeNotRunning, NotInitialised
+from edge_node.node.service import ServiceOptions, options_of, run_service
+from edge_node.trainer.process import TrainerOptions
+from tests.chain.workshop import EASY
+from tests.node.rig import stored
+from tests.spec import toy_chain as toy
+from tests.spec.toy_data import toy_dataset
+
+PATIENCE_S = 60
+DATA = toy_dataset("easy", (40, 20, 20))
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> ServiceOptions:
+    """Give a new node that will start a broker of its own."""
+    if find_mosquitto() is None:
+        pytest.skip("no mosquitto on this machine")
+    network = toy.toy_network([DATA], parameters=EASY)
+    directory = DataDirectory(tmp_path / "node")
+    directory.initialise(network.genesis, toy.miner("ann").seed)
+    DatasetStore(directory.datasets).add(stored(DATA))
+    return ServiceOptions(
+        data_dir=directory.root, brokers=(), broker_program="mosquitto", backend="reference"
+    )
+
+
+class Running:
+    """The service on a thread of its own."""
+
+    def __init__(self, options: ServiceOptions) -> None:
+        self.options = options
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=run_service, args=(options, self.stop))
+        self.thread.start()
+
+    def until(self, holds: Callable[[dict[str, object]], bool]) -> dict[str, object]:
+        """Wait until the node's status is as wanted."""
+        for _ in range(PATIENCE_S * 10):
+            try:
+                status = ask(self.options.data_dir / "control", "status", {})
+            except NodeNotRunning:
+                status = {}
+            if status and holds(status):
+                return status
+            self.stop.wait(0.1)
+        raise AssertionError("not in time")
+
+    def end(self) -> None:
+        self.stop.set()
+        self.thread.join(PATIENCE_S)
+        assert not self.thread.is_alive()
+
+
+def check_closed(options: ServiceOptions) -> None:
+    assert not (options.data_dir / "control").exists()
+    assert not (options.data_dir / "chain.sqlite3-wal").exists()
+    directory = DataDirectory(options.data_dir)
+    directory.open()
+    directory.close()
+
+
+def test_node_without_trainer_runs_answers_and_ends(
+    options: ServiceOptions, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    running = Running(options)
+    try:
+        status = running.until(lambda now: bool(now["synced"]))
+        assert (status["trainer"], status["backend"]) == ("off", "reference")
+        with pytest.raises(DirectoryInUse):
+            run_service(options, threading.Event())
+    finally:
+        running.end()
+    assert "started mosquitto" in caplog.text
+    check_closed(options)
+
+
+def test_node_with_trainer_mines(options: ServiceOptions) -> None:
+    trainer = TrainerOptions(selection_images=40, nice=0)
+    running = Running(
+        replace(options, backend="auto", trainer=trainer, new_family="1bit:conv4p-dense3")
+    )
+    try:
+        status = running.until(lambda now: now["mined"] != 0)
+        assert status["backend"] in AUTO_ORDER
+    finally:
+        running.end()
+    check_closed(options)
+
+
+def test_first_candidate_that_works_is_taken(
+    options: ServiceOptions, caplog: pytest.LogCaptureFixture
+) -> None:
+    running = Running(replace(options, backend="auto", candidates=("none such", "numpy")))
+    try:
+        assert running.until(lambda now: bool(now["connected"]))["backend"] == "numpy"
+    finally:
+        running.end()
+    assert "trying the next" in caplog.text
+
+
+def test_order_that_came_early_ends_the_node_at_once(options: ServiceOptions) -> None:
+    stop = threading.Event()
+    stop.set()
+    run_service(options, stop)
+    check_closed(options)
+
+
+def test_start_that_fails_leaves_nothing_behind(options: ServiceOptions) -> None:
+    with pytest.raises(NotInitialised):
+        run_service(replace(options, data_dir=options.data_dir / "none"), threading.Event())
+    (options.data_dir / "key").rename(options.data_dir / "moved")
+    with pytest.raises(NotInitialised):
+        run_service(options, threading.Event())
+    (options.data_dir / "moved").rename(options.data_dir / "key")
+    check_closed(options)
+
+
+def test_options_are_what_the_configuration_chooses(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("secret\n")
+    config = Config(
+        node=NodeSection(data_dir=tmp_path),
+        network=NetworkSection(
+            brokers=("one", "[::1]:99"), user="ann", password_file=tmp_path / "password", tls=True
+        ),
+        inference=InferenceSection(backend="lce", candidates=("reference",)),
+        trainer=TrainerSection(enabled=False),
+        broker=BrokerSection(embedded="auto", listen="0.0.0.0", port=7),
+    )
+    options = options_of(config)
+    assert options.brokers == (
+        BrokerAddress(host="one", port=1883),
+        BrokerAddress(host="::1", port=99),
+    )
+    assert (options.user, options.password) == ("ann", "secret")
+    assert options.tls is not None
+    assert options.trainer is None
+    assert (options.backend, options.candidates) == ("lce", ("reference",))
+    assert (options.broker_program, options.broker_listen) == ("", "0.0.0.0")
+    assert options.broker_port == 7
+    mines = options_of(replace(config, trainer=TrainerSection(nice=3)))
+    assert mines.trainer is not None
+    assert mines.trainer.nice == 3
+
+
+def test_architecture_that_can_not_be_read_is_said_before_the_start(tmp_path: Path) -> None:
+    config = Config(
+        node=NodeSection(data_dir=tmp_path), trainer=TrainerSection(architecture="nonsense")
+    )
+    with pytest.raises(ArchitectureTextInvalid, match="nonsense"):
+        options_of(config)
