@@ -7,6 +7,7 @@ Law of the file: equal to the law in every logit; it prepares and calls, csrc/bi
 Read next: csrc/bitslice_plan.h; numpy_evaluation.py, for machines without a compiler; climb.py.
 """
 
+import copy
 import ctypes
 import weakref
 from abc import ABC, abstractmethod
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_node.kernels.arrays import weight_bits
-from edge_node.kernels.numpy_evaluation import plane_logits, slice_planes
+from edge_node.kernels.numpy_evaluation import plane_logits, reorder_planes, slice_planes
 from edge_node.kernels.shared_object import KernelPath, load_library, supported_paths
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.spec.architecture import Architecture
@@ -64,6 +65,10 @@ class SlicedImages(ABC):
     @abstractmethod
     def all_logits(self, model: Model) -> Logits:
         """Do the work of all_logits."""
+
+    @abstractmethod
+    def reordered(self, order: npt.NDArray[np.int64]) -> "SlicedImages":
+        """Return the same images in another order: its image i is order[i] of these."""
 
     def check(self, architecture: Architecture, labels: bytes | None = None) -> None:
         """Check that a model and labels belong to these images.
@@ -128,10 +133,14 @@ class CompiledImages(SlicedImages):
         handle = library.edge_images_new(
             self.path, rows.ctypes.data, len(rows), architecture.image_bytes, self.input_bits
         )
-        if not handle:
-            raise out_of_memory()
-        self.handle = ctypes.c_void_p(handle)
-        weakref.finalize(self, library.edge_images_free, self.handle)
+        self.handle = _owned_by(self, handle)
+
+    def reordered(self, order: npt.NDArray[np.int64]) -> "CompiledImages":
+        """See SlicedImages."""
+        other = copy.copy(self)
+        handle = self.library.edge_images_reordered(self.handle, order.ctypes.data)
+        other.handle = _owned_by(other, handle)
+        return other
 
     def count_correct(self, model: Model, labels: bytes) -> int:
         """See SlicedImages."""
@@ -184,7 +193,7 @@ class NumpyImages(SlicedImages):
     def __init__(self, architecture: Architecture, images: Pixels) -> None:
         rows = _rows(architecture, images)
         super().__init__(architecture, len(rows))
-        self._planes = slice_planes(architecture, rows)
+        self.planes = slice_planes(architecture, rows)
 
     def count_correct(self, model: Model, labels: bytes) -> int:
         """See SlicedImages."""
@@ -197,7 +206,13 @@ class NumpyImages(SlicedImages):
 
     def all_logits(self, model: Model) -> Logits:
         """See SlicedImages."""
-        return plane_logits(model, self._planes, self.count)
+        return plane_logits(model, self.planes, self.count)
+
+    def reordered(self, order: npt.NDArray[np.int64]) -> "NumpyImages":
+        """See SlicedImages."""
+        other = copy.copy(self)
+        other.planes = reorder_planes(self.planes, order)
+        return other
 
 
 def slice_images(architecture: Architecture, images: Pixels) -> SlicedImages:
@@ -282,6 +297,15 @@ def out_of_memory() -> EvaluatorUnavailable:
     return EvaluatorUnavailable("No memory for the images: close other programs and try again.")
 
 
+def _owned_by(images: CompiledImages, handle: int | None) -> ctypes.c_void_p:
+    """Free what the handle stands for when the images are gone."""
+    if not handle:
+        raise out_of_memory()
+    owned = ctypes.c_void_p(handle)
+    weakref.finalize(images, images.library.edge_images_free, owned)
+    return owned
+
+
 def _rows(architecture: Architecture, images: Pixels) -> npt.NDArray[np.uint8]:
     """Return uint8 (N, image_bytes)."""
     if isinstance(images, np.ndarray):
@@ -311,6 +335,8 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
     library.edge_images_new.restype = pointer
     library.edge_images_free.argtypes = (pointer,)
     library.edge_images_free.restype = None
+    library.edge_images_reordered.argtypes = (pointer, pointer)
+    library.edge_images_reordered.restype = pointer
     library.edge_count_correct.argtypes = (pointer, *model, ctypes.c_char_p)
     library.edge_count_correct.restype = ctypes.c_int64
     library.edge_all_logits.argtypes = (pointer, *model, pointer)

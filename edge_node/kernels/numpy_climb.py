@@ -7,35 +7,22 @@ Law of the file: it keeps exactly the candidates that csrc/climb.c keeps.
 Read next: climb.py.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from edge_node.kernels.evaluation import NumpyImages
 from edge_node.kernels.recipe import apply_by_law
+from edge_node.kernels.walker import Stretch
 from edge_node.spec.model import Model
 from edge_node.spec.recipe import MAX_NONCE, EvolutionRates, RecipeContext, Step, StepKind
 
-RACE_IMAGES = 128
+RACE_IMAGES = 256
 """Racing compares after so many images."""
 KINDS = 8
 """One in so many nonces, the last, moves a threshold; the others flip weights."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch:
-    """What some candidates in a row came to."""
-
-    accepted: tuple[Step, ...]
-    """Steps that were kept, in order."""
-    next_nonce: int
-    """Where the next step's candidates go on; beyond MAX_NONCE there are none left."""
-    tried: int
-    """Candidates that were tried."""
-
-
 class NumpyWalker:
-    """Holds a model and tries candidates on it."""
+    """Holds a model and tries candidates on it; see walker.Walker."""
 
     def __init__(
         self,

@@ -35,6 +35,14 @@ def slice_planes(architecture: Architecture, images: npt.NDArray[np.uint8]) -> P
     return packed.reshape(*size, architecture.input_bits, words)
 
 
+def reorder_planes(planes: Planes, order: npt.NDArray[np.int64]) -> Planes:
+    """Return planes (..., words) of the images order[0], order[1], ... of these."""
+    bits = np.unpackbits(planes.view(np.uint8), axis=-1, bitorder="little")
+    taken = np.zeros_like(bits)
+    taken[..., : len(order)] = bits[..., order]
+    return np.packbits(taken, axis=-1, bitorder="little").view(np.uint64)
+
+
 def plane_logits(model: Model, planes: Planes, count: int) -> npt.NDArray[np.int32]:
     """Return logits int32 (N, classes) of N = `count` sliced images."""
     chunks = [

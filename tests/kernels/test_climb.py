@@ -36,7 +36,7 @@ CONTEXT = RecipeContext(
     miner=PublicKey(tagged_hash("test", b"miner")),
 )
 RATES = EvolutionRates(mutate_ppm=150_000, cross_ppm=50_000)
-COUNT = 270
+COUNT = 530
 RANDOM_NETWORKS = ("0", "3", "13")
 SMALL = Architecture(
     height=7, width=6, input_channels=1, input_bits=1, layers=(conv(4), conv(4), dense(4))

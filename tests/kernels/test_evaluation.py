@@ -131,6 +131,19 @@ def test_any_number_of_images(sliced: Slice, count: int) -> None:
     assert count_correct(expected.model, images, expected.labels[:count]) == right.sum()
 
 
+@pytest.mark.parametrize("name", ["dense only", "BINARY_4K", "pixels", "pixels, colour"])
+def test_images_in_another_order_are_the_same_images(sliced: Slice, name: str) -> None:
+    expected = case(name)
+    images = sliced(expected.model.architecture, expected.images)
+    order = np.random.default_rng(1).permutation(images.count)
+    other = images.reordered(order)
+    again = other.reordered(order)
+    assert other.count == again.count == images.count > 8
+    np.testing.assert_array_equal(all_logits(expected.model, other), expected.logits[order])
+    np.testing.assert_array_equal(all_logits(expected.model, again), expected.logits[order][order])
+    np.testing.assert_array_equal(all_logits(expected.model, images), expected.logits)
+
+
 def test_of_equal_logits_the_first_wins(sliced: Slice) -> None:
     architecture = network(1, 1, 1, 1, dense(4))
     model = Model(architecture=architecture, weights=((0, 1, 0, 1),), thresholds=((0, 2, 0, 2),))

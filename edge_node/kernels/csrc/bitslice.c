@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Slicing images, and evaluating a model on them; see bitslice.h.
+// Evaluating a model on sliced images; see bitslice.h.
 //
 // Law of the file: nothing here knows how wide a plane is but by word_bytes.
 // Read next: climb.c.
@@ -9,84 +9,6 @@
 #include <string.h>
 
 #include "bitslice_images.h"
-
-static const struct bitslice_ops *ops_of(int path) {
-    if (!edge_path_supported(path))
-        return NULL;
-    switch (path) {
-    case EDGE_SCALAR:
-        return bitslice_ops_scalar();
-#if defined(__x86_64__)
-    case EDGE_AVX2:
-        return bitslice_ops_avx2();
-    case EDGE_AVX512:
-        return bitslice_ops_avx512();
-#elif defined(__aarch64__) || defined(__arm__)
-    case EDGE_NEON:
-        return bitslice_ops_neon();
-#endif
-    default:
-        return NULL;
-    }
-}
-
-// Transpose eight bytes: bit k of byte i of `bytes` becomes bit i of the result.
-static uint64_t gather_bit(uint64_t bytes, int32_t k) {
-    return (bytes >> k & UINT64_C(0x0101010101010101)) * UINT64_C(0x0102040810204080) >> 56;
-}
-
-// Slice up to 64 images: write word `word` of each plane of a block.
-static void slice_word(uint8_t *block, size_t word, size_t word_bytes, const uint8_t *pixels,
-                       size_t image_bytes, int64_t count, int32_t input_bits) {
-    for (size_t p = 0; p < image_bytes; p++) {
-        uint64_t planes[BITSLICE_PIXEL_BITS] = {0};
-        for (int64_t i = 0; i < count; i += 8) {
-            uint64_t bytes = 0;
-            for (int64_t j = 0; j < 8 && i + j < count; j++)
-                bytes |= (uint64_t)pixels[(size_t)(i + j) * image_bytes + p] << 8 * j;
-            if (input_bits == 1) // below 128 is -1
-                planes[0] |= gather_bit(~bytes, BITSLICE_PIXEL_BITS - 1) << i;
-            else
-                for (int32_t k = 0; k < BITSLICE_PIXEL_BITS; k++)
-                    planes[k] |= gather_bit(bytes, k) << i;
-        }
-        for (int32_t k = 0; k < input_bits; k++, block += word_bytes)
-            memcpy(block + word * sizeof planes[k], &planes[k], sizeof planes[k]);
-    }
-}
-
-struct edge_images *edge_images_new(int path, const uint8_t *pixels, int64_t count,
-                                    int32_t image_bytes, int32_t input_bits) {
-    const struct bitslice_ops *ops = ops_of(path);
-    struct edge_images *images = ops == NULL ? NULL : bitslice_allocate(1, sizeof *images);
-    if (images == NULL)
-        return NULL;
-    int64_t block_images = (int64_t)ops->word_bytes * 8;
-    images->ops = ops;
-    images->count = count;
-    images->blocks = (count + block_images - 1) / block_images;
-    images->block_bytes = (size_t)image_bytes * (size_t)input_bits * ops->word_bytes;
-    images->planes = bitslice_allocate((size_t)images->blocks, images->block_bytes);
-    if (images->planes == NULL) {
-        edge_images_free(images);
-        return NULL;
-    }
-    for (int64_t first = 0; first < count; first += BITSLICE_WORD_IMAGES) {
-        int64_t some = count - first < BITSLICE_WORD_IMAGES ? count - first : BITSLICE_WORD_IMAGES;
-        uint8_t *block = images->planes + (size_t)(first / block_images) * images->block_bytes;
-        slice_word(block, (size_t)(first % block_images / BITSLICE_WORD_IMAGES), ops->word_bytes,
-                   pixels + (size_t)first * (size_t)image_bytes, (size_t)image_bytes, some,
-                   input_bits);
-    }
-    return images;
-}
-
-void edge_images_free(struct edge_images *images) {
-    if (images == NULL)
-        return;
-    free(images->planes);
-    free(images);
-}
 
 int bitslice_scratch_new(struct bitslice_scratch *scratch, const struct bitslice_plan *plan) {
     scratch->padded = bitslice_allocate(plan->max_map_planes, plan->word_bytes);
@@ -118,22 +40,6 @@ void bitslice_layer_run(const struct bitslice_ops *ops, const struct bitslice_pl
                         uint8_t *out) {
     map = bitslice_padded(plan, layer, map, scratch);
     ops->layer(&plan->layers[layer], map, scratch->table, out);
-}
-
-void bitslice_label_planes(const struct edge_images *images, int64_t block, const uint8_t *labels,
-                           int32_t classes, uint8_t *planes) {
-    size_t word_bytes = images->ops->word_bytes;
-    int64_t first = block * (int64_t)word_bytes * 8, end = first + (int64_t)word_bytes * 8;
-    memset(planes, 0, (size_t)classes * word_bytes);
-    for (int64_t i = first; i < end && i < images->count; i++)
-        if (labels[i] < classes) {
-            uint8_t *plane = planes + labels[i] * word_bytes;
-            uint64_t word;
-            uint8_t *at = plane + (size_t)((i - first) / BITSLICE_WORD_IMAGES) * sizeof word;
-            memcpy(&word, at, sizeof word);
-            word |= UINT64_C(1) << (i - first) % BITSLICE_WORD_IMAGES;
-            memcpy(at, &word, sizeof word);
-        }
 }
 
 // Evaluating a whole set: a plan, scratch memory and two maps to go to and fro.

@@ -29,6 +29,11 @@ EDGE_EXPORT struct edge_images *edge_images_new(int path, const uint8_t *pixels,
 
 EDGE_EXPORT void edge_images_free(struct edge_images *images);
 
+// Return the same images in another order: its image i is order[i] of these. NULL if there is no
+// memory.
+EDGE_EXPORT struct edge_images *edge_images_reordered(const struct edge_images *images,
+                                                      const int64_t *order);
+
 // Return how many images have the greatest logit, the lowest index on a tie, at their label; or -1
 // if there is no memory. The architecture's input must have the images' form.
 EDGE_EXPORT int64_t edge_count_correct(const struct edge_images *images, const int32_t *shape,

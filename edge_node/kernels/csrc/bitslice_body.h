@@ -314,6 +314,32 @@ static void run_channel(const struct bitslice_layer *layer, const struct bitslic
         }
 }
 
+// Let a counter of the last layer follow a changed input channel.
+ALWAYS_INLINE void follow(const int bits, const struct bitslice_channel *listed, const byte *planes,
+                          const byte *counter, byte *out) {
+    V c[BITSLICE_MAX_BITS];
+    for (int k = 0; k < bits; k++)
+        c[k] = load(counter + (size_t)k * V_BYTES);
+    add_planes(c, bits, planes, listed->offsets, listed->ones, 1);
+    add_planes(c, bits, planes, listed->offsets + listed->ones, listed->twos, 0);
+    for (int k = 0; k < bits; k++)
+        store(out + (size_t)k * V_BYTES, c[k]);
+}
+
+static void run_follow(const struct bitslice_layer *last, const struct bitslice_channel *listed,
+                       const void *planes, const void *counters, void *out) {
+    for (int32_t i = 0; i < last->channels; i++) {
+        size_t at = (size_t)(i * last->bits) * V_BYTES;
+        const byte *counter = (const byte *)counters + at;
+        if (last->bits == 8)
+            follow(8, &listed[i], planes, counter, (byte *)out + at);
+        else if (last->bits == 10)
+            follow(10, &listed[i], planes, counter, (byte *)out + at);
+        else
+            follow(last->bits, &listed[i], planes, counter, (byte *)out + at);
+    }
+}
+
 static int any_bit(V v) {
     uint64_t words[V_BYTES / sizeof(uint64_t)], any = 0;
     memcpy(words, &v, V_BYTES);
@@ -377,6 +403,7 @@ static int32_t correct(const struct bitslice_plan *plan, const void *counters, c
 }
 
 const struct bitslice_ops *BITSLICE_OPS(void) {
-    static const struct bitslice_ops ops = {V_BYTES, run_layer, run_channel, exchange, correct};
+    static const struct bitslice_ops ops = {V_BYTES,    run_layer, run_channel,
+                                            run_follow, exchange,  correct};
     return &ops;
 }

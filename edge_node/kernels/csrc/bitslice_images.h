@@ -2,7 +2,7 @@
 // Images and labels in planes, and the walk of one block of images through a plan.
 //
 // Law of the file: images never change; scratch memory belongs to one walker.
-// Read next: bitslice.c, climb.c.
+// Read next: bitslice_images.c, bitslice.c, climb.c.
 #ifndef EDGE_BITSLICE_IMAGES_H
 #define EDGE_BITSLICE_IMAGES_H
 

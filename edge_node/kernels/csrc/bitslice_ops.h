@@ -22,6 +22,12 @@ struct bitslice_ops {
     void (*channel)(const struct bitslice_layer *layer, const struct bitslice_channel *listed,
                     const void *map, void *planes);
 
+    // Write the counters of the last layer after one of its input channels has changed:
+    // listed[class] says which of `planes` to subtract from the counters as they were, and which to
+    // add.
+    void (*follow)(const struct bitslice_layer *last, const struct bitslice_channel *listed,
+                   const void *planes, const void *counters, void *out);
+
     // Exchange `count` planes with those that stand `stride` planes apart in `map`; return whether
     // any of them differed.
     int (*exchange)(void *planes, void *map, size_t count, size_t stride);

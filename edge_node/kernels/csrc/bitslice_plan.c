@@ -268,13 +268,17 @@ void bitslice_list_channel(const struct bitslice_layer *layer, int32_t channel,
                            const uint8_t *weights, int32_t threshold, int32_t bias_base,
                            struct bitslice_channel *listed) {
     const uint8_t *own = channel_weights(layer, channel, weights);
-    int32_t subtracted = 0, added = layer->fan_in, negatives = 0;
-    for (int32_t i = 0; i < layer->fan_in; i++) {
-        // From both ends: no branch on a weight, which no processor can foresee.
-        int32_t subtract = own[i] ^ layer->inverse;
-        listed->offsets[subtract ? subtracted : added - 1] = layer->taps[i];
+    const int32_t *taps = layer->taps;
+    int32_t *offsets = listed->offsets;
+    const int32_t fan_in = layer->fan_in, inverse = layer->inverse;
+    int32_t subtracted = 0, negatives = 0;
+    for (int32_t i = 0; i < fan_in; i++) {
+        // From both ends: no branch on a weight, which no processor can foresee. What is written at
+        // the wrong end, its own tap overwrites later.
+        int32_t subtract = own[i] ^ inverse;
+        offsets[subtracted] = taps[i];
+        offsets[fan_in - 1 - (i - subtracted)] = taps[i];
         subtracted += subtract;
-        added -= !subtract;
         negatives += own[i];
     }
     listed->ones = subtracted;

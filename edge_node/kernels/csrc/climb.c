@@ -11,7 +11,10 @@
 #include "bitslice_images.h"
 #include "prf_recipe.h"
 
-enum { BIAS_SLACK = 64 }; // how far a logit bias may move before the counters must be made anew
+enum {
+    BIAS_SLACK = 64, // how far a logit bias may move before the counters must be made anew
+    FOLLOW_MIN_CHANNELS = 3,
+};
 
 // The outputs of one layer for every block. A block's map is reached by its pointer, so that a
 // kept candidate's maps take their place by an exchange of pointers.
@@ -39,12 +42,14 @@ struct edge_climber {
     struct bitslice_plan *plan;
     struct bitslice_scratch scratch;
     struct layer_maps maps[BITSLICE_MAX_LAYERS];
-    struct bitslice_channel listed; // the candidate's channel
-    uint8_t *channel;               // [block][plane] the channel that a candidate changed
-    uint8_t *changed;               // [block] whether it differs there
-    uint8_t *label_planes;          // [block][class]
-    uint8_t *counts;                // [block][word] correct images of the model, 64 by 64
-    uint8_t *candidate_counts;      // [block][word]
+    struct bitslice_channel listed;  // the candidate's channel
+    struct bitslice_channel *follow; // [class] what a channel before the last layer does to it
+    uint8_t *follow_planes;          // [2 * place] that channel as it is, and as it was
+    uint8_t *channel;                // [block][plane] the channel that a candidate changed
+    uint8_t *changed;                // [block] whether it differs there
+    uint8_t *label_planes;           // [block][class]
+    uint8_t *counts;                 // [block][word] correct images of the model, 64 by 64
+    uint8_t *candidate_counts;       // [block][word]
 };
 
 static void free_state(struct edge_climber *climber) {
@@ -58,6 +63,10 @@ static void free_state(struct edge_climber *climber) {
     bitslice_scratch_free(&climber->scratch);
     free(climber->listed.offsets);
     free(climber->listed.start);
+    if (climber->follow != NULL)
+        free(climber->follow[0].offsets);
+    free(climber->follow);
+    free(climber->follow_planes);
     free(climber->channel);
     free(climber->changed);
     free(climber->label_planes);
@@ -66,6 +75,8 @@ static void free_state(struct edge_climber *climber) {
     climber->plan = NULL;
     climber->scratch = (struct bitslice_scratch){0};
     climber->listed = (struct bitslice_channel){0};
+    climber->follow = NULL;
+    climber->follow_planes = NULL;
     climber->channel = climber->changed = climber->label_planes = NULL;
     climber->counts = climber->candidate_counts = NULL;
 }
@@ -92,6 +103,29 @@ static int allocate_maps(struct layer_maps *maps, const struct bitslice_plan *pl
     return 1;
 }
 
+// Return whether candidates of a layer let the counters behind it follow, instead of counting them
+// anew: in the layer before the last, unless a channel is a good part of it.
+static int follows(const struct bitslice_plan *plan, int32_t index) {
+    return index + 2 == plan->layer_count && plan->layers[index].channels >= FOLLOW_MIN_CHANNELS;
+}
+
+static int allocate_follow(struct edge_climber *climber) {
+    const struct bitslice_plan *plan = climber->plan;
+    if (plan->layer_count < 2)
+        return 1;
+    size_t classes = (size_t)plan->classes;
+    size_t taps = 2 * channel_planes(&plan->layers[plan->layer_count - 2]);
+    climber->follow = bitslice_allocate(classes, sizeof *climber->follow);
+    climber->follow_planes = bitslice_allocate(taps, plan->word_bytes);
+    if (climber->follow == NULL || climber->follow_planes == NULL)
+        return 0;
+    int32_t *offsets = bitslice_allocate(classes * taps, sizeof *offsets);
+    climber->follow[0].offsets = offsets; // the first class owns what all share
+    for (size_t i = 1; offsets != NULL && i < classes; i++)
+        climber->follow[i].offsets = offsets + i * taps;
+    return offsets != NULL;
+}
+
 static int allocate_state(struct edge_climber *climber) {
     size_t blocks = (size_t)climber->images->blocks, word = climber->images->ops->word_bytes;
     climber->plan =
@@ -113,9 +147,10 @@ static int allocate_state(struct edge_climber *climber) {
     climber->label_planes = bitslice_allocate(blocks * (size_t)plan->classes, word);
     climber->counts = bitslice_allocate(blocks, word / sizeof(uint64_t));
     climber->candidate_counts = bitslice_allocate(blocks, word / sizeof(uint64_t));
-    return climber->listed.offsets != NULL && climber->listed.start != NULL &&
-           climber->channel != NULL && climber->changed != NULL && climber->label_planes != NULL &&
-           climber->counts != NULL && climber->candidate_counts != NULL;
+    return allocate_follow(climber) && climber->listed.offsets != NULL &&
+           climber->listed.start != NULL && climber->channel != NULL && climber->changed != NULL &&
+           climber->label_planes != NULL && climber->counts != NULL &&
+           climber->candidate_counts != NULL;
 }
 
 static uint8_t *label_planes(const struct edge_climber *climber, int64_t block) {
@@ -221,6 +256,42 @@ struct edge_climber *edge_climber_new(const struct edge_images *images, const ui
     return NULL;
 }
 
+// List what a channel of the layer before the last does to each class. Its planes come as they are,
+// then as they were. A weight of -1 matches a -1: it adds the planes as they are, and a weight of
+// +1 adds them as they were.
+static void list_follow(struct edge_climber *climber, int32_t index, size_t channel) {
+    const struct bitslice_layer *layer = &climber->plan->layers[index], *last = layer + 1;
+    size_t places = channel_planes(layer);
+    for (int32_t i = 0; i < climber->plan->classes; i++) {
+        struct bitslice_channel *listed = &climber->follow[i];
+        const uint8_t *weights =
+            climber->weights + last->first_weight + (size_t)i * (size_t)last->fan_in;
+        for (size_t p = 0; p < places; p++) {
+            size_t y = p / (size_t)last->in_width + (size_t)last->pad;
+            size_t x = p % (size_t)last->in_width + (size_t)last->pad;
+            size_t tap = (y * (size_t)last->kernel_width + x) * (size_t)last->in_channels + channel;
+            size_t added = weights[tap] ? p : places + p, subtracted = 2 * p + places - added;
+            listed->offsets[p] = (int32_t)(subtracted * climber->plan->word_bytes);
+            listed->offsets[places + p] = (int32_t)(added * climber->plan->word_bytes);
+        }
+        listed->ones = listed->twos = (int32_t)places;
+    }
+}
+
+// Write the last layer's counters for one block after a channel of the layer before it has changed.
+static void follow_block(struct edge_climber *climber, int32_t index, size_t channel, int64_t b) {
+    const struct bitslice_layer *layer = &climber->plan->layers[index];
+    size_t word = climber->plan->word_bytes, places = channel_planes(layer);
+    const uint8_t *map = climber->maps[index].model[b] + channel * word;
+    uint8_t *planes = climber->follow_planes;
+    for (size_t p = 0; p < places; p++)
+        memcpy(planes + p * word, map + p * (size_t)layer->channels * word, word);
+    memcpy(planes + places * word, climber->channel + (size_t)b * places * word, places * word);
+    climber->images->ops->follow(layer + 1, climber->follow, planes,
+                                 climber->maps[index + 1].model[b],
+                                 climber->maps[index + 1].candidate[b]);
+}
+
 // Evaluate a candidate on one block and put its channel in the place of the model's. Return
 // whether its counts were made: otherwise they are those of the model.
 static int try_block(struct edge_climber *climber, int32_t index, size_t channel, int64_t b) {
@@ -239,7 +310,11 @@ static int try_block(struct edge_climber *climber, int32_t index, size_t channel
         (uint8_t)images->ops->exchange(own, out + first * plan->word_bytes, planes, stride);
     if (!climber->changed[b] && !layer->last) // an odd bias shows in no counter
         return 0;
-    for (int32_t i = index + 1; i < plan->layer_count; i++) {
+    if (follows(plan, index)) {
+        follow_block(climber, index, channel, b);
+        out = climber->maps[index + 1].candidate[b];
+    }
+    for (int32_t i = index + 1; !follows(plan, index) && i < plan->layer_count; i++) {
         bitslice_layer_run(images->ops, plan, i, out, &climber->scratch,
                            climber->maps[i].candidate[b]);
         out = climber->maps[i].candidate[b];
@@ -297,6 +372,8 @@ static int race(struct edge_climber *climber, const struct recipe_strike *strike
     bitslice_list_channel(layer, channel, climber->weights,
                           climber->thresholds[layer->first_channel + strike->channel],
                           climber->plan->bias_base, &climber->listed);
+    if (follows(climber->plan, strike->layer))
+        list_follow(climber, strike->layer, strike->channel);
     for (int64_t b = 0; b < blocks; b++) {
         if (!try_block(climber, strike->layer, strike->channel, b))
             memcpy(climber->candidate_counts + (size_t)b * words,

@@ -15,7 +15,7 @@
 
 enum {
     // Racing compares after so many images, on every path.
-    CLIMB_RACE_IMAGES = 128,
+    CLIMB_RACE_IMAGES = 256,
     // A candidate whose nonce leaves this remainder moves a threshold; others flip weights.
     CLIMB_KINDS = 8,
     CLIMB_THRESHOLD_REMAINDER = 7,

@@ -224,6 +224,28 @@ static void check_evaluation(struct counters *counters, const struct material *m
     free(logits);
 }
 
+// The images the other way round have their logits the other way round.
+static void check_order(struct counters *counters, const struct material *m,
+                        const struct edge_images *images, const char *name, int path) {
+    size_t count = (size_t)m->images, classes = (size_t)m->classes;
+    int64_t *order = take(count * sizeof *order);
+    int32_t *logits = take(count * classes * sizeof *logits);
+    for (size_t i = 0; i < count; i++)
+        order[i] = (int64_t)(count - 1 - i);
+    struct edge_images *other = edge_images_reordered(images, order);
+    check(counters, other != NULL, "another order without memory", name, path);
+    if (other != NULL)
+        edge_all_logits(other, m->shape, m->weights, m->thresholds, logits);
+    for (size_t i = 0; i < count; i++)
+        check(counters,
+              memcmp(logits + i * classes, m->logits + (count - 1 - i) * classes,
+                     classes * sizeof *logits) == 0,
+              "an image's place", name, path);
+    edge_images_free(other);
+    free(order);
+    free(logits);
+}
+
 // Climb, then compare with a replay of the recipe and with the rule's count. Return a digest of
 // what was accepted, for comparison among paths.
 static uint64_t check_climb(struct counters *counters, struct material *m,
@@ -306,6 +328,7 @@ int test_bitslice(void) {
             if (images == NULL)
                 continue;
             check_evaluation(&counters, &material, images, name, path);
+            check_order(&counters, &material, images, name, path);
             uint64_t digest = check_climb(&counters, &material, images, name, path);
             first = path == EDGE_SCALAR ? digest : first; // which is always there, and the first
             check(&counters, digest == first, "the climb's way", name, path);
