@@ -301,4 +301,5 @@ def _update(layer: _Layer, weights: Numbers, biases: Numbers, exponent: int) -> 
 
 def _move(values: Numbers, gradients: Numbers, dead_zone: int, step: int, most: int) -> Numbers:
     moves = (gradients > dead_zone).astype(np.int64) - (gradients < -dead_zone)
-    return np.clip(values + step * moves, -most, most)
+    moved: Numbers = np.clip(values + step * moves, -most, most)
+    return moved

@@ -158,4 +158,5 @@ def _thresholds(shape: LayerShape, biases: npt.NDArray[np.int32]) -> npt.NDArray
         thresholds = -shifted  # sum + bias >= 0
     else:
         thresholds = (shape.fan_in + shifted) >> 1  # fan_in - 2 * mismatches + bias >= 0
-    return np.clip(thresholds, *shape.threshold_range).astype(np.int32)
+    kept: npt.NDArray[np.int32] = np.clip(thresholds, *shape.threshold_range).astype(np.int32)
+    return kept

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 
@@ -38,7 +39,7 @@ def idx(tmp_path: Path) -> ImportRequest:
     return ImportRequest(path=folder, format=ImportFormat.IDX, name="mine")
 
 
-def npz(folder: Path, **arrays: "np.ndarray[object, np.dtype[np.generic]]") -> ImportRequest:
+def npz(folder: Path, **arrays: npt.NDArray[np.generic]) -> ImportRequest:
     path = folder / "mine.npz"
     path.write_bytes(npz_bytes(**arrays))
     return ImportRequest(path=path, format=ImportFormat.NPZ, name="mine")
@@ -123,8 +124,8 @@ BAD_ARRAYS: list[tuple[object, object, type[DatasetError], str]] = [
 @pytest.mark.parametrize(("x", "y", "error", "message"), BAD_ARRAYS)
 def test_arrays_that_are_no_dataset_are_refused(
     tmp_path: Path,
-    x: "np.ndarray[object, np.dtype[np.generic]]",
-    y: "np.ndarray[object, np.dtype[np.generic]]",
+    x: npt.NDArray[np.generic],
+    y: npt.NDArray[np.generic],
     error: type[DatasetError],
     message: str,
 ) -> None:

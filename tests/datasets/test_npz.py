@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from edge_node.datasets.errors import (
@@ -37,7 +38,7 @@ def archive(**members: bytes) -> bytes:
     return file.getvalue()
 
 
-def npy(array: "np.ndarray[object, np.dtype[np.generic]]", *, pickled: bool = False) -> bytes:
+def npy(array: npt.NDArray[np.generic], *, pickled: bool = False) -> bytes:
     file = io.BytesIO()
     np.save(file, array, allow_pickle=pickled)
     return file.getvalue()

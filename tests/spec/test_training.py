@@ -187,10 +187,8 @@ def test_r_9_training_equals_the_law_written_out(architecture: Architecture) -> 
     state = initial_state(architecture, b"naive")
     trained = train(architecture, state, images, labels, indices, batch, SCHEDULE, samples_seen=20)
     naive = Naive(architecture, state)
-    pixels = np.frombuffer(images, dtype=np.uint8).astype(np.int64)
-    pixels = pixels.reshape(
-        10, architecture.height, architecture.width, architecture.input_channels
-    )
+    shape = (10, architecture.height, architecture.width, architecture.input_channels)
+    pixels = np.frombuffer(images, dtype=np.uint8).astype(np.int64).reshape(shape)
     for start, exponent in ((0, 9), (4, 7), (8, 7), (12, 7)):
         chosen = indices[start : start + batch]
         naive.step(pixels[chosen], bytes(labels[i] for i in chosen), exponent)
