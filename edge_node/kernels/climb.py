@@ -20,8 +20,8 @@ from edge_node.spec.model import Model
 from edge_node.spec.recipe import EvolutionRates, RecipeContext, Step
 
 RACING_MARGIN = 4
-"""Images that a candidate may lie behind while it is evaluated: of 2, 4, 8 and 12, 2 and 4 gain most
-for their work on 10,000 images of the 4,440 family, and 4 loses fewer good candidates."""
+"""Images that a candidate may lie behind while it is evaluated: on 10,000 images of the 4,440
+family, 2 and 4 gain more for their work than 8 and 12, and 4 loses fewer good candidates than 2."""
 
 
 class RecipeFull(EdgeNodeError):

@@ -21,11 +21,13 @@ from edge_node.kernels.walker import Stretch, Walker
 from edge_node.spec.model import Model
 from edge_node.spec.recipe import MAX_NONCE, EvolutionRates, RecipeContext, Step
 
-FIRST_SHARE = 8
-"""The images are put in order again after so many candidates: an eighth of their number, then twice
-as many each time. To order takes as long as to try a candidate for each tenth image."""
+FIRST_SHARE = 32
+"""The images are first put in order after a candidate for each 32nd of them. To order takes as long
+as to try a candidate for each tenth image, which a short climb would not earn back."""
+GROWTH = 4
+"""Each interval until they are put in order again is so many times as long as the last one,"""
 LAST_MULTIPLE = 2
-"""Intervals grow up to so many candidates for each image."""
+"""up to so many candidates for each image."""
 
 
 class OrderedWalker:
@@ -45,9 +47,8 @@ class OrderedWalker:
         self._context = context
         self._rates = rates
         self._margin = margin
+        self._walker = self._new_walker(model)
         self._first_interval()
-        self._moved = False
-        self._put_in_order(model)
 
     def walk(self, index: int, nonce: int, candidates: int, most: int) -> Stretch:
         """Try candidates."""
@@ -62,15 +63,12 @@ class OrderedWalker:
             nonce = part.next_nonce
             tried += part.tried
             self._until_order -= part.tried
-            self._moved = self._moved or bool(part.accepted)
         return Stretch(accepted=tuple(accepted), next_nonce=nonce, tried=tried)
 
     def move(self, model: Model) -> None:
         """Go on from another model."""
         self._walker.move(model)
         self._first_interval()
-        self._until_order = 0
-        self._moved = True
 
     def model(self) -> Model:
         """Return the model."""
@@ -87,20 +85,18 @@ class OrderedWalker:
         return twin
 
     def _first_interval(self) -> None:
-        self._interval = self._until_order = -(-self._images.count // FIRST_SHARE)
+        self._interval = self._until_order = max(1, self._images.count // FIRST_SHARE)
 
     def _next_interval(self) -> None:
-        most = LAST_MULTIPLE * self._images.count
-        self._interval = self._until_order = min(2 * self._interval, most)
-        if self._moved:
-            self._put_in_order(self.model())
+        most = max(1, LAST_MULTIPLE * self._images.count)
+        self._interval = self._until_order = min(GROWTH * self._interval, most)
+        self._put_in_order(self.model())
 
     def _put_in_order(self, model: Model) -> None:
         order = doubtful_first(self._images.all_logits(model), self._labels)
         self._images = self._images.reordered(order)
         self._labels = np.frombuffer(self._labels, np.uint8)[order].tobytes()
         self._walker = self._new_walker(model)
-        self._moved = False
 
     def _new_walker(self, model: Model) -> Walker:
         what = (self._labels, model, self._context, self._rates, self._margin)

@@ -39,9 +39,18 @@ def test_no_images_and_a_single_class_have_an_order() -> None:
     assert sorted(doubtful_first(np.array([[3], [-2]], np.int32), bytes(2)).tolist()) == [0, 1]
 
 
+def test_without_images_every_candidate_does_no_harm() -> None:
+    """And the walk ends."""
+    walker = OrderedWalker(
+        slice_images(ARCHITECTURE, b""), b"", random_model(ARCHITECTURE, "base"), CONTEXT, RATES, 3
+    )
+    assert walker.walk(0, 0, 5, 5).tried == 5
+    assert walker.correct() == 0
+
+
 def new_walker(images: SlicedImages) -> OrderedWalker:
     labels = np.random.default_rng(1).integers(0, 4, COUNT, np.uint8).tobytes()
-    return OrderedWalker(images, labels, random_model(ARCHITECTURE, "base"), CONTEXT, RATES, 3)
+    return OrderedWalker(images, labels, random_model(ARCHITECTURE, "base"), CONTEXT, RATES, 1)
 
 
 def all_at_once(walker: OrderedWalker, candidates: int) -> Stretch:
@@ -49,19 +58,15 @@ def all_at_once(walker: OrderedWalker, candidates: int) -> Stretch:
 
 
 def test_images_are_put_in_order_again_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the images as they are, or in order only once, other steps are kept."""
+    """With the images as they are, or put in order only once, other steps are kept."""
     pixels = random_images(ARCHITECTURE, COUNT, "ordered")
-    count = 8 * -(-COUNT // FIRST_SHARE)
+    count = 40 * (COUNT // FIRST_SHARE)
     anew = all_at_once(new_walker(slice_images(ARCHITECTURE, pixels)), count).accepted
-    monkeypatch.setattr(OrderedWalker, "_next_interval", _never_again)
+    monkeypatch.setattr("edge_node.kernels.ordered_climb.GROWTH", COUNT)
     once = all_at_once(new_walker(slice_images(ARCHITECTURE, pixels)), count).accepted
     monkeypatch.setattr("edge_node.kernels.ordered_climb.doubtful_first", _as_they_are)
     never = all_at_once(new_walker(slice_images(ARCHITECTURE, pixels)), count).accepted
     assert len({anew, once, never}) == 3
-
-
-def _never_again(walker: OrderedWalker) -> None:
-    walker._until_order = COUNT
 
 
 def _as_they_are(logits: object, labels: bytes) -> object:
@@ -70,7 +75,7 @@ def _as_they_are(logits: object, labels: bytes) -> object:
 
 def test_the_steps_do_not_depend_on_who_walks() -> None:
     pixels = random_images(ARCHITECTURE, COUNT, "ordered")
-    count = 4 * -(-COUNT // FIRST_SHARE)
+    count = 9 * (COUNT // FIRST_SHARE)
     fastest, numpy = (
         new_walker(kind(ARCHITECTURE, pixels)) for kind in (slice_images, NumpyImages)
     )
