@@ -66,7 +66,7 @@ def _show(machine: Machine, rows: Sequence[Row]) -> None:
 
 
 def _rows_table(rows: Sequence[Row]) -> Table:
-    columns = ("what", ">value", "unit", ">goal", "reached", ">baseline", ">ratio", "baseline is")
+    columns = ("what", ">here", ">goal", "reached", ">instead", ">ratio", "which is")
     answers = {None: "", True: "yes", False: "NO"}
     return table(
         "one core",
@@ -74,8 +74,7 @@ def _rows_table(rows: Sequence[Row]) -> Table:
         [
             (
                 row.name,
-                figure(row.value),
-                row.unit,
+                f"{figure(row.value)} {row.unit}",
                 f"{'>=' if row.more_is_better else '<='} {figure(row.goal)}" if row.goal else "",
                 answers[row.reached],
                 figure(row.baseline_value),
@@ -84,6 +83,7 @@ def _rows_table(rows: Sequence[Row]) -> Table:
             )
             for row in rows
         ],
+        crowded=True,
     )
 
 

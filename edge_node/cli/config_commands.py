@@ -35,7 +35,7 @@ def show_config(session: Session, /, *, as_json: bool) -> None:
         show=lambda: console.print(
             table(
                 "settings (flag > environment > file > board > default)",
-                ("setting", "value", "from"),
+                ("!setting", "value", "from"),
                 [(f"{o.section}.{o.key}", _as_typed(o.value), o.source) for o in origins],
             )
         ),
@@ -129,4 +129,4 @@ def _board(board: Board) -> Table:
         if isinstance(section, dict)
         for key, value in section.items()
     ]
-    return table(f"{board.title} ({board.path})", ("setting", "value"), settings)
+    return table(f"{board.title} ({board.path})", ("!setting", "value"), settings)

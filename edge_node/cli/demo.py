@@ -5,8 +5,8 @@ Law of the file: live progress and the final table; the network itself is edge_n
 Read next: edge_node/demo/run.py.
 """
 
-from collections.abc import Sequence
-from itertools import cycle, islice
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -18,13 +18,13 @@ from rich.text import Text
 from edge_node.cli.exit_codes import ExitCode
 from edge_node.cli.mnist_store import stored_mnist
 from edge_node.cli.output import console, emit, json_option, percent, short, table
+from edge_node.demo.backends import choose_backends
 from edge_node.demo.network import NodeGlimpse
 from edge_node.demo.report import DemoReport
-from edge_node.demo.run import DemoOptions, run_demo
+from edge_node.demo.run import DemoOptions, Watch, run_demo
 from edge_node.inference.select import available_backends, select_backend
 from edge_node.node.system import SystemClock
-
-NODES = 3
+from edge_node.primitives.clock import Clock
 
 
 @click.command()
@@ -50,29 +50,45 @@ def demo(*, blocks: int, output: Path, offline: bool, as_json: bool) -> None:
     """
     output.mkdir(parents=True, exist_ok=True)
     datasets, dataset = stored_mnist(output / "datasets", offline=offline)
-    options = DemoOptions(output=output, blocks=blocks, backends=demo_backends(), dataset=dataset)
+    choice = choose_backends(available_backends())
+    for sentence in choice.missing:
+        click.echo(sentence, err=True)
+    options = DemoOptions(output=output, blocks=blocks, backends=choice.chosen, dataset=dataset)
     backend, clock = select_backend(), SystemClock()
     if as_json:
         report = run_demo(options, datasets, backend, clock, lambda _: None)
     else:
-        started_ms = clock.monotonic_ms()
-        with Live(console=console, refresh_per_second=4) as live:
-
-            def watch(glimpses: Sequence[NodeGlimpse]) -> None:
-                elapsed_ms = clock.monotonic_ms() - started_ms
-                live.update(_progress(glimpses, blocks, elapsed_ms))
-
+        with _watching(blocks, clock) as watch:
             report = run_demo(options, datasets, backend, clock, watch)
     emit(report.as_json(), as_json=as_json, show=lambda: _show(report))
-    if not report.agreed or report.reserve_gain_ppm <= 0:
+    for failure in report.failures:
+        click.echo(f"edge-node: {failure}", err=True)
+    if report.failures:
         raise SystemExit(ExitCode.FAILED)
 
 
-def demo_backends() -> tuple[str, ...]:
-    """Return one back end per node, as many different ones as are installed."""
-    installed = [status.name for status in available_backends() if status.available]
-    wished = ("native", "lce", "tflite", "reference", "numpy")
-    return tuple(islice(cycle(name for name in wished if name in installed), NODES))
+@contextmanager
+def _watching(blocks: int, clock: Clock) -> Iterator[Watch]:
+    """Give what shows progress: a table that changes, or where there is no terminal, lines."""
+    started_ms = clock.monotonic_ms()
+    if console.is_terminal:
+        with Live(console=console, refresh_per_second=4) as live:
+            yield lambda glimpses: live.update(
+                _progress(glimpses, blocks, clock.monotonic_ms() - started_ms)
+            )
+        return
+    told = -1
+
+    def tell(glimpses: Sequence[NodeGlimpse]) -> None:
+        nonlocal told
+        height = min((glimpse.height for glimpse in glimpses), default=0)
+        if height > told:
+            told = height
+            best = percent(max((glimpse.evaluation_ppm for glimpse in glimpses), default=0))
+            seconds = (clock.monotonic_ms() - started_ms) // 1_000
+            click.echo(f"height {height} of {blocks}, {seconds} s, evaluation {best} %")
+
+    yield tell
 
 
 def _progress(glimpses: Sequence[NodeGlimpse], blocks: int, elapsed_ms: int) -> Group:
@@ -97,7 +113,7 @@ def _show(report: DemoReport) -> None:
     )
     click.echo(
         f"height {report.height} in {report.duration_ms // 1_000} s; "
-        f"{'all nodes agree' if report.agreed else 'the nodes do NOT agree'}; untouched images: "
+        f"{'see below' if report.failures else 'all nodes agree'}; untouched images: "
         f"{percent(report.generations[0].reserve_ppm)} % -> "
         f"{percent(report.generations[-1].reserve_ppm)} %"
     )
@@ -138,4 +154,4 @@ def _generations(report: DemoReport) -> Table:
         )
         for g in report.generations
     ]
-    return table("generations", columns, rows)
+    return table("generations", columns, rows, crowded=True)

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 import click
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -23,6 +24,10 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 
 SHORT_DIGITS = 12
 """Of a hash in a table: all columns fit in 80."""
+
+
+ROOMY_COLUMNS = 110
+"""A terminal so wide has room for every table with its lines."""
 
 
 class _Paper(Console):
@@ -61,18 +66,32 @@ def waiting(text: str) -> Iterator[Callable[[str], None]]:
         yield status.update
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """Return a table; columns whose name begins with `>` are aligned right.
+def table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, crowded: bool = False
+) -> Table:
+    """Return a table; where it is too narrow its texts are folded, nothing is left out.
 
-    Where it is too narrow, all but the first column are folded; nothing is left out.
+    Parameters
+    ----------
+    title : str
+    columns : sequence of str
+        Names; one that begins with `>` is a column of numbers, aligned right and never folded, one
+        that begins with `!` is a column of texts that are never folded.
+    rows : sequence of sequence of object
+        Cells.
+    crowded : bool
+        Many columns: on a narrow terminal without lines between them.
     """
     built = Table(title=title, title_justify="left", header_style="bold")
-    for place, column in enumerate(columns):
+    dense = crowded and console.width < ROOMY_COLUMNS
+    if dense:
+        built.box, built.padding, built.pad_edge = box.SIMPLE_HEAD, (0, 0, 0, 0), False
+    for column in columns:
         built.add_column(
-            column.lstrip(">"),
+            column.lstrip(">!").replace(" ", "\n" if dense else " "),
             justify="right" if column[:1] == ">" else "left",
             overflow="fold",
-            no_wrap=place == 0,
+            no_wrap=column[:1] in {">", "!"},
         )
     for row in rows:
         built.add_row(*(printable(str(cell)) for cell in row))

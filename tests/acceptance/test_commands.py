@@ -1,13 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every command as a script sees it: one JSON object, or one sentence and an exit status."""
 
+import contextlib
+import json
+import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.running import answer, environment, found_network, node, run
+from tests.acceptance.running import (
+    Running,
+    answer,
+    eventually,
+    found_network,
+    node,
+    run,
+)
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
@@ -33,6 +42,9 @@ def mined(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("config", "show"),
         ("hw", "detect"),
         ("hw", "show"),
+        ("hw", "check"),
+        ("dataset", "publish", "toy"),
+        ("upgrade",),
     ],
     ids=" ".join,
 )
@@ -98,15 +110,22 @@ def test_directory_has_one_node_at_a_time(mined: Path) -> None:
         running.end()
 
 
-def test_help_lists_exit_codes_and_the_shell_completes() -> None:
-    program = [sys.executable, "-m", "edge_node"]
-    text = subprocess.run([*program, "--help"], capture_output=True, text=True, check=True).stdout
-    assert "5 not_running" in " ".join(text.split())
-    script = subprocess.run(
-        program,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**environment(Path("/nonexistent")), "_EDGE_NODE_COMPLETE": "bash_source"},
-    ).stdout
-    assert "complete -o nosort -F _edge_node_completion edge-node" in script
+def test_run_tells_each_event_in_a_line(mined: Path) -> None:
+    with node(mined, "--no-trainer", "--json") as running:
+        running.until("a start", lambda now: now["connected"])
+        eventually("its first event", lambda: "started" in running.output.read_text())
+        running.end()
+    first, last = map(json.loads, running.output.read_text().splitlines())
+    assert (first["event"], last["event"]) == ("started", "stopped")
+    assert first["height"] == last["height"] >= 3
+
+
+@pytest.mark.parametrize("words", [("chain", "verify"), ("run", "--no-trainer")], ids=" ".join)
+def test_ctrl_c_at_any_moment_leaves_no_traceback(mined: Path, words: tuple[str, ...]) -> None:
+    for wait_s in (0.1, 0.4, 0.8, 1.6):
+        running = Running(mined, *words)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            running.process.wait(wait_s)
+        running.end(signal.SIGINT)
+        assert running.process.returncode in {0, 130, -signal.SIGINT}
+    assert "Traceback" not in running.log.read_text()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_node.cli.output import console
 from tests.cli.typing_in import found_toy_node
 
 
@@ -27,6 +28,7 @@ def toy_node(kept_toy_node: Path, tmp_path: Path) -> Path:
 def as_before(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Give logging and signals back, and have no configuration of this machine's user count."""
     monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(console, "_width", 80)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     root, numbers = logging.getLogger(), (signal.SIGINT, signal.SIGTERM)
