@@ -93,10 +93,10 @@ class Downloads:
         """
         job = self._jobs.get((kind, digest))
         if job is None:
-            others = sum(each.kind is not ObjectKind.DATASET for each in self._jobs.values())
-            if others >= limits.MAX_PARCEL_JOBS:
+            job = Job(kind=kind, digest=digest, height=height, announced=parcel is not None)
+            if not self._has_room(job, holder):
                 return False
-            job = self._jobs[kind, digest] = Job(kind=kind, digest=digest, height=height)
+            self._jobs[kind, digest] = job
         if holder is not None:
             job.hints.add(holder)
             if parcel is not None and job.parcel is None:
@@ -104,6 +104,22 @@ class Downloads:
         if avoid is not None:
             job.tried.add(avoid)
         return True
+
+    def _has_room(self, job: Job, holder: NodeId | None) -> bool:
+        """Say whether a fetch may begin: nobody's announcements crowd out another's, or a wish."""
+        if job.height is not None:
+            return True
+        others = [
+            each
+            for each in self._jobs.values()
+            if each.kind is not ObjectKind.DATASET
+            and each.height is None
+            and each.announced == job.announced
+        ]
+        alone = sum(each.hints == {holder} for each in others)
+        return len(others) < limits.MAX_PARCEL_JOBS and (
+            not job.announced or alone < limits.MAX_ANNOUNCED_PER_PEER
+        )
 
     def want_dataset(
         self, dataset_id: DatasetId, hashes: tuple[Hash32, ...], missing: list[int]

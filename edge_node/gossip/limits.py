@@ -103,6 +103,9 @@ PIECE_WINDOW = 8
 PIECES_PER_REQUEST = 4
 """Half a window: while one request is answered the next is on its way."""
 MAX_PARCEL_JOBS = 32
+"""Of our own wish, and as many that others announced; a sync has its window besides."""
+MAX_ANNOUNCED_PER_PEER = 4
+"""Announced bodies being fetched that one peer alone is said to have."""
 MAX_DATASET_JOBS = 8
 MAX_DATASET_CHUNKS = 65_536
 """4 GiB; the genesis allows far less."""
@@ -125,7 +128,9 @@ COMPARE_MS = 10_000
 HEADERS_OVERLAP = 8
 """Known headers asked for below our head, to find where a fork began."""
 SYNC_BACKOFF_MS = 10_000
-"""A peer whose chain led nowhere is left alone for this long."""
+"""A peer whose chain led nowhere is left alone for this long, and for twice as long each time."""
+MAX_SYNC_BACKOFF_MS = 300_000
+"""But no longer than this: the network may have been to blame."""
 
 # Announcing
 TIP_INTERVAL_MS = 1_000

@@ -4,7 +4,7 @@
 Rules G-9 (order), G-12 (rates) and G-13 (bans). Everything here was proved by a signature before
 it got here, so a peer can only harm its own record.
 Law of the file: no clock (time is a parameter) and a bound on every table.
-Read next: requests.py.
+Read next: reception.py.
 """
 
 from collections import OrderedDict
@@ -152,6 +152,8 @@ class Peer:
     """It is not asked before: busy, or it did not answer."""
     sync_after_ms: int = 0
     """Its chain led nowhere: no sync with it before."""
+    sync_failures: int = 0
+    """Syncs in a row with it that came to nothing."""
     unanswered: int = 0
     """Requests in a row that it did not answer."""
     in_flight: int = 0

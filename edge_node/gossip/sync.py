@@ -87,6 +87,8 @@ class ChainSync:
         self.finished = False
         """True once a comparison of tips found nobody ahead of us."""
         self._compare_at_ms: int | None = None
+        self._failures = 0
+        """Syncs in a row that came to nothing."""
         self._reset()
 
     def _reset(self) -> None:
@@ -170,15 +172,19 @@ class ChainSync:
             self._witness = None
 
     def _abandon(self, now_ms: int) -> None:
+        """Leave the target alone, for longer each time; others may do better."""
+        if self._target is not None:
+            pause_ms = limits.SYNC_BACKOFF_MS << self._target.sync_failures
+            self._target.sync_after_ms = now_ms + min(pause_ms, limits.MAX_SYNC_BACKOFF_MS)
+            self._target.sync_failures = min(self._target.sync_failures + 1, 8)
+        self._failures += 1
         self.stop()
         self.compare_by(now_ms + limits.RETRY_MS)
 
     def fail(self, error: GossipError, now_ms: int) -> None:
         """Give the sync up because of the target's chain."""
-        target = self._target
-        if target is not None:
-            target.sync_after_ms = now_ms + limits.SYNC_BACKOFF_MS
-            self._exchange.blame(target, error, now_ms)
+        if self._target is not None:
+            self._exchange.blame(self._target, error, now_ms)
         self._abandon(now_ms)
 
     def headers_answered(self, pending: Pending, response: Response, now_ms: int) -> None:
@@ -290,8 +296,6 @@ class ChainSync:
 
     def body_failed(self, now_ms: int) -> None:
         """Give up: nobody delivers a body that the target's chain needs."""
-        if self._target is not None:
-            self._target.sync_after_ms = now_ms + limits.SYNC_BACKOFF_MS
         self._abandon(now_ms)
 
     def judged(self, block_hash: BlockHash, verdict: BlockVerdict, now_ms: int) -> None:
@@ -304,8 +308,12 @@ class ChainSync:
             self.fail(BlockRefused(expected="valid", actual=bytes(block_hash)), now_ms)
         elif verdict in {BlockVerdict.ORPHAN, BlockVerdict.BAD_MESSAGE}:
             self._abandon(now_ms)
-        elif block_hash == self._disputed:
-            self._disputed = None
+        else:
+            self._failures = 0
+            if self._target is not None:
+                self._target.sync_failures = 0
+            if block_hash == self._disputed:
+                self._disputed = None
 
     def pump(self, now_ms: int) -> None:
         """Do what can be done now."""
@@ -396,15 +404,18 @@ class ChainSync:
             if peer.tip is not None
             and peer.tip.rank > ours.rank
             and now_ms >= peer.sync_after_ms
+            and now_ms >= peer.quiet_until_ms
             and peer.tip.block_hash not in self._rejected
             and not port.known(peer.tip.block_hash)
             and not self._downloads.wants(ObjectKind.BLOCK, peer.tip.block_hash)
         ]
         if ahead:
             self.finished = False
-            best = max(peer.tip.rank for peer in ahead if peer.tip is not None)
-            top = [peer for peer in ahead if peer.tip is not None and peer.tip.rank == best]
-            self.begin(top[self._exchange.random.below(len(top))], now_ms)
+            if not self._failures:
+                # Work is a claim: once the best of them came to nothing, any may be the true one.
+                best = max(peer.tip.rank for peer in ahead if peer.tip is not None)
+                ahead = [peer for peer in ahead if peer.tip is not None and peer.tip.rank == best]
+            self.begin(ahead[self._exchange.random.below(len(ahead))], now_ms)
         elif not self.finished:
             self.finished = True
             self._exchange.emit(SyncFinished(height=ours.height))

@@ -70,10 +70,18 @@ class Mallory:
 
     def come(self) -> None:
         """Count as online with everybody."""
-        presence = Presence(
+        self.say(Kind.PRESENCE, self.presence())
+
+    @staticmethod
+    def presence() -> Presence:
+        return Presence(
             online=True, connection=1, software="m 1", capabilities=(), broker=DEFAULT_BROKER
         )
-        self.say(Kind.PRESENCE, presence)
+
+    def keep(self, kind: Kind, message: Message) -> None:
+        """Publish a signed message that the broker keeps."""
+        topic = self.topic(kind)
+        self.net.inject(topic.path(), self.seal(topic, codec.encode(message)), retain=True)
 
     def answer(self, topic: Topic, response: Response) -> None:
         """Answer a request, whether or not that is what was asked."""

@@ -3,11 +3,12 @@
 
 import pytest
 
+from edge_node.gossip import limits
 from edge_node.gossip.messages import BlockAnnouncement, ObjectKind, Parcel
 from edge_node.gossip.parcels import Packed, pack
-from edge_node.gossip.ports import BlockParts, BlockReceived, PeerWasBanned
+from edge_node.gossip.ports import BlockParts, BlockReceived, ObjectReceived, PeerWasBanned
 from edge_node.gossip.topics import Kind
-from edge_node.primitives.types import BlockHash
+from edge_node.primitives.types import BlockHash, ModelHash
 from tests.gossip.mallory import Mallory
 from tests.gossip.simulation import GENESIS, Faults, SimNetwork, SimNode, make_block
 
@@ -67,6 +68,32 @@ def test_five_miners_over_a_bad_broker_agree(seed: str) -> None:
         net.run(1_000)
     net.run_until_same(40_000)
     assert len(nodes[0].chain.main) > 10
+
+
+def test_announcements_of_bodies_that_never_come_crowd_nobody_out() -> None:
+    net = SimNetwork("crowd")
+    a, b = net.add("a"), net.add("b")
+    net.run(500)
+    mallory = Mallory(net)
+    mallory.come()
+    for i in range(limits.ANNOUNCES_BURST - 1):
+        fake_hash, fake = make_block(1, GENESIS, body=bytes(100_000), salt=str(i))
+        parcel = packed(fake_hash, fake).parcel
+        mallory.say(Kind.BLOCK, BlockAnnouncement(header=fake.header, parcel=parcel, data=b""))
+    net.run(200)
+    # What our own node wants, and what others announce, is fetched all the same.
+    blobs = [b"model %d" % i for i in range(limits.MAX_PARCEL_JOBS - 1)]
+    for blob in blobs:
+        model_hash = ModelHash(a.chain.content_hash(ObjectKind.MODEL, blob))
+        a.chain.models[model_hash] = blob
+        net.act(b, b.gossip.want_model(model_hash, net.now_ms))
+    block_hash, block = make_block(1, GENESIS, body=bytes(200_000))
+    a.chain.add(block)
+    announced(net, a, block_hash, block)
+    net.run_until_same(3_000)
+    net.run(3_000)
+    received = len(b.told(ObjectReceived))
+    assert received == len(blobs)
 
 
 def test_an_orphan_starts_a_sync_with_who_announced_it() -> None:

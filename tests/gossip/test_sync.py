@@ -4,14 +4,17 @@
 import pytest
 
 from edge_node.gossip import limits
+from edge_node.gossip.messages import Tip
 from edge_node.gossip.ports import (
     BlockReceived,
     HeadersReceived,
     PeerWasBanned,
     SyncFinished,
 )
-from tests.gossip.mallory import ForeignChain, LiarChain, UnlinkedChain
-from tests.gossip.simulation import FakeChain, Faults, SimNetwork
+from edge_node.gossip.topics import Kind
+from edge_node.primitives.types import Height
+from tests.gossip.mallory import ForeignChain, LiarChain, Mallory, UnlinkedChain
+from tests.gossip.simulation import GENESIS, FakeChain, Faults, SimNetwork, make_block
 
 
 def grown(count: int, *, salt: str = "", body_bytes: int = 200) -> FakeChain:
@@ -87,6 +90,28 @@ def test_a_missed_announcement_is_found_by_comparing_tips() -> None:
     assert len(b.chain.main) == 5
 
 
+@pytest.mark.parametrize("liars", [1, 5, 20])
+def test_peers_that_claim_the_most_work_and_never_answer_delay_nobody_for_long(liars: int) -> None:
+    net = SimNetwork("silent")
+    net.add("honest", grown(30))
+    block_hash, block = make_block(1_000, GENESIS)
+    for i in range(liars):
+        mallory = Mallory(net, f"mallory {i}")
+        tip = Tip(height=Height(1_000), block_hash=block_hash, work=10**30 + i, header=block.header)
+        for kind, message in ((Kind.PRESENCE, mallory.presence()), (Kind.TIP, tip)):
+            mallory.keep(kind, message)
+    late = net.add("late")
+    # Each of them costs a request's time-out and the pause before the next.
+    net.run_until_same(3_000 + liars * (limits.REQUEST_TIMEOUT_MS + 2 * limits.RETRY_MS))
+    assert len(late.chain.main) == 31
+    # And what comes next is not delayed either.
+    honest = net.nodes["honest"]
+    honest.chain.grow(1)
+    head = honest.chain.main[-1]
+    net.act(honest, honest.gossip.announce_block(head, honest.chain.blocks[head], net.now_ms))
+    net.run_until_same(1_000)
+
+
 def test_a_higher_tip_of_the_same_work_is_fetched() -> None:
     # A fallback block adds no work: without this its announcement could be lost for good.
     net = SimNetwork("fallback")
@@ -113,7 +138,7 @@ def test_headers_that_do_not_link_ban_their_sender() -> None:
     liar_chain.force(40, body=b"unlinked")
     liar = net.add("liar", liar_chain)
     late = net.add("late")
-    net.run(3 * limits.SYNC_BACKOFF_MS)
+    net.run(5 * limits.SYNC_BACKOFF_MS)
     assert [e.peer for e in late.told(PeerWasBanned) if isinstance(e, PeerWasBanned)] == [liar.node]
     assert late.chain.main == FakeChain().main
 
@@ -124,7 +149,7 @@ def test_a_foreign_chain_bans_its_sender() -> None:
     foreign.force_foreign(30)
     net.add("liar", foreign)
     late = net.add("late")
-    net.run(3 * limits.SYNC_BACKOFF_MS)
+    net.run(5 * limits.SYNC_BACKOFF_MS)
     (ban,) = late.told(PeerWasBanned)
     assert isinstance(ban, PeerWasBanned)
     assert ban.reason == "G-18"

@@ -27,6 +27,7 @@ from edge_node.kernels.libsodium import load_ed25519
 from edge_node.node.chain_view import ChainView
 from edge_node.node.data_directory import DataDirectory
 from edge_node.node.engine import NodeEngine, StoredSplits
+from edge_node.node.held_blocks import HeldBlocks
 from edge_node.node.mining import Miner, MinerIdentity
 from edge_node.node.node import Node, NodeParts
 from edge_node.node.signer import KeySigner
@@ -264,7 +265,7 @@ class World:
         importer.acknowledged = node.acknowledged
         signer = KeySigner(ED25519, directory.seed())
         session = directory.next_session()
-        mempool = Mempool(importer.rules, ED25519.verify)
+        mempool, held = Mempool(importer.rules, ED25519.verify), HeldBlocks()
         chance = self.random(f"{node.name} {session}")
         gossip = Gossip(
             identity=Identity(
@@ -274,7 +275,7 @@ class World:
                 verify=ED25519.verify,
                 session=session,
             ),
-            port=ChainView(importer, datasets),
+            port=ChainView(importer, datasets, held),
             random=chance,
             profile=Profile(software=node.name, genesis=GENESIS.encode()),
             pool=Pool(mempool),
@@ -292,6 +293,7 @@ class World:
                 directory=directory,
                 importer=importer,
                 mempool=mempool,
+                held=held,
                 engine=engine,
                 datasets=datasets,
                 gossip=gossip,
