@@ -1,26 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """A broker and node processes on loopback, started, watched and stopped from outside.
 
-Law of the file: nodes are told what a user could tell them, by command line and control socket.
+Law of the file: nodes are told what a user could tell them, by command line and control socket;
+whatever ends the demonstration, they end with it.
 Read next: report.py.
 """
 
+import contextlib
 import os
 import secrets
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_node.datasets.store import DatasetStore
-from edge_node.gossip.embedded_broker import BrokerOptions, RunningBroker, start_broker
+from edge_node.gossip.embedded_broker import Account, BrokerOptions, RunningBroker, start_broker
 from edge_node.kernels.libsodium import load_ed25519
+from edge_node.node.configuration import PREFIX, variable_name
 from edge_node.node.control import ask
 from edge_node.node.data_directory import DataDirectory
-from edge_node.node.errors import NodeError, NodeNotRunning
+from edge_node.node.errors import NodeError
 from edge_node.node.networks import DEMO, new_genesis
 from edge_node.primitives.clock import Clock
 from edge_node.primitives.types import DatasetId
@@ -28,6 +31,14 @@ from edge_node.spec.genesis import Genesis
 from edge_node.spec.signature import SEED_BYTES
 
 STOP_TIMEOUT_S = 5
+"""A node that takes longer to end is killed."""
+TRAINER_NICE = 5
+"""Somebody is watching: next to other work a trainer gets more than a node's usual leftovers."""
+SELECTION_IMAGES = 50_000
+"""All of MNIST's train split: climbs on 20,000 images soon learn those by heart, and stop."""
+SELECTION_MEMORY_BYTES = 4 << 30
+"""That takes 0.2 GB for each node; with less memory than this the board's own choice stands."""
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class DemoFailed(NodeError):
@@ -39,6 +50,20 @@ class DemoFailed(NodeError):
         super().__init__(f"{name} ended before the demonstration did; its log is {log}")
         self.name = name
         self.log = log
+
+
+class DemoFolderTaken(NodeError):
+    """The folder for the nodes holds something that no demonstration has made."""
+
+    reason = "demo-folder"
+
+    def __init__(self, folder: Path, stranger: Path) -> None:
+        super().__init__(
+            f"{folder} would be emptied, and {stranger.name} in it is not of a demonstration; "
+            "name another folder with --output"
+        )
+        self.folder = folder
+        self.stranger = stranger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +118,13 @@ class DemoNetwork:
     dataset : DatasetId
         What is to be learned.
     clock : Clock
+
+    Raises
+    ------
+    DemoFolderTaken
+        Nothing was emptied.
+    GossipError
+        There is no broker to be had.
     """
 
     def __init__(
@@ -104,8 +136,7 @@ class DemoNetwork:
         dataset: DatasetId,
         clock: Clock,
     ) -> None:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        _empty(folder)
         self.genesis: Genesis
         self.broker: RunningBroker = start_broker(BrokerOptions(data_dir=folder / "broker"), clock)
         self.nodes: tuple[DemoNode, ...] = ()
@@ -141,14 +172,10 @@ class DemoNetwork:
 
     def _launch(self, directory: DataDirectory, backend: str) -> DemoNode:
         log = directory.root / "log"
-        account = self.broker.account
-        environment = {
-            **os.environ,
-            "EDGE_NODE_NETWORK_USER": account.user,
-            "EDGE_NODE_NETWORK_PASSWORD": account.password,
-        }
         command = [sys.executable, "-m", "edge_node", "--data-dir", str(directory.root)]
+        command += _trainer_settings()
         command += ["run", "--broker", str(self.broker.address), "--backend", backend]
+        environment = _environment(self.broker.account)
         with log.open("wb") as stream:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=environment
@@ -173,29 +200,72 @@ class DemoNetwork:
         for node in self.nodes:
             if node.process.poll() is not None:
                 raise DemoFailed(node.name, node.log)
-            try:
-                answer = ask(node.directory.control, "status", {})
-            except NodeNotRunning:
-                continue
-            found.append(_glimpse(node.name, answer))
+            with contextlib.suppress(NodeError):  # not there yet, or busy
+                found.append(_glimpse(node.name, ask(node.directory.control, "status", {})))
         return found
 
-    def set_mining(self, *, enabled: bool) -> None:
-        """Let all nodes mine, or none."""
-        for node in self.nodes:
-            ask(node.directory.control, "mine", {"enabled": enabled})
+    def set_mining(self, *, enabled: bool) -> bool:
+        """Let all nodes mine, or none; return whether all have heard it."""
+        try:
+            for node in self.nodes:
+                ask(node.directory.control, "mine", {"enabled": enabled})
+        except NodeError:
+            return False
+        return True
 
     def stop(self) -> None:
-        """End all nodes, then the broker."""
-        for node in self.nodes:
-            node.process.send_signal(signal.SIGTERM)
-        for node in self.nodes:
-            try:
-                node.process.wait(STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                node.process.kill()
-                node.process.wait()
-        self.broker.stop()
+        """End all nodes, then the broker; Ctrl-C waits for that."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            for node in self.nodes:
+                node.process.send_signal(signal.SIGTERM)
+            for node in self.nodes:
+                try:
+                    node.process.wait(STOP_TIMEOUT_S)
+                except subprocess.TimeoutExpired:
+                    node.process.kill()
+                    node.process.wait()
+            self.broker.stop()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM and a closed terminal end a block as Ctrl-C does: nodes must not stay behind."""
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number in _SIGNALS:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, action in before.items():
+            signal.signal(number, action)
+
+
+def _empty(folder: Path) -> None:
+    if folder.exists():
+        for path in folder.iterdir():
+            if path.name != "broker" and not path.name.startswith("node-"):
+                raise DemoFolderTaken(folder, path)
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+
+
+def _environment(account: Account) -> dict[str, str]:
+    """Return an environment in which no choice of this machine's user counts."""
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith(PREFIX)},
+        variable_name("network", "user"): account.user,
+        variable_name("network", "password"): account.password,
+    }
+
+
+def _trainer_settings() -> list[str]:
+    settings = ["--set", f"trainer.nice={TRAINER_NICE}"]
+    if os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >= SELECTION_MEMORY_BYTES:
+        settings += ["--set", f"trainer.selection_images={SELECTION_IMAGES}"]
+    return settings
 
 
 def _glimpse(name: str, answer: dict[str, object]) -> NodeGlimpse:

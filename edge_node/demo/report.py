@@ -6,7 +6,8 @@ Law of the file: every figure comes from a block, a model or an evaluation made 
 Read next: plot.py.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from edge_node.chain.block_store import BlockStore, StoredBlock
 from edge_node.chain.database import Database
 from edge_node.node.engine import NodeEngine
 from edge_node.primitives.hashing import ZERO_HASH
-from edge_node.primitives.types import PublicKey
+from edge_node.primitives.types import Height, NetworkId, PublicKey
 from edge_node.spec.block import body_from_bytes, header_from_bytes
 from edge_node.spec.constants import PPM
 from edge_node.spec.dataset import SplitName
@@ -26,6 +27,8 @@ from edge_node.spec.proof.evolution_proof import (
     proof_from_bytes,
 )
 from edge_node.spec.transport import TransportKind
+
+PAGE_BLOCKS = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,29 +105,57 @@ class DemoReport:
     """Files."""
 
     @property
-    def agreed(self) -> bool:
-        """True if all nodes have one head and each has judged every block."""
-        heads = {node.head for node in self.nodes}
-        return len(heads) == 1 and all(node.validated == self.height for node in self.nodes)
-
-    @property
-    def reserve_gain_ppm(self) -> int:
-        """Gain on untouched images, from the founder to the last record."""
-        return self.generations[-1].reserve_ppm - self.generations[0].reserve_ppm
+    def failures(self) -> tuple[str, ...]:
+        """What the demonstration was to show and did not, in sentences; empty if all is well."""
+        found: list[str] = []
+        if len({node.head for node in self.nodes}) > 1:
+            heads = ", ".join(f"{node.id} is at {node.head[:16]}" for node in self.nodes)
+            found.append(f"the nodes do not agree on the head: {heads}")
+        found += [
+            f"{node.id} has judged {node.validated} of {self.height} blocks"
+            for node in self.nodes
+            if node.validated != self.height
+        ]
+        first, last = self.generations[0], self.generations[-1]
+        if last.reserve_ppm <= first.reserve_ppm:
+            found.append(
+                "accuracy on untouched images did not rise: "
+                f"{first.reserve_ppm} ppm at height {first.height}, "
+                f"{last.reserve_ppm} ppm at height {last.height}"
+            )
+        return tuple(found)
 
     def as_json(self) -> dict[str, object]:
         """Return the report as plain values."""
         return asdict(self)
 
 
-def main_chain(chain: Path, genesis: Genesis) -> tuple[list[StoredBlock], BlockStore, Database]:
-    """Return a stopped node's main chain, and the store to read models from."""
-    database = Database(chain, genesis.network_id())
-    blocks = BlockStore(database)
-    found: list[StoredBlock] = []
-    while page := blocks.main_blocks(len(found) + 1, 500):
-        found += page
-    return found, blocks, database
+@contextmanager
+def stopped_chain(path: Path, network: NetworkId) -> Iterator[tuple[list[StoredBlock], BlockStore]]:
+    """Open the database of a node that has stopped; give its main chain and its store."""
+    database = Database(path, network)
+    try:
+        blocks = BlockStore(database)
+        chain: list[StoredBlock] = []
+        while page := blocks.main_blocks(Height(len(chain) + 1), PAGE_BLOCKS):
+            chain += page
+        yield chain, blocks
+    finally:
+        database.close()
+
+
+def node_report(
+    name: str, chain: Sequence[StoredBlock], miners: Mapping[PublicKey, str]
+) -> NodeReport:
+    """Return the line of a node, whose main chain has at least one block."""
+    mined_by = [miners.get(header_from_bytes(block.header).miner) for block in chain]
+    return NodeReport(
+        id=name,
+        head=chain[-1].block_hash.hex(),
+        backend=chain[-1].backend,
+        validated=len(chain),
+        mined=mined_by.count(name),
+    )
 
 
 def generation_reports(

@@ -11,11 +11,6 @@ NOTHING_RUNS = ("__init__", "__main__", "errors", "limits", "ports")
 TESTED_ELSEWHERE = {
     # Words around edge_node/demo, run as a whole in tests/acceptance/test_demo.py.
     "edge_node/cli/demo.py",
-    # The demonstration is run as a whole in tests/acceptance/test_demo.py.
-    "edge_node/demo/network.py",
-    "edge_node/demo/plot.py",
-    "edge_node/demo/report.py",
-    "edge_node/demo/run.py",
     # Values that travel: test_codec.py.
     "edge_node/gossip/messages.py",
     "edge_node/primitives/clock.py",  # a Protocol, nothing runs

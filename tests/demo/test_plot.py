@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plot: its axes hold the report's figures, and the PNG shows them where the axes say."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+
+from edge_node.demo.plot import CURVES, DOTS_PER_INCH, SIZE_INCHES, draw, figure_of
+from tests.demo.pictures import generation
+
+POPULATION = [generation(height, 840_000 + 5_000 * height, number=1) for height in (1, 2, 3)]
+RECORDS = [generation(h, 860_000 + 3_000 * h, number=h - 2) for h in range(4, 13)]
+GENERATIONS = [*POPULATION, *RECORDS]
+
+
+def drawn() -> Figure:
+    figure = figure_of(GENERATIONS)
+    FigureCanvasAgg(figure)
+    figure.draw_without_rendering()  # lays the axes out
+    return figure
+
+
+def test_curves_and_bars_are_the_reports_figures() -> None:
+    top, bottom = drawn().axes
+    for name, label, _, _ in CURVES:
+        (handle,) = [line for line in top.lines if line.get_label() == label]
+        lines = [line for line in top.lines if line.get_color() == handle.get_color()]
+        points = np.concatenate([np.asarray(line.get_xydata()) for line in lines])
+        expected = [(each.height, getattr(each, name) / 10_000) for each in GENERATIONS]
+        np.testing.assert_allclose(points, expected)
+    boxes = [bar.get_path().get_extents(bar.get_patch_transform()) for bar in bottom.patches]
+    bars = [((box.x0 + box.x1) / 2, box.y1) for box in boxes]
+    np.testing.assert_allclose(bars, [(g.height, g.interval_ms / 1_000) for g in GENERATIONS])
+
+
+def test_labels_name_what_is_shown_and_its_unit() -> None:
+    top, bottom = drawn().axes
+    assert top.get_ylabel() == "accuracy, %"
+    assert bottom.get_ylabel() == "interval, s"
+    assert bottom.get_xlabel().startswith("block height")
+    legend = top.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == [label for _, label, _, _ in CURVES]
+
+
+def test_legend_covers_no_data_and_every_height_is_whole() -> None:
+    figure = drawn()
+    top, bottom = figure.axes
+    legend = top.get_legend()
+    assert legend is not None
+    assert legend.get_window_extent().y0 >= top.get_window_extent().y1 - 1
+    assert legend.get_window_extent().x0 >= 0
+    assert legend.get_window_extent().x1 <= figure.bbox.x1
+    assert all(float(tick).is_integer() for tick in bottom.get_xticks())
+
+
+def test_only_records_of_one_family_are_joined() -> None:
+    top, _ = drawn().axes
+    joined = [line for line in top.lines if line.get_linestyle() == "-"]
+    assert len(joined) == len(CURVES)
+    for line in joined:
+        assert list(np.asarray(line.get_xdata())) == list(range(4, 13))
+
+
+def test_pixels_of_the_file_show_each_point_in_its_colour(tmp_path: Path) -> None:
+    draw(GENERATIONS, tmp_path / "chain.png")
+    pixels = imread(tmp_path / "chain.png")[:, :, :3]
+    assert pixels.shape == (SIZE_INCHES[1] * DOTS_PER_INCH, SIZE_INCHES[0] * DOTS_PER_INCH, 3)
+    top, bottom = drawn().axes
+    for name, _, colour, _ in CURVES:
+        for each in RECORDS:  # the population's markers are hollow
+            x, y = top.transData.transform((each.height, getattr(each, name) / 10_000))
+            shown = pixels[len(pixels) - 1 - round(y), round(x)]
+            np.testing.assert_allclose(shown, to_rgb(colour), atol=0.03)
+    for each in GENERATIONS:
+        middle = bottom.transData.transform((each.height, each.interval_ms / 2_000))
+        above = bottom.transData.transform((each.height, each.interval_ms / 1_000))
+        assert pixels[len(pixels) - 1 - round(middle[1]), round(middle[0])].max() < 0.6
+        assert pixels[len(pixels) - 1 - round(above[1]) - 4, round(above[0]) + 4].min() > 0.6

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A short demonstration as a whole on made-up images; every figure is checked against the law."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from edge_node.demo.network import NodeGlimpse
+from edge_node.demo.report import stopped_chain
+from edge_node.demo.run import DemoOptions, DemoTimedOut, run_demo
+from edge_node.inference.select import open_backend
+from edge_node.node.data_directory import DataDirectory
+from edge_node.node.system import SystemClock
+from edge_node.spec.block import header_from_bytes
+from edge_node.spec.constants import PPM
+from edge_node.spec.dataset import SplitName
+from edge_node.spec.evaluation import count_correct, slice_images
+from edge_node.spec.model import model_from_blob
+from tests.demo.pictures import SIZES, patterns, stored_patterns
+from tests.demo.test_network import processes_of
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+BLOCKS = 4
+CLOCK = SystemClock()
+
+
+def test_nodes_on_three_back_ends_agree_and_the_report_is_what_the_law_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    datasets, dataset = stored_patterns(tmp_path / "datasets")
+    backends = ("native", "reference", "numpy")
+    options = DemoOptions(output=tmp_path, blocks=BLOCKS, backends=backends, dataset=dataset)
+    seen: list[Sequence[NodeGlimpse]] = []
+    report = run_demo(options, datasets, open_backend("native"), CLOCK, seen.append)
+
+    assert report.height >= BLOCKS
+    assert report.failures == ()
+    assert tuple(node.backend for node in report.nodes) == backends
+    assert sum(node.mined for node in report.nodes) == report.height
+    assert max(glimpse.height for glimpse in seen[-1]) == report.height
+
+    directory = DataDirectory(tmp_path / "nodes" / "node-2")
+    genesis = directory.genesis()
+    before = genesis.timestamp
+    with stopped_chain(directory.chain, genesis.network_id()) as (chain, blocks):
+        for stored, line in zip(chain, report.generations, strict=True):
+            header = header_from_bytes(stored.header)
+            model = blocks.model(header.model_hash)
+            accuracies = []
+            for name, size in zip(SplitName, SIZES, strict=True):
+                samples = patterns()[name]
+                images = slice_images(model.architecture, samples.images.tobytes())
+                correct = count_correct(model, images, samples.labels.tobytes())
+                accuracies.append(correct * PPM // size)
+            assert [line.train_ppm, line.evaluation_ppm, line.reserve_ppm] == accuracies
+            assert (line.height, line.generation) == (header.height, header.generation)
+            assert line.family == header.family.hex()
+            size = len(stored.header) + len(stored.body) + len(stored.transport)
+            assert line.block_bytes == size
+            assert 0 < line.model_bytes < size
+            assert line.interval_ms == header.timestamp - before
+            before = header.timestamp
+        best = max(
+            (header_from_bytes(stored.header) for stored in chain),
+            key=lambda header: header.correct_count,
+        )
+        assert Path(report.exports.blob).read_bytes() == blocks.model(best.model_hash).blob()
+    assert [line.payload for line in report.generations[:3]] == [
+        "founder + full",
+        "population + full",
+        "population + full",
+    ]
+    assert report.generations[3].payload.endswith("delta")
+    model_from_blob(Path(report.exports.blob).read_bytes())
+    assert Path(report.exports.tflite).read_bytes()[4:8] == b"TFL3"
+    assert (
+        "#ifndef" in Path(report.exports.c_header).read_text()
+        or "#pragma once" in Path(report.exports.c_header).read_text()
+    )
+    assert Path(report.exports.plot).read_bytes().startswith(b"\x89PNG")
+    assert processes_of(tmp_path) == []
+    assert list(scratch.iterdir()) == []
+
+
+def test_blocks_that_do_not_come_in_time_are_told_and_nothing_stays_behind(tmp_path: Path) -> None:
+    datasets, dataset = stored_patterns(tmp_path / "datasets")
+    options = DemoOptions(
+        output=tmp_path,
+        blocks=1_000,
+        backends=("native", "native"),
+        dataset=dataset,
+        time_limit_ms=8_000,
+    )
+    with pytest.raises(DemoTimedOut) as failed:
+        run_demo(options, datasets, open_backend("native"), CLOCK, lambda _: None)
+    message = str(failed.value)
+    assert message.startswith("1000 blocks did not come in 8 s: ")
+    assert "--blocks" in message
+    assert processes_of(tmp_path) == []
