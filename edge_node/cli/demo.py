@@ -154,4 +154,4 @@ def _generations(report: DemoReport) -> Table:
         )
         for g in report.generations
     ]
-    return table("generations", columns, rows)
+    return table("generations", columns, rows, crowded=True)
