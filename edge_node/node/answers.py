@@ -10,6 +10,7 @@ from dataclasses import asdict
 
 from edge_node.datasets.errors import DatasetError
 from edge_node.node.control import JsonObject, Request
+from edge_node.node.intake import MAX_TRANSACTION_BYTES
 from edge_node.node.mining import MAX_TRAINER_RESTARTS, Miner
 from edge_node.node.node import Node
 from edge_node.node.status import FamilyStatus, NodeStatus, PeerStatus
@@ -21,8 +22,6 @@ from edge_node.spec.dataset import SplitName
 from edge_node.spec.encoding import decode
 from edge_node.spec.state import Family
 from edge_node.spec.transaction import address_of, transaction_from_value
-
-_MAX_TRANSACTION_BYTES = 512
 
 
 def answer(node: Node, request: Request) -> JsonObject:
@@ -118,7 +117,7 @@ def _account(node: Node, _arguments: JsonObject) -> JsonObject:
 
 def _submit(node: Node, arguments: JsonObject) -> JsonObject:
     data = bytes.fromhex(str(arguments.get("transaction")))
-    transaction = transaction_from_value(decode(data, max_bytes=_MAX_TRANSACTION_BYTES))
+    transaction = transaction_from_value(decode(data, max_bytes=MAX_TRANSACTION_BYTES))
     node.submit(transaction)
     return {"transaction": transaction.signing_hash(node.parts.importer.rules.network).hex()}
 

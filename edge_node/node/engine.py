@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The node's engine: the law's heavy work by libsodium, the C kernels and the chosen back end.
 
-A replay can take a minute on a small board, and SIGTERM must not wait for it: what is heavy runs on
-a thread beside the loop, which leaves it behind when the order to stop comes.
+A replay can take a minute on a small board, and SIGTERM must not wait for it: training goes on in
+short calls, and counting beside the loop, which leaves it behind when the order to stop comes.
 Law of the file: every method has the value of its namesake in the law; a back end that fails is
 replaced for that call by the next one, and that is said in the log.
 Read next: edge_node/spec/engine.py, edge_node/inference/select.py.
@@ -10,15 +10,15 @@ Read next: edge_node/spec/engine.py, edge_node/inference/select.py.
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
-from typing import TypeVar
 
 from edge_node.datasets.content import Samples
 from edge_node.datasets.errors import DatasetIncomplete, DatasetUnknown
 from edge_node.datasets.store import DatasetStore
 from edge_node.inference.backend import Backend, InferenceError
+from edge_node.inference.reference import ReferenceBackend
 from edge_node.kernels import recipe, training
 from edge_node.kernels.libsodium import Ed25519
 from edge_node.primitives.types import DatasetId
@@ -32,9 +32,13 @@ from edge_node.spec.training import LatentState
 _LOG = logging.getLogger(__name__)
 
 STOP_POLL_S = 0.05
-"""How often a wait for a computation looks whether it is to end."""
-
-T = TypeVar("T")
+"""How often a wait for a count looks whether it is to end."""
+MAX_WAIT_S = 0.5
+"""How long the end waits for a count that was left behind."""
+MAX_CALL_MACS = 1 << 32
+"""Multiplications in one call: some 10 ms on a PC, less than a second on a small board."""
+TRAINING_COST = 8
+"""Training on an image costs about as much as classifying so many."""
 
 
 class StopRequested(Exception):
@@ -65,6 +69,7 @@ class NodeEngine:
         self._backends = tuple(backends)
         self._datasets = datasets
         self._stop = threading.Event() if stop is None else stop
+        self._counting: threading.Thread | None = None
         self._open: dict[tuple[DatasetId, SplitName], Samples] = {}
 
     @property
@@ -88,11 +93,14 @@ class NodeEngine:
         """See Engine."""
         samples = self.samples(dataset, SplitName.TRAIN)
         images = samples.images.reshape(-1)
-        return self._unless_stopped(
-            lambda: training.train(
-                architecture, state, images, samples.labels, indices, batch, schedule
-            )
-        )
+        trainer = training.new_trainer(architecture, images, samples.labels)
+        trainer.set_state(state)
+        steps = max(1, MAX_CALL_MACS // (TRAINING_COST * architecture.macs * batch))
+        for start in range(0, max(1, len(indices)), steps * batch):
+            self._check_stop()
+            some = indices[start : start + steps * batch]
+            trainer.run(some, batch, schedule, samples_seen=start)
+        return trainer.state()
 
     def apply_recipe(
         self,
@@ -103,9 +111,7 @@ class NodeEngine:
         context: RecipeContext,
     ) -> Model:
         """See Engine."""
-        return self._unless_stopped(
-            lambda: recipe.apply_recipe(base, partners, steps, rates, context)
-        )
+        return recipe.apply_recipe(base, partners, steps, rates, context)
 
     def count_correct(self, model: Model, dataset: DatasetId) -> int:
         """See Engine."""
@@ -119,7 +125,7 @@ class NodeEngine:
         DatasetMissing
         """
         samples = self.samples(dataset, name)
-        return self._unless_stopped(lambda: self._count(model, samples))
+        return self._count_unless_stopped(model, samples)
 
     def samples(self, dataset: DatasetId, name: SplitName) -> Samples:
         """Return a split, mapped from the disk.
@@ -138,35 +144,59 @@ class NodeEngine:
 
     def close(self) -> None:
         """Give back processes and memory."""
+        self._close_backends()
+        if self._counting is not None:
+            # Compiled code must not find its memory gone when the interpreter ends, and a back end
+            # that lost its process may have started another.
+            self._counting.join(MAX_WAIT_S)
+            self._close_backends()
+
+    def _close_backends(self) -> None:
         for backend in self._backends:
             backend.close()
 
-    def _count(self, model: Model, samples: Samples) -> int:
-        for backend in self._backends[:-1]:
-            try:
-                return backend.count_correct(model, samples.images, samples.labels)
-            except InferenceError as error:
-                if self._stop.is_set():
-                    raise StopRequested from error  # `close` took its process away
-                _LOG.warning("%s", error)
-        return self._backends[-1].count_correct(model, samples.images, samples.labels)
-
-    def _unless_stopped(self, compute: Callable[[], T]) -> T:
-        """Return what `compute` returns, or leave it to itself once the order to stop has come."""
-        result: Future[T] = Future()
+    def _count_unless_stopped(self, model: Model, samples: Samples) -> int:
+        """Count on a thread, and leave it to itself once the order to stop has come."""
+        result: Future[int] = Future()
 
         def work() -> None:
             try:
-                result.set_result(compute())
+                result.set_result(self._count(model, samples))
             except BaseException as error:  # noqa: BLE001 - it is raised again where it is awaited
                 result.set_exception(error)
 
         # A daemon, and no executor: those are waited for when the interpreter ends.
-        threading.Thread(target=work, name="engine", daemon=True).start()
-        while not self._stop.is_set():
-            if wait((result,), STOP_POLL_S).done:
-                return result.result()
-        raise StopRequested
+        self._counting = threading.Thread(target=work, name="counting", daemon=True)
+        self._counting.start()
+        while not wait((result,), STOP_POLL_S).done:
+            self._check_stop()
+        return result.result()
+
+    def _count(self, model: Model, samples: Samples) -> int:
+        for backend in self._backends[:-1]:
+            try:
+                return self._count_by(backend, model, samples)
+            except InferenceError as error:
+                self._check_stop()  # `close` takes a back end its process away
+                _LOG.warning("%s", error)
+        return self._count_by(self._backends[-1], model, samples)
+
+    def _count_by(self, backend: Backend, model: Model, samples: Samples) -> int:
+        total = len(samples.images)
+        size = max(1, MAX_CALL_MACS // model.architecture.macs)
+        if total <= size or backend.name == ReferenceBackend.name:
+            # The law itself is pure Python and can be left at any moment; it is fast on all images.
+            return backend.count_correct(model, samples.images, samples.labels)
+        correct = 0
+        for start in range(0, total, size):
+            self._check_stop()
+            part = slice(start, start + size)
+            correct += backend.count_correct(model, samples.images[part], samples.labels[part])
+        return correct
+
+    def _check_stop(self) -> None:
+        if self._stop.is_set():
+            raise StopRequested
 
 
 @dataclass(frozen=True, slots=True)

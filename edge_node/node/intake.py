@@ -52,6 +52,7 @@ and who was away has not heard it."""
 MAX_RETOLD = 256
 """Our user's transactions that are told again; of more, the newest."""
 MAX_TRANSACTION_BYTES = 512
+"""Above the largest there is."""
 
 
 class Intake:

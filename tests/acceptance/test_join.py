@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.running import answer, broker, found_network, node
+from tests.acceptance.running import answer, broker, eventually, found_network, node
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
@@ -29,6 +29,7 @@ def test_late_joiner_catches_up_mines_and_comes_back_after_a_kill(tmp_path: Path
         with node(second) as b:
             again = b.until("the next block", lambda now: now["height"] > kept[-1]["height"])
             assert again["imported"] < again["height"], "what was durable was not fetched again"
+            eventually("one head", lambda: a.status()["head"] == b.status()["head"])
             b.end()
         a.end()
     ours, theirs = (

@@ -26,6 +26,8 @@ BAD: list[tuple[str, str, object, str]] = [
     ("network", "brokers", ["mqtt://broker.lan:1883"], "a list of up to 8 texts HOST:PORT"),
     ("network", "brokers", ["me:secret@broker.lan"], "a list of up to 8 texts HOST:PORT"),
     ("network", "brokers", ["broker.lan:0"], "a list of up to 8 texts HOST:PORT"),
+    ("network", "brokers", ["my broker:1883"], "a list of up to 8 texts HOST:PORT"),
+    ("network", "brokers", ["broker.lan\n"], "a list of up to 8 texts HOST:PORT"),
     ("network", "brokers", ["a"] * 9, "a list of up to 8 texts HOST:PORT"),
     ("network", "brokers", [1883], "a list of up to 8 texts HOST:PORT"),
     ("network", "tls", 1, "true or false"),

@@ -9,6 +9,7 @@ import pytest
 
 from edge_node.datasets.store import DatasetStore
 from edge_node.inference.backend import BackendFailed, Images, Labels
+from edge_node.inference.native import NumpyBackend
 from edge_node.inference.reference import ReferenceBackend
 from edge_node.kernels.libsodium import load_ed25519
 from edge_node.node.engine import NodeEngine, StopRequested, StoredSplits
@@ -88,6 +89,38 @@ def test_every_value_is_the_laws(engine: NodeEngine) -> None:
     signature = ANN.sign(b"message")
     assert engine.verify(ANN.key, b"message", signature)
     assert not engine.verify(ANN.key, b"another", signature)
+
+
+def test_work_in_many_short_calls_has_the_same_values(
+    store: DatasetStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_node.node.engine.MAX_CALL_MACS", 7 * toy.ARCHITECTURE.macs)
+    engine = NodeEngine(load_ed25519(), (NumpyBackend(),), store)
+    indices, schedule = [index % 150 for index in range(72)], ((32, 8), (1, 7))
+    state = engine.train(toy.ARCHITECTURE, START, DATA.dataset_id, indices, 8, schedule)
+    assert state == LAW.train(toy.ARCHITECTURE, START, DATA.dataset_id, indices, 8, schedule)
+    assert engine.count_correct(MODEL, DATA.dataset_id) == LAW.count_correct(MODEL, DATA.dataset_id)
+
+
+class StopAfter(threading.Event):
+    """An order to stop that comes when it has been looked for a few times."""
+
+    looks = 3
+
+    def is_set(self) -> bool:
+        self.looks -= 1
+        return self.looks < 0
+
+
+def test_training_ends_between_two_calls(
+    store: DatasetStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_node.node.engine.MAX_CALL_MACS", 1)
+    stop = StopAfter()
+    engine = NodeEngine(load_ed25519(), (ReferenceBackend(),), store, stop)
+    with pytest.raises(StopRequested):
+        engine.train(toy.ARCHITECTURE, START, DATA.dataset_id, [0] * 800, 8, ((1, 7),))
+    assert stop.looks == -1, "it was at work for three calls of a hundred"
 
 
 def test_missing_dataset_is_named(engine: NodeEngine) -> None:
