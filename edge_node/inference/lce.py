@@ -26,7 +26,13 @@ _LIBRARY = Path("tflite", "python", f"{_MODULE}.so")
 
 
 class LceInterpreter:
-    """One file, loaded, in the mode that is fastest on x86.
+    """One file, loaded, on one thread, with the binary convolutions that are fastest on x86.
+
+    Parameters
+    ----------
+    file : bytes
+    xnnpack : bool
+        Whether XNNPACK computes the int8 layers; it mostly is faster.
 
     Raises
     ------
@@ -34,7 +40,7 @@ class LceInterpreter:
         The package is not installed.
     """
 
-    def __init__(self, file: bytes) -> None:
+    def __init__(self, file: bytes, *, xnnpack: bool = True) -> None:
         library = _library_path()
         if library is None:
             raise BackendUnavailable(backend=NAME, why="install edge-node[lce]")
@@ -42,8 +48,8 @@ class LceInterpreter:
         assert spec is not None and spec.loader is not None  # noqa: PT018 - a file with a name
         module: Any = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        # Threads 1; not the reference kernels; indirect binary convolutions; XNNPACK for int8.
-        self._interpreter = module.LiteInterpreter(file, 1, False, True, True)  # noqa: FBT003 - C++
+        # Threads 1; not the reference kernels; indirect binary convolutions.
+        self._interpreter = module.LiteInterpreter(file, 1, False, True, xnnpack)  # noqa: FBT003 - C++
         self._input_shape: tuple[int, ...] = tuple(self._interpreter.input_shapes[0])
         self.batch = self._input_shape[0]
         self.image_bytes = math.prod(self._input_shape[1:])

@@ -9,6 +9,7 @@ from edge_node.bench import climbing
 from edge_node.bench.climbing import LEVELS, PAPER, candidate_rows, difficulty_rows
 from edge_node.bench.workload import Workload, compiled_paths, fastest_name
 from tests.bench.samples import TICK_NS, small_workload
+from tests.inference.interpreters import need_kernels
 
 
 def with_same_images() -> Workload:
@@ -20,7 +21,9 @@ def with_same_images() -> Workload:
 def test_candidates_have_a_row_for_each_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(climbing, "QUICK_CANDIDATES", 100)
     monkeypatch.setattr(climbing, "WARM_UP_CANDIDATES", 20)
+    need_kernels()
     rows = list(candidate_rows(small_workload()))
+    assert rows
     assert len(rows) == len(compiled_paths())
     for row in rows:
         tried = 100 if not row.name.endswith("scalar") else 100 // climbing.SCALAR_SHARE
@@ -37,6 +40,7 @@ def test_levels_are_the_papers() -> None:
 
 def test_quick_leaves_the_highest_level_out() -> None:
     rows = list(difficulty_rows(with_same_images()))
+    assert len(rows) < len(LEVELS)
     assert [row.name for row in rows] == [
         f"difficulty/{level}/{fastest_name()}" for level in ("low", "medium")
     ]

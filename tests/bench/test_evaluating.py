@@ -7,6 +7,8 @@ import pytest
 
 from edge_node.bench import evaluating
 from edge_node.bench.evaluating import (
+    LCE_INT8,
+    QUICK_IMAGES_SHARE,
     EvaluatorsDisagree,
     evaluation_rows,
     image_rows,
@@ -14,14 +16,17 @@ from edge_node.bench.evaluating import (
 )
 from edge_node.bench.workload import compiled_paths, path_name, train_model
 from edge_node.inference import lce
+from edge_node.inference.tflite_export import int8_file, lce_file
 from edge_node.spec.architecture import UINT8_4K
 from tests.bench.samples import TICK_NS, random_samples, small_workload
 from tests.inference.interpreters import need_kernels, need_lce
 
 
 def test_evaluation_has_a_row_for_each_path() -> None:
+    need_kernels()
     rows = list(evaluation_rows(small_workload()))
     names = [path_name(path) for path in compiled_paths()]
+    assert names
     assert [row.name for row in rows] == [f"evaluation/binary-4k/{name}" for name in names]
     for row in rows:
         assert (row.value, row.unit) == (TICK_NS / 1e6, "ms")
@@ -29,9 +34,12 @@ def test_evaluation_has_a_row_for_each_path() -> None:
 
 
 def test_images_have_a_row_for_each_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluating, "FAMILIES", (("small", UINT8_4K, 8, {}),))
+    need_kernels()
+    monkeypatch.setattr(evaluating, "FAMILIES", (("small", UINT8_4K, 8 * QUICK_IMAGES_SHARE, {}),))
     rows = list(image_rows(small_workload()))
-    assert len(rows) == len(compiled_paths())
+    names = [path_name(path) for path in compiled_paths()]
+    names += [] if lce.why_unavailable() else [LCE_INT8]
+    assert [row.name for row in rows] == [f"images/small/{name}" for name in names]
     for row in rows:
         assert row.value == 8 / (TICK_NS / 1e9)
         assert (row.baseline is None) == (lce.why_unavailable() is not None)
@@ -42,8 +50,9 @@ def test_lce_must_count_the_same() -> None:
     workload = small_workload()
     samples = random_samples(8, 4)
     model = train_model(UINT8_4K, workload.train, b"lce", 32, [(32, 6)])
-    with pytest.raises(EvaluatorsDisagree):
-        lce_images_per_s(model, samples, workload.meter, expected=9)
+    for author in (lce_file, int8_file):
+        with pytest.raises(EvaluatorsDisagree):
+            lce_images_per_s(model, samples, workload.meter, 9, author)
 
 
 def test_paths_that_disagree_end_the_bench(monkeypatch: pytest.MonkeyPatch) -> None:
