@@ -173,7 +173,7 @@ def _report(session: Session, manifest: Manifest, *, as_json: bool) -> None:
     """Say what came, and how to found a network on it: here, or beside the node that is here."""
     init = f"init --dataset {manifest.dataset_id().hex()}"
     if (session.data_dir / "genesis").exists():
-        init = f"--data-dir ANOTHER {init} --dataset-from {session.data_dir}"
+        init = f"--data-dir ANOTHER {init} --dataset-from {session.data_dir.absolute()}"
 
     def show() -> None:
         console.print(_table([manifest]))

@@ -9,8 +9,6 @@ NOTHING_RUNS = ("__init__", "__main__", "errors", "limits", "ports")
 """Names of modules that only declare: what is declared is tested where it is used."""
 
 TESTED_ELSEWHERE = {
-    # Words around edge_node/demo, run as a whole in tests/acceptance/test_demo.py.
-    "edge_node/cli/demo.py",
     # Values that travel: test_codec.py.
     "edge_node/gossip/messages.py",
     "edge_node/primitives/clock.py",  # a Protocol, nothing runs

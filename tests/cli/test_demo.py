@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`edge-node demo` around a report that is given: the contract's keys, the tables, the exit status.
+
+The network itself runs in tests/demo and tests/acceptance/test_demo.py.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge_node.cli import demo as demo_module
+from edge_node.datasets.mnist import MNIST_ID
+from edge_node.datasets.store import DatasetStore
+from edge_node.demo.network import NodeGlimpse
+from edge_node.demo.report import DemoReport, Exports, GenerationReport, NodeReport
+from edge_node.demo.run import DemoOptions, Watch
+from edge_node.inference.backend import Backend
+from edge_node.primitives.clock import Clock
+from tests.cli.typing_in import typed
+
+KEYS = {"height", "duration_ms", "nodes", "generations", "exports"}
+NODE = NodeReport(id="node-1", head="ab" * 32, backend="native", validated=2, mined=2)
+FIRST = GenerationReport(
+    height=1,
+    family="cd" * 32,
+    generation=1,
+    miner="node-1",
+    train_ppm=800_000,
+    evaluation_ppm=810_000,
+    reserve_ppm=790_000,
+    block_bytes=12_345,
+    model_bytes=6_789,
+    payload="population + full",
+    interval_ms=12_345,
+)
+ROSE = replace(FIRST, height=2, reserve_ppm=1_000_000, payload="200 steps + delta")
+REPORT = DemoReport(
+    height=2,
+    duration_ms=61_000,
+    nodes=(NODE, replace(NODE, id="node-2", mined=0)),
+    generations=(FIRST, ROSE),
+    exports=Exports(tflite="o/best.tflite", c_header="o/best.h", blob="o/best", plot="o/p.png"),
+)
+GLIMPSE = NodeGlimpse(
+    name="node-1",
+    height=1,
+    head="ab" * 32,
+    synced=True,
+    mined=1,
+    imported=1,
+    evaluation_ppm=810_000,
+    trainer="waiting",
+)
+
+
+@pytest.fixture
+def ending_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[DemoReport], list[DemoOptions]]:
+    """Give the function that sets what the demonstration reports; its list fills with options."""
+
+    def set_report(report: DemoReport) -> list[DemoOptions]:
+        asked: list[DemoOptions] = []
+
+        def run(
+            options: DemoOptions,
+            datasets: DatasetStore,
+            backend: Backend,
+            clock: Clock,
+            watch: Watch,
+        ) -> DemoReport:
+            asked.append(options)
+            watch([GLIMPSE])
+            return report
+
+        monkeypatch.setattr(demo_module, "run_demo", run)
+        monkeypatch.setattr(
+            demo_module, "stored_mnist", lambda root, *, offline: (DatasetStore(root), MNIST_ID)
+        )
+        return asked
+
+    return set_report
+
+
+def demo(tmp_path: Path, *words: str) -> tuple[str, ...]:
+    return ("demo", "--output", str(tmp_path / "out"), *words)
+
+
+def test_json_is_one_object_with_the_contracts_keys(
+    tmp_path: Path, ending_with: Callable[[DemoReport], list[DemoOptions]]
+) -> None:
+    asked = ending_with(REPORT)
+    told = typed(tmp_path, *demo(tmp_path, "--json", "--blocks", "2")).json()
+    assert set(told) == KEYS
+    assert told["generations"][1]["reserve_ppm"] == 1_000_000
+    (options,) = asked
+    assert (options.blocks, options.output, len(options.backends)) == (2, tmp_path / "out", 3)
+
+
+def test_tables_are_whole_in_80_columns(
+    tmp_path: Path, ending_with: Callable[[DemoReport], list[DemoOptions]]
+) -> None:
+    ending_with(REPORT)
+    seen = typed(tmp_path, *demo(tmp_path))
+    assert seen.code == 0, seen.err
+    assert max(map(len, seen.out.splitlines())) <= 80
+    assert "…" not in seen.out
+    for wanted in ("height 1 of 12", "all nodes agree", "79.00 % -> 100.00 %", "o/best.tflite"):
+        assert wanted in seen.out
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        replace(REPORT, nodes=(NODE, replace(NODE, id="node-2", head="ff" * 32))),
+        replace(REPORT, nodes=(NODE, replace(NODE, id="node-2", validated=1))),
+        replace(REPORT, generations=(FIRST, replace(ROSE, reserve_ppm=790_000))),
+    ],
+    ids=["two heads", "a block not judged", "no gain"],
+)
+def test_what_was_not_shown_is_a_no_and_said(
+    tmp_path: Path, ending_with: Callable[[DemoReport], list[DemoOptions]], report: DemoReport
+) -> None:
+    ending_with(report)
+    seen = typed(tmp_path, *demo(tmp_path, "--json"))
+    assert seen.code == 1
+    assert set(json.loads(seen.out)) == KEYS
+    assert "edge-node: " in seen.err
