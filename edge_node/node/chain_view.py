@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What gossip may ask of the chain and the datasets: its ports, answered from the stores.
+"""What gossip may ask of chain, datasets and mempool: its ports, answered from the stores.
 
 A block that is held (held_blocks.py) counts as known: it need not come again, and its children can
 be judged right after it.
@@ -9,6 +9,7 @@ Read next: edge_node/gossip/ports.py.
 
 from edge_node.chain.errors import ParentUnknown
 from edge_node.chain.importer import Importer
+from edge_node.chain.mempool import Mempool
 from edge_node.datasets.chunk_table import chunk_table_from_bytes
 from edge_node.datasets.errors import DatasetError
 from edge_node.datasets.store import DatasetStore
@@ -18,6 +19,7 @@ from edge_node.node.held_blocks import HeldBlocks
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import BlockHash, DatasetId, Hash32, Height, ModelHash
 from edge_node.spec.block import header_from_bytes
+from edge_node.spec.encoding import encode
 from edge_node.spec.errors import InvalidInput
 from edge_node.spec.model import model_from_blob
 
@@ -119,3 +121,19 @@ class ChainView:
             return chunk_table_from_bytes(data).dataset_id
         except InvalidInput:
             return ZERO_HASH
+
+
+class PoolView:
+    """Gossip's TransactionPool over a mempool.
+
+    Parameters
+    ----------
+    mempool : Mempool
+    """
+
+    def __init__(self, mempool: Mempool) -> None:
+        self._mempool = mempool
+
+    def waiting(self) -> list[bytes]:
+        """See TransactionPool."""
+        return [encode(transaction.value()) for transaction in self._mempool.select()]

@@ -9,7 +9,6 @@ Read next: held_blocks.py, edge_node/chain/importer.py.
 """
 
 import logging
-from collections import deque
 
 from edge_node.chain.errors import MempoolRejected, ParentUnknown
 from edge_node.chain.importer import Importer
@@ -46,11 +45,6 @@ _LOG = logging.getLogger(__name__)
 
 RETRY_HELD_MS = 250
 """How often held blocks are tried again."""
-RETELL_MS = 30_000
-"""How often our user's waiting transactions are told again: the broker may lose what it was told,
-and who was away has not heard it."""
-MAX_RETOLD = 256
-"""Our user's transactions that are told again; of more, the newest."""
 MAX_TRANSACTION_BYTES = 512
 """Above the largest there is."""
 
@@ -89,8 +83,6 @@ class Intake:
         self._clock = clock
         self._told = importer.head.head
         self._retry_at_ms = 0
-        self._submitted: deque[Transfer] = deque(maxlen=MAX_RETOLD)
-        self._retell_at_ms = 0
         self.imported = 0
         """Blocks judged valid since the start."""
 
@@ -151,31 +143,16 @@ class Intake:
         return []
 
     def submit(self, transaction: Transfer) -> list[Action]:
-        """Take in a transaction of our own user, and tell it until it is confirmed.
+        """Take in a transaction of our own user, and tell it.
 
         Raises
         ------
         InvalidTransaction, MempoolRejected
         """
-        now_ms = self._clock.monotonic_ms()
         if not self._mempool.add(transaction, self._importer.head):
             return []
-        self._submitted.append(transaction)
-        self._retell_at_ms = now_ms + RETELL_MS
-        return self._gossip.announce_transactions((encode(transaction.value()),), now_ms)
-
-    def retell(self) -> list[Action]:
-        """Tell our user's transactions again that still wait."""
-        now_ms = self._clock.monotonic_ms()
-        if not self._submitted or now_ms < self._retell_at_ms:
-            return []
-        self._retell_at_ms = now_ms + RETELL_MS
-        network = self._importer.rules.network
-        waiting = [each for each in self._submitted if each.signing_hash(network) in self._mempool]
-        self._submitted = deque(waiting, maxlen=MAX_RETOLD)
-        return self._gossip.announce_transactions(
-            tuple(encode(each.value()) for each in waiting), now_ms
-        )
+        data = encode(transaction.value())
+        return self._gossip.announce_transactions((data,), self._clock.monotonic_ms())
 
     def take_checkpoint(self, message: CheckpointReceived) -> list[Action]:
         """Keep a checkpoint, and follow it if a quorum agrees."""

@@ -143,7 +143,6 @@ class Node:
         self.do(parts.gossip.tick(parts.clock.monotonic_ms()))
         if self.fetch.complete:
             self.do(self._intake.retry_held())
-        self.do(self._intake.retell())
         if parts.miner is not None:
             self._mine(parts.miner)
 

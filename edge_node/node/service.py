@@ -34,7 +34,7 @@ from edge_node.inference.select import AUTO, AUTO_ORDER, select_backends
 from edge_node.kernels.libsodium import load_ed25519
 from edge_node.node.answers import answer
 from edge_node.node.architecture_text import family_for, parse_architecture
-from edge_node.node.chain_view import ChainView
+from edge_node.node.chain_view import ChainView, PoolView
 from edge_node.node.config import Config
 from edge_node.node.configuration import read_password
 from edge_node.node.control import ControlServer
@@ -153,7 +153,7 @@ def _build(
     database = Database(directory.chain, genesis.network_id())
     cleanup.callback(database.close)
     importer = Importer(database, genesis, engine)
-    held = HeldBlocks()
+    held, mempool = HeldBlocks(), Mempool(importer.rules, ed25519.verify)
     gossip = Gossip(
         identity=Identity(
             network_id=genesis.network_id(),
@@ -169,11 +169,12 @@ def _build(
             capabilities=(engine.backend_name, platform.machine()),
             genesis=genesis.encode(),
         ),
+        pool=PoolView(mempool),
     )
     parts = NodeParts(
         directory=directory,
         importer=importer,
-        mempool=Mempool(importer.rules, ed25519.verify),
+        mempool=mempool,
         engine=engine,
         datasets=datasets,
         gossip=gossip,

@@ -25,7 +25,7 @@ from edge_node.gossip.ports import Incoming, Publish, SetWill
 from edge_node.gossip.protocol import Gossip, Identity, Profile
 from edge_node.inference.reference import ReferenceBackend
 from edge_node.kernels.libsodium import load_ed25519
-from edge_node.node.chain_view import ChainView
+from edge_node.node.chain_view import ChainView, PoolView
 from edge_node.node.data_directory import DataDirectory
 from edge_node.node.engine import NodeEngine
 from edge_node.node.held_blocks import HeldBlocks
@@ -170,6 +170,7 @@ class Rig:
         engine = NodeEngine(ED25519, (ReferenceBackend(),), self.datasets)
         self.importer = Importer(self.database, genesis, engine)
         self.held = HeldBlocks()
+        self.mempool = Mempool(self.importer.rules, ED25519.verify)
         signer = KeySigner(ED25519, self.directory.seed())
         self.gossip = Gossip(
             identity=Identity(
@@ -182,10 +183,10 @@ class Rig:
             port=ChainView(self.importer, self.datasets, self.held),
             random=SeededRandom(name),
             profile=Profile(software=name, genesis=genesis.encode()),
+            pool=PoolView(self.mempool),
         )
         self.link = RoomLink(world.room, self.gossip.subscriptions)
         world.room.links.append(self.link)
-        self.mempool = Mempool(self.importer.rules, ED25519.verify)
         self.node = Node(
             NodeParts(
                 directory=self.directory,
