@@ -109,8 +109,8 @@ def run_demo(
             dataset=options.dataset,
             clock=clock,
         )
-        started_ms = clock.monotonic_ms()
         try:
+            started_ms = clock.monotonic_ms()
             _until_agreed(network, options, clock, watch)
             duration_ms = clock.monotonic_ms() - started_ms
         finally:
@@ -146,8 +146,9 @@ def _until_agreed(network: DemoNetwork, options: DemoOptions, clock: Clock, watc
             if len({glimpse.head for glimpse in glimpses}) == 1:
                 return
             # Two heads of equal work stay until a block decides: mine one more.
-            goal = max(glimpse.height for glimpse in glimpses) + 1
-            mining = network.set_mining(enabled=True)
+            if network.set_mining(enabled=True):
+                goal = max(glimpse.height for glimpse in glimpses) + 1
+                mining = True
 
 
 def _report(
