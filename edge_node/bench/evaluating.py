@@ -145,8 +145,9 @@ def lce_images_per_s(
             continue
         batches = [samples.images[first : first + batch] for first in range(0, whole, batch)]
         truth = samples.labels[:whole]
+        file = author(model, batch=batch)
         for xnnpack in (True, False):
-            interpreter = lce.LceInterpreter(author(model, batch=batch), xnnpack=xnnpack)
+            interpreter = lce.LceInterpreter(file, xnnpack=xnnpack)
             logits = [interpreter.run(images) for images in batches]  # also the warm-up
             if whole == len(samples):
                 _check_equal(expected, count_of_logits(np.concatenate(logits), truth))

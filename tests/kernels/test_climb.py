@@ -12,7 +12,6 @@ from edge_node.kernels import recipe as twin
 from edge_node.kernels.climb import Climber, RecipeFull
 from edge_node.kernels.evaluation import CompiledImages, ImagesDoNotFit, NumpyImages, SlicedImages
 from edge_node.kernels.numpy_climb import KINDS, RACE_IMAGES
-from edge_node.kernels.shared_object import KernelPath, load_library, supported_paths
 from edge_node.primitives.hashing import tagged_hash
 from edge_node.primitives.types import BlockHash, NetworkId, PublicKey
 from edge_node.spec import evaluation as law
@@ -26,6 +25,7 @@ from edge_node.spec.recipe import (
     StepKind,
     apply_recipe,
 )
+from tests.kernels.compiled import PATHS, need_library, this_cpus_path
 from tests.spec.samples import random_architecture, random_images, random_model
 
 Slice = Callable[[Architecture, bytes], SlicedImages]
@@ -53,7 +53,7 @@ NETWORKS: Mapping[str, Architecture] = {
 }
 
 
-@pytest.fixture(params=["numpy", *(path.name for path in KernelPath)])
+@pytest.fixture(params=["numpy", *PATHS])
 def sliced(request: pytest.FixtureRequest) -> Slice:
     return slicer(request.param)
 
@@ -61,12 +61,7 @@ def sliced(request: pytest.FixtureRequest) -> Slice:
 def slicer(name: str) -> Slice:
     if name == "numpy":
         return NumpyImages
-    library = load_library()
-    if library is None:
-        pytest.skip("no C compiler has built the kernels")
-    if KernelPath[name] not in supported_paths(library):
-        pytest.skip(f"this CPU has no {name}")
-    return functools.partial(CompiledImages, path=KernelPath[name])
+    return functools.partial(CompiledImages, path=this_cpus_path(name))
 
 
 @functools.cache
@@ -296,8 +291,7 @@ def test_labels_of_other_images_are_refused(sliced: Slice) -> None:
 
 def test_logit_biases_may_wander_far() -> None:
     """Further than csrc/climb.c plans for, so that it must make its plan anew on the way."""
-    if load_library() is None:
-        pytest.skip("no C compiler has built the kernels")
+    need_library()
     sliced, architecture = CompiledImages, replace(SMALL, layers=(dense(2),))
     images, _ = images_and_labels(architecture)
     base = Model(architecture=architecture, weights=((0, 0),), thresholds=((100, 0),))
@@ -316,7 +310,7 @@ def test_logit_biases_may_wander_far() -> None:
     assert apply_recipe(base, (), climb.steps, RATES, CONTEXT) == climb.model()
 
 
-@pytest.mark.parametrize("name", [path.name for path in KernelPath])
+@pytest.mark.parametrize("name", PATHS)
 def test_the_reference_family_climbs_by_the_law(name: str) -> None:
     climb = climber(slicer(name), BINARY_4K, max_steps=60)
     before = climb.correct

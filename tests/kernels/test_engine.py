@@ -17,6 +17,7 @@ from edge_node.spec.architecture import conv, dense
 from edge_node.spec.constants import MAX_FAN_IN
 from edge_node.spec.evaluation import count_correct, slice_images
 from edge_node.spec.model import Model
+from tests.kernels.compiled import need_library, this_cpus_path
 from tests.kernels.engine_models import (
     FAMILIES,
     NETWORKS,
@@ -33,11 +34,9 @@ CASES = [*NETWORKS, *map(str, range(RANDOM_NETWORKS)), *FAMILIES]
 
 
 def compiled(path: KernelPath | None = None) -> Prepare:
-    library = load_library()
-    if library is None:
-        pytest.skip("no C compiler has built the kernels")
-    if path is not None and path not in supported_paths(library):
-        pytest.skip(f"this CPU has no {path.name}")
+    need_library()
+    if path is not None:
+        this_cpus_path(path.name)
     return lambda model: Engine(model, path)
 
 

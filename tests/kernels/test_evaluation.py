@@ -21,10 +21,11 @@ from edge_node.kernels.evaluation import (
     count_correct,
     slice_images,
 )
-from edge_node.kernels.shared_object import KernelPath, load_library, supported_paths
+from edge_node.kernels.shared_object import KernelPath, supported_paths
 from edge_node.spec import evaluation as law
 from edge_node.spec.architecture import BINARY_4K, UINT8_4K, Architecture, Layer, conv, dense
 from edge_node.spec.model import Model
+from tests.kernels.compiled import PATHS, need_library, this_cpus_path
 from tests.spec.samples import random_architecture, random_images, random_labels, random_model
 
 Slice = Callable[[Architecture, bytes], SlicedImages]
@@ -97,17 +98,11 @@ def case(name: str) -> Case:
     )
 
 
-@pytest.fixture(params=["numpy", *(path.name for path in KernelPath)])
+@pytest.fixture(params=["numpy", *PATHS])
 def sliced(request: pytest.FixtureRequest) -> Slice:
     if request.param == "numpy":
         return NumpyImages
-    library = load_library()
-    if library is None:
-        pytest.skip("no C compiler has built the kernels")
-    path = KernelPath[request.param]
-    if path not in supported_paths(library):
-        pytest.skip(f"this CPU has no {path.name}")
-    return functools.partial(CompiledImages, path=path)
+    return functools.partial(CompiledImages, path=this_cpus_path(request.param))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -218,9 +213,7 @@ def test_what_does_not_belong_together_is_refused(sliced: Slice) -> None:
 
 
 def test_the_fastest_form_is_chosen() -> None:
-    library = load_library()
-    if library is None:
-        pytest.skip("no C compiler has built the kernels")
+    library = need_library()
     images = slice_images(BINARY_4K, bytes(784))
     assert isinstance(images, CompiledImages)
     assert images.path == supported_paths(library)[0]
@@ -234,9 +227,7 @@ def test_numpy_takes_the_place_of_a_missing_library(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_path_of_another_processor_is_refused() -> None:
-    library = load_library()
-    if library is None:
-        pytest.skip("no C compiler has built the kernels")
+    library = need_library()
     foreign = next(path for path in KernelPath if path not in supported_paths(library))
     with pytest.raises(EvaluatorUnavailable, match=foreign.name):
         CompiledImages(BINARY_4K, bytes(784), foreign)

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from edge_node.kernels import training as training_module
 from edge_node.kernels.numpy_training import NumpyTrainer
-from edge_node.kernels.shared_object import KernelPath, load_library, supported_paths
+from edge_node.kernels.shared_object import KernelPath, supported_paths
 from edge_node.kernels.training import Trainer, TrainerUnavailable, new_trainer, train
 from edge_node.kernels.training_data import SampleOutOfRange, SamplesDoNotFit, StepTooSmall
 from edge_node.spec import training as law_module
 from edge_node.spec.architecture import Architecture, conv, dense
 from edge_node.spec.training import NotTrainable, check_trainable, model_from_state
+from tests.kernels.compiled import need_library, this_cpus_path
 from tests.kernels.training_runs import (
     NETWORKS,
     STARTS,
@@ -32,18 +33,12 @@ NAME = "kernels 5 2 1"
 
 
 def runnable_paths() -> tuple[KernelPath, ...]:
-    library = load_library()
-    if library is None:
-        pytest.skip("no C compiler has built the kernels")
-    return supported_paths(library)
+    return supported_paths(need_library())
 
 
 @pytest.fixture(params=list(KernelPath), ids=[path.name for path in KernelPath])
 def path(request: pytest.FixtureRequest) -> KernelPath:
-    wanted = KernelPath(request.param)
-    if wanted not in runnable_paths():
-        pytest.skip(f"this CPU has no {wanted.name}")
-    return wanted
+    return this_cpus_path(KernelPath(request.param).name)
 
 
 @pytest.mark.parametrize("start", STARTS)
