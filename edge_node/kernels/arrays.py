@@ -15,6 +15,21 @@ from edge_node.spec.training import LatentState
 Bits = npt.NDArray[np.uint8]
 
 
+def shape_numbers(architecture: Architecture) -> npt.NDArray[np.int32]:
+    """Return an architecture as csrc/bitslice.h and csrc/engine.h take it, int32."""
+    numbers = [
+        architecture.height,
+        architecture.width,
+        architecture.input_channels,
+        architecture.input_bits,
+        len(architecture.layers),
+    ]
+    for shape in architecture.shapes:
+        kernel = (shape.kernel_height, shape.kernel_width)
+        numbers += [shape.channels, *kernel, shape.pad, int(shape.layer.pool)]
+    return np.array(numbers, np.int32)
+
+
 def weight_bits(model: Model) -> list[Bits]:
     """Return, per layer, uint8 (channels, fan_in): 1 where the weight is -1."""
     packed = pack_weights(model.architecture, model.weights)

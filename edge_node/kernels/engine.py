@@ -14,9 +14,9 @@ import weakref
 import numpy as np
 import numpy.typing as npt
 
+from edge_node.kernels.arrays import shape_numbers
 from edge_node.kernels.shared_object import KernelPath, load_library, supported_paths
 from edge_node.primitives.errors import EdgeNodeError
-from edge_node.spec.architecture import Architecture
 from edge_node.spec.model import Model
 
 _WORD_BITS = 32
@@ -64,7 +64,7 @@ class Engine:
             )
         self.architecture = model.architecture
         self._library = _declare(library)
-        shape = _shape_numbers(model.architecture)
+        shape = shape_numbers(model.architecture)
         weights = _weight_words(model)
         thresholds = np.array([t for layer in model.thresholds for t in layer], np.int32)
         handle = library.edge_engine_create(
@@ -118,26 +118,6 @@ class Engine:
         assert images.ndim == 2
         assert images.shape[1] == self.architecture.image_bytes
         return np.ascontiguousarray(images)
-
-
-def _shape_numbers(architecture: Architecture) -> npt.NDArray[np.int32]:
-    """Return the architecture as csrc/engine.h wants it."""
-    numbers = [
-        architecture.height,
-        architecture.width,
-        architecture.input_channels,
-        architecture.input_bits,
-        len(architecture.layers),
-    ]
-    for shape in architecture.shapes:
-        numbers += [
-            shape.channels,
-            shape.kernel_height,
-            shape.kernel_width,
-            shape.pad,
-            int(shape.layer.pool),
-        ]
-    return np.array(numbers, np.int32)
 
 
 def _weight_words(model: Model) -> npt.NDArray[np.uint8]:

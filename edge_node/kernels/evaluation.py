@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 import numpy.typing as npt
 
-from edge_node.kernels.arrays import weight_bits
+from edge_node.kernels.arrays import shape_numbers, weight_bits
 from edge_node.kernels.numpy_evaluation import plane_logits, reorder_planes, slice_planes
 from edge_node.kernels.shared_object import KernelPath, load_library, supported_paths
 from edge_node.primitives.errors import EdgeNodeError
@@ -266,21 +266,6 @@ def all_logits(model: Model, images: SlicedImages) -> Logits:
     """
     images.check(model.architecture)
     return images.all_logits(model)
-
-
-def shape_numbers(architecture: Architecture) -> npt.NDArray[np.int32]:
-    """Return an architecture as csrc/bitslice.h takes it."""
-    numbers = [
-        architecture.height,
-        architecture.width,
-        architecture.input_channels,
-        architecture.input_bits,
-        len(architecture.layers),
-    ]
-    for shape in architecture.shapes:
-        kernel = (shape.kernel_height, shape.kernel_width)
-        numbers += [shape.channels, *kernel, shape.pad, int(shape.layer.pool)]
-    return np.array(numbers, np.int32)
 
 
 def model_numbers(
