@@ -22,6 +22,7 @@ from edge_node.gossip.peers import Peer, RecentSet
 from edge_node.gossip.ports import (
     BlockReceived,
     BlockVerdict,
+    BodyTiming,
     FetchFailed,
     HeaderFacts,
     HeaderVerdict,
@@ -42,6 +43,8 @@ class BlockDesk:
         Hashes that the node found invalid.
     judging : RecentSet
         Hashes of new blocks that the node was told of and has not judged.
+    timing : BodyTiming
+        When bodies are asked for.
     """
 
     def __init__(
@@ -52,12 +55,14 @@ class BlockDesk:
         *,
         rejected: RecentSet,
         judging: RecentSet,
+        timing: BodyTiming,
     ) -> None:
         self._exchange = exchange
         self._downloads = downloads
         self._sync = sync
         self._rejected = rejected
         self._judging = judging
+        self._timing = timing
 
     def announced(self, peer: Peer, block: BlockAnnouncement, now_ms: int) -> None:
         """Take an announcement.
@@ -88,8 +93,14 @@ class BlockDesk:
             parts = split(block.parcel, block.header + block.data)
             self._deliver(block_hash, parts, peer.node)
         else:
+            timeout_ms = self._timing.timeout_ms
             self._downloads.want(
-                ObjectKind.BLOCK, block_hash, holder=peer.node, parcel=block.parcel
+                ObjectKind.BLOCK,
+                block_hash,
+                holder=peer.node,
+                parcel=block.parcel,
+                not_before_ms=now_ms + self._timing.settle_ms,
+                until_ms=None if timeout_ms is None else now_ms + timeout_ms,
             )
 
     def fetched(self, fetched: Fetched, now_ms: int) -> None:

@@ -72,6 +72,8 @@ class Downloads:
         height: Height | None = None,
         parcel: Parcel | None = None,
         avoid: NodeId | None = None,
+        not_before_ms: int = 0,
+        until_ms: int | None = None,
     ) -> bool:
         """Begin to fetch a block, model or manifest, or learn of one more holder.
 
@@ -85,6 +87,10 @@ class Downloads:
             The table that `holder` announced.
         avoid : NodeId or None
             Whose copy is no good.
+        not_before_ms : int
+            When to ask first.
+        until_ms : int or None
+            When it lapses; never if None.
 
         Returns
         -------
@@ -96,6 +102,7 @@ class Downloads:
             job = Job(kind=kind, digest=digest, height=height, announced=parcel is not None)
             if not self._has_room(job, holder):
                 return False
+            job.not_before_ms, job.until_ms = not_before_ms, until_ms
             self._jobs[kind, digest] = job
         if holder is not None:
             job.hints.add(holder)
@@ -289,7 +296,8 @@ class Downloads:
         failed = [
             job
             for job in self._jobs.values()
-            if job.rounds >= limits.MAX_ROUNDS and job.kind is not ObjectKind.DATASET
+            if (job.rounds >= limits.MAX_ROUNDS and job.kind is not ObjectKind.DATASET)
+            or (job.until_ms is not None and now_ms >= job.until_ms)
         ]
         for job in failed:
             self.cancel(job.kind, job.digest)

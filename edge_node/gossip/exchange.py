@@ -155,6 +155,12 @@ class Exchange:
         retain = topic.kind in RETAINED
         self._actions.append(Publish(topic=topic.path(), payload=payload, qos=qos, retain=retain))
 
+    def clear(self, node: NodeId) -> None:
+        """Have the broker forget what it keeps of a node."""
+        for kind in sorted(RETAINED):
+            topic = Topic(network=self.identity.network, kind=kind, sender=node)
+            self._publish(topic, b"")
+
     def tell_will(self, will: SetWill) -> None:
         """Have the broker told our last will with the next connect."""
         self._actions.append(will)

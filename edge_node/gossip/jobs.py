@@ -53,6 +53,8 @@ class Job:
     """Times in a row that all who may have it failed."""
     not_before_ms: int = 0
     """Nobody is asked before."""
+    until_ms: int | None = None
+    """It lapses then, whoever may still have it."""
 
     @property
     def needs_table(self) -> bool:

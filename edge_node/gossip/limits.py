@@ -146,6 +146,8 @@ INVENTORY_INTERVAL_MS = 5_000
 """At most one inventory in this time, whatever the cause."""
 
 # Peers
+FORGET_MS = 86_400_000
+"""A node that is gone for a day is forgotten, and what the broker keeps of it is cleared."""
 PEER_SILENCE_MS = 100_000
 """Three refreshes missed: the peer is gone, whatever its presence says."""
 BAN_MS = 600_000

@@ -317,6 +317,19 @@ class PeerTable:
         peer.scored_ms = peer.banned_until_ms = now_ms + limits.BAN_MS
         return True
 
+    def forget(self, now_ms: int) -> list[Peer]:
+        """Drop the peers that said that they were here, and are gone for long; return them."""
+        gone = [
+            peer
+            for peer in self.everyone()
+            if peer.presence is not None
+            and not peer.online
+            and now_ms - max(peer.heard_ms, peer.banned_until_ms) > limits.FORGET_MS
+        ]
+        for peer in gone:
+            del self._peers[peer.node]
+        return gone
+
     def silence(self, now_ms: int) -> list[Peer]:
         """Mark the peers that were not heard for too long as gone, and return them."""
         gone = [

@@ -66,6 +66,20 @@ class ChainTip:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BodyTiming:
+    """When the bodies of new blocks travel (design, section 5): relay policy, not validity.
+
+    The default is for a LAN, where bandwidth is cheap: at once, and for as long as anybody may
+    have them.
+    """
+
+    settle_ms: int = 0
+    """A body is asked for this long after its header; small ones ride along if it is 0."""
+    timeout_ms: int | None = None
+    """A body that has not come this long after its header has lapsed; None for never."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BlockParts:
     """A block as it travels."""
 

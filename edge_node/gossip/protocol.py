@@ -34,6 +34,7 @@ from edge_node.gossip.ports import (
     Action,
     BlockParts,
     BlockVerdict,
+    BodyTiming,
     ChainPort,
     FetchFailed,
     Incoming,
@@ -101,6 +102,8 @@ class Gossip:
         What to tell of ourselves.
     pool : TransactionPool or None
         The waiting transactions; None for a node that keeps none.
+    timing : BodyTiming or None
+        When bodies of new blocks travel; None for what fits a LAN.
 
     Raises
     ------
@@ -116,10 +119,12 @@ class Gossip:
         random: RandomSource,
         profile: Profile,
         pool: TransactionPool | None = None,
+        timing: BodyTiming | None = None,
     ) -> None:
         self._identity = identity
         self._port = port
         self._profile = profile
+        self._timing = timing if timing is not None else BodyTiming()
         _check_profile(profile)
         self._exchange = Exchange(identity=identity, port=port, random=random, pool=pool)
         self._answers = Answers(self._exchange)
@@ -128,7 +133,12 @@ class Gossip:
         judging = RecentSet(limits.MAX_JUDGING_BLOCKS)
         self._sync = ChainSync(self._exchange, self._downloads, rejected=rejected, judging=judging)
         self._desk = BlockDesk(
-            self._exchange, self._downloads, self._sync, rejected=rejected, judging=judging
+            self._exchange,
+            self._downloads,
+            self._sync,
+            rejected=rejected,
+            judging=judging,
+            timing=self._timing,
         )
         self._transactions = TransactionDesk(self._exchange)
         self._reception = Reception(
@@ -204,14 +214,7 @@ class Gossip:
         self._connected = True
         self._connection += 1
         self._exchange.tell_will(self.will())
-        self._publish_presence(online=True)
-        if self._profile.genesis:
-            self._exchange.publish(Kind.GENESIS, GenesisCopy(data=self._profile.genesis))
-        if self._offers:
-            self._exchange.publish(Kind.DATASETS, Datasets(offers=self._offers))
-        if self._checkpoint:
-            self._exchange.publish(Kind.CHECKPOINT, Checkpoint(data=self._checkpoint))
-        self._publish_tip(now_ms)
+        self._publish_retained(now_ms)
         self._refresh_at_ms = now_ms + limits.REFRESH_MS
         self._sync.finished = False
         self._sync.compare_by(now_ms + limits.SETTLE_MS)
@@ -258,9 +261,7 @@ class Gossip:
                 self._downloads.timed_out(pending)
         self._transactions.tick(now_ms)
         if now_ms >= self._refresh_at_ms:
-            self._refresh_at_ms = now_ms + limits.REFRESH_MS
-            self._tip_due = True
-            self._publish_presence(online=True)
+            self._refresh(now_ms)
         if self._reception.presence_wrong:
             self._reception.presence_wrong = False
             self._publish_presence(online=True)
@@ -293,7 +294,8 @@ class Gossip:
         self._answers.keep(packed)
         if self._connected:
             data = packed.data[len(block.header) :]
-            inline = data if len(data) <= limits.INLINE_BYTES else b""
+            rides = len(data) <= limits.INLINE_BYTES and self._timing.settle_ms == 0
+            inline = data if rides else b""
             announcement = BlockAnnouncement(header=block.header, parcel=packed.parcel, data=inline)
             self._exchange.publish(Kind.BLOCK, announcement)
             self._publish_tip(now_ms)
@@ -397,6 +399,28 @@ class Gossip:
         self._downloads.cancel(ObjectKind.DATASET, dataset_id)
 
     # Own messages
+
+    def _refresh(self, now_ms: int) -> None:
+        """Tell again what brokers forget, and have them forget who is long gone."""
+        self._refresh_at_ms = now_ms + limits.REFRESH_MS
+        for peer in self._exchange.peers.forget(now_ms):
+            self._exchange.clear(peer.node)
+        if self._reception.was_cleared:
+            self._reception.was_cleared = False
+            self._publish_retained(now_ms)
+        else:
+            self._tip_due = True
+            self._publish_presence(online=True)
+
+    def _publish_retained(self, now_ms: int) -> None:
+        self._publish_presence(online=True)
+        if self._profile.genesis:
+            self._exchange.publish(Kind.GENESIS, GenesisCopy(data=self._profile.genesis))
+        if self._offers:
+            self._exchange.publish(Kind.DATASETS, Datasets(offers=self._offers))
+        if self._checkpoint:
+            self._exchange.publish(Kind.CHECKPOINT, Checkpoint(data=self._checkpoint))
+        self._publish_tip(now_ms)
 
     def _publish_presence(self, *, online: bool) -> None:
         presence = _presence(self._profile, online=online, connection=self._connection)

@@ -90,6 +90,8 @@ class Reception:
         self._recent = RecentSet(limits.MAX_RECENT_MESSAGES)
         self.presence_wrong = False
         """True if the broker keeps a presence of ours that says we are gone."""
+        self.was_cleared = False
+        """True if the broker has lost something that it is to keep of us."""
 
     def receive(self, message: Incoming, connection: int, now_ms: int) -> bool:
         """Take a message.
@@ -111,7 +113,8 @@ class Reception:
         """
         topic = topics.parse(message.topic, network=self._identity.network)
         if not message.payload:
-            # A cleared retained message.
+            # A cleared retained message. Anybody can clear: what is ours we tell again.
+            self.was_cleared |= topic.sender == self._identity.node
             return True
         limit = max_payload_bytes(topic.kind)
         if len(message.payload) > limit:

@@ -14,6 +14,7 @@ from edge_node.gossip.ports import (
     BlockParts,
     BlockReceived,
     BlockVerdict,
+    BodyTiming,
     ChainTip,
     ChunkReceived,
     DatasetComplete,
@@ -271,6 +272,7 @@ def make_node(
     seed: str,
     session: int = 1,
     genesis: bytes = b"",
+    timing: BodyTiming | None = None,
 ) -> SimNode:
     chain = chain if chain is not None else FakeChain()
     gossip = Gossip(
@@ -279,6 +281,7 @@ def make_node(
         random=SeededRandom(f"{name} {seed}"),
         profile=Profile(software=f"sim {name}", genesis=genesis),
         pool=chain,
+        timing=timing,
     )
     return SimNode(name=name, gossip=gossip, chain=chain)
 
@@ -308,9 +311,15 @@ class SimNetwork:
     """
 
     def __init__(
-        self, seed: str = "0", faults: Faults | None = None, *, import_ms: int = 0
+        self,
+        seed: str = "0",
+        faults: Faults | None = None,
+        *,
+        import_ms: int = 0,
+        timing: BodyTiming | None = None,
     ) -> None:
         self.seed = seed
+        self.timing = timing
         self.import_ms = import_ms
         self.faults = faults if faults is not None else Faults()
         self.now_ms = 1_000
@@ -324,7 +333,9 @@ class SimNetwork:
     def add(
         self, name: str, chain: FakeChain | None = None, *, session: int = 1, genesis: bytes = b""
     ) -> SimNode:
-        node = make_node(name, chain, seed=self.seed, session=session, genesis=genesis)
+        node = make_node(
+            name, chain, seed=self.seed, session=session, genesis=genesis, timing=self.timing
+        )
         self.nodes[name] = node
         self.connect(node)
         return node
@@ -364,6 +375,8 @@ class SimNetwork:
     def publish(self, message: Publish) -> None:
         self.log.append(message)
         if message.retain:
+            self.retained.pop(message.topic, None)
+        if message.retain and message.payload:
             self.retained[message.topic] = message.payload
         for node in self.nodes.values():
             if node.online and any(matches(f, message.topic) for f in node.gossip.subscriptions):

@@ -6,7 +6,14 @@ import pytest
 from edge_node.gossip import limits
 from edge_node.gossip.messages import BlockAnnouncement, ObjectKind, Parcel
 from edge_node.gossip.parcels import Packed, pack
-from edge_node.gossip.ports import BlockParts, BlockReceived, ObjectReceived, PeerWasBanned
+from edge_node.gossip.ports import (
+    BlockParts,
+    BlockReceived,
+    BodyTiming,
+    FetchFailed,
+    ObjectReceived,
+    PeerWasBanned,
+)
 from edge_node.gossip.topics import Kind
 from edge_node.primitives.types import BlockHash, ModelHash
 from tests.gossip.mallory import Mallory
@@ -206,3 +213,34 @@ def test_slow_imports_hear_of_each_block_once(seed: str) -> None:
         hashes = [e.block_hash for e in node.told(BlockReceived) if isinstance(e, BlockReceived)]
         assert len(hashes) == len(set(hashes))
         assert not any(peer.score for peer in node.gossip.peers())
+
+
+def late_bodies(timing: BodyTiming) -> tuple[SimNetwork, SimNode, SimNode]:
+    net = SimNetwork("settle", timing=timing)
+    a, b = net.add("a"), net.add("b")
+    net.run(500)
+    block_hash, block = make_block(1, GENESIS)
+    a.chain.add(block)
+    announced(net, a, block_hash, block)
+    return net, a, b
+
+
+def test_bodies_follow_their_headers_after_they_have_settled() -> None:
+    net, a, b = late_bodies(BodyTiming(settle_ms=2_000))
+    net.run(1_900)
+    assert b.told(BlockReceived) == []
+    net.run(400)
+    assert b.chain.main == a.chain.main
+
+
+def test_a_body_that_does_not_come_in_time_lapses() -> None:
+    net, a, b = late_bodies(BodyTiming(settle_ms=1_000, timeout_ms=3_000))
+    net.run(100)
+    net.cut(a)
+    net.run(2_700)
+    assert b.told(FetchFailed) == []
+    net.run(300)
+    assert b.told(FetchFailed)
+    # It has lost its place, not its right to be fetched as part of a better chain.
+    net.connect(a)
+    net.run_until_same(5_000)

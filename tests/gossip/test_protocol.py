@@ -212,3 +212,34 @@ def test_a_profile_that_others_would_refuse_is_refused(profile: Profile) -> None
             random=SeededRandom("a"),
             profile=profile,
         )
+
+
+def test_what_is_kept_of_a_node_that_is_long_gone_is_cleared() -> None:
+    net = SimNetwork("gone")
+    a, b = net.add("a"), net.add("b", genesis=b"genesis")
+    net.run(500)
+    net.cut(b)
+    net.run(500)
+    del net.nodes["b"]
+    net.act(a, a.gossip.tick(net.now_ms + limits.FORGET_MS - limits.REFRESH_MS))
+    assert [topic for topic in net.retained if b.node in topic]
+    net.act(a, a.gossip.tick(net.now_ms + limits.FORGET_MS + 2 * limits.REFRESH_MS))
+    assert [topic for topic in net.retained if b.node in topic] == []
+    assert a.gossip.peers() == ()
+
+
+def test_what_somebody_clears_of_ours_is_told_again() -> None:
+    net = SimNetwork("cleared")
+    a = net.add("a", genesis=b"genesis")
+    net.run(500)
+    kept = sorted(net.retained)
+    for topic in kept:
+        net.inject(topic, b"", retain=True)
+    assert net.retained == {}
+    before = len(net.log)
+    for _ in range(50):
+        net.inject(kept[0], b"", retain=True)
+    net.run(limits.REFRESH_MS + 1_000)
+    assert sorted(net.retained) == kept
+    assert len(net.log) - before - 50 <= len(kept) + 1
+    assert a.online

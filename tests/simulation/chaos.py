@@ -8,6 +8,7 @@ from tests.gossip.simulation import SeededRandom
 from tests.simulation.broker import SITES
 from tests.simulation.disk import Moment
 from tests.simulation.invariants import check_all
+from tests.simulation.vandal import Vandal
 from tests.simulation.world import SimNode, World, simulated
 
 TURMOIL_MS = 50_000
@@ -21,10 +22,13 @@ class Chaos:
     Parameters
     ----------
     world : World
+    vandals : bool
+        Whether somebody does harm on purpose as well.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, *, vandals: bool = False) -> None:
         self.world = world
+        self.vandal = Vandal(world) if vandals else None
         self.dice: SeededRandom = world.random("chaos")
         self._events: tuple[Callable[[], None], ...] = (
             self.pay,
@@ -51,6 +55,8 @@ class Chaos:
         while self.world.time.ms < end_ms:
             self.world.run(1 + self.dice.below(MAX_PAUSE_MS))
             self._events[self.dice.below(len(self._events))]()
+            if self.vandal is not None:
+                self.vandal.act()
 
     def change_weather(self) -> None:
         """Make the brokers better or worse."""
@@ -121,10 +127,10 @@ class Chaos:
         return alive[self.dice.below(len(alive))] if alive else None
 
 
-def live_through(seed: str, folder: Path) -> World:
+def live_through(seed: str, folder: Path, *, vandals: bool = False) -> World:
     """Play a seed to its end and check everything; return the world for a look at it."""
     with simulated(seed, folder) as world:
-        Chaos(world).play()
+        Chaos(world, vandals=vandals).play()
         world.heal()
         check_all(world)
     return world

@@ -21,3 +21,8 @@ def chosen_seeds() -> list[str]:
 @pytest.mark.parametrize("seed", chosen_seeds())
 def test_network_heals(seed: str, disk: Path) -> None:
     live_through(seed, disk)
+
+
+@pytest.mark.parametrize("seed", chosen_seeds()[:2])
+def test_network_heals_among_vandals(seed: str, disk: Path) -> None:
+    live_through(f"vandals {seed}", disk, vandals=True)
