@@ -12,23 +12,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge_node.kernels.arrays import latent_arrays, state_from_arrays
+from edge_node.kernels.arrays import latent_arrays
 from edge_node.kernels.training_data import (
     Indices,
+    NetworkInTraining,
     Samples,
-    model_from_latents,
-    step_exponents,
-    training_set,
 )
 from edge_node.spec import constants as limits
 from edge_node.spec.architecture import Architecture, LayerShape
 from edge_node.spec.bnn import PIXEL_ZERO
-from edge_node.spec.model import Model
 from edge_node.spec.training import (
     SOFTMAX_TABLE,
     LatentState,
     LayerConstants,
-    check_trainable,
     layer_constants,
 )
 
@@ -61,7 +57,7 @@ class _Trace:
     pre_activations: Numbers  # (samples, places, channels)
 
 
-class NumpyTrainer:
+class NumpyTrainer(NetworkInTraining):
     """A network in training; the interface of training.Trainer.
 
     Its latents and biases are 0 until `set_state`.
@@ -83,9 +79,7 @@ class NumpyTrainer:
     """
 
     def __init__(self, architecture: Architecture, images: Samples, labels: Samples) -> None:
-        check_trainable(architecture, 1)
-        self.architecture = architecture
-        self._samples = training_set(architecture, images, labels)
+        super().__init__(architecture, images, labels)
         self._layers = [
             _Layer(
                 shape=shape,
@@ -108,33 +102,11 @@ class NumpyTrainer:
             layer.biases = row.astype(np.int64).reshape(layer.biases.shape)
             layer.signs = _signs(layer.latents)
 
-    def state(self) -> LatentState:
-        """Return what training remembers."""
-        return state_from_arrays(*self._arrays())
-
-    def model(self) -> Model:
-        """Return the network as it stands."""
-        return model_from_latents(self.architecture, *self._arrays())
-
-    def run(
-        self,
-        indices: Indices,
-        batch: int,
-        schedule: Sequence[tuple[int, int]],
-        samples_seen: int = 0,
+    def _run(
+        self, indices: npt.NDArray[np.int64], batch: int, exponents: npt.NDArray[np.int32]
     ) -> None:
-        """Train on the samples that `indices` name; see spec.training.train.
-
-        Raises
-        ------
-        NotTrainable, SampleOutOfRange, StepTooSmall
-            Nothing was trained.
-        """
-        check_trainable(self.architecture, batch)
-        checked = self._samples.check_indices(indices)
-        exponents = step_exponents(schedule, samples_seen, len(checked), batch)
         for step, exponent in enumerate(exponents.tolist()):
-            self._step(checked[step * batch : (step + 1) * batch], exponent)
+            self._step(indices[step * batch : (step + 1) * batch], exponent)
 
     def _step(self, chosen: npt.NDArray[np.int64], exponent: int) -> None:
         layers = self._layers
@@ -155,7 +127,6 @@ class NumpyTrainer:
             _update(layer, weights, biases, exponent)
 
     def _arrays(self) -> tuple[list[npt.NDArray[np.int16]], list[npt.NDArray[np.int32]]]:
-        """Return latents and biases of each layer."""
         return (
             [layer.latents.reshape(-1).astype(np.int16) for layer in self._layers],
             [layer.biases.astype(np.int32) for layer in self._layers],

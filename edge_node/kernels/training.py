@@ -14,20 +14,17 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from edge_node.kernels.arrays import latent_arrays, state_from_arrays
+from edge_node.kernels.arrays import latent_arrays
 from edge_node.kernels.numpy_training import NumpyTrainer
 from edge_node.kernels.shared_object import KernelPath, load_library, supported_paths
 from edge_node.kernels.training_data import (
     Indices,
+    NetworkInTraining,
     Samples,
-    model_from_latents,
-    step_exponents,
-    training_set,
 )
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.spec.architecture import Architecture
-from edge_node.spec.model import Model
-from edge_node.spec.training import LatentState, check_trainable, layer_constants
+from edge_node.spec.training import LatentState, layer_constants
 
 
 class TrainerUnavailable(EdgeNodeError):
@@ -36,7 +33,7 @@ class TrainerUnavailable(EdgeNodeError):
     reason = "training"
 
 
-class Trainer:
+class Trainer(NetworkInTraining):
     """A network in training, on one instruction path. One thread at a time may use it.
 
     Its latents and biases are 0 until `set_state`.
@@ -72,9 +69,7 @@ class Trainer:
         *,
         library: ctypes.CDLL | None = None,
     ) -> None:
-        check_trainable(architecture, 1)
-        self.architecture = architecture
-        self._samples = training_set(architecture, images, labels)
+        super().__init__(architecture, images, labels)
         self._library, self.path = _choose(path, library)
         numbers = _layer_numbers(architecture)
         handle = self._library.edge_training_new(
@@ -101,37 +96,14 @@ class Trainer:
             self._handle, flat_latents.ctypes.data, flat_biases.ctypes.data
         )
 
-    def state(self) -> LatentState:
-        """Return what training remembers."""
-        return state_from_arrays(*self._arrays())
-
-    def model(self) -> Model:
-        """Return the network as it stands."""
-        return model_from_latents(self.architecture, *self._arrays())
-
-    def run(
-        self,
-        indices: Indices,
-        batch: int,
-        schedule: Sequence[tuple[int, int]],
-        samples_seen: int = 0,
+    def _run(
+        self, indices: npt.NDArray[np.int64], batch: int, exponents: npt.NDArray[np.int32]
     ) -> None:
-        """Train on the samples that `indices` name; see spec.training.train.
-
-        Raises
-        ------
-        NotTrainable, SampleOutOfRange, StepTooSmall
-            Nothing was trained.
-        """
-        check_trainable(self.architecture, batch)
-        checked = self._samples.check_indices(indices)
-        exponents = step_exponents(schedule, samples_seen, len(checked), batch)
         self._library.edge_training_run(
-            self._handle, checked.ctypes.data, len(checked), batch, exponents.ctypes.data
+            self._handle, indices.ctypes.data, len(indices), batch, exponents.ctypes.data
         )
 
     def _arrays(self) -> tuple[list[npt.NDArray[np.int16]], list[npt.NDArray[np.int32]]]:
-        """Return latents and biases of each layer."""
         latents = np.empty(self.architecture.weight_count, np.int16)
         biases = np.empty(self.architecture.channel_count, np.int32)
         self._library.edge_training_get_state(self._handle, latents.ctypes.data, biases.ctypes.data)

@@ -6,18 +6,19 @@ Law of the file: what does not fit is refused before anything changes.
 Read next: training.py (compiled), numpy_training.py.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from edge_node.kernels.arrays import model_from_arrays
+from edge_node.kernels.arrays import model_from_arrays, state_from_arrays
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.spec import constants as limits
 from edge_node.spec.architecture import Architecture, LayerShape
 from edge_node.spec.model import Model
-from edge_node.spec.training import step_exponent
+from edge_node.spec.training import LatentState, check_trainable, step_exponent
 
 Samples = bytes | npt.NDArray[np.uint8]
 """Images or labels: bytes as the law takes them, or an array of any shape in the same order."""
@@ -85,6 +86,55 @@ class TrainingSet:
         if wrong.size:
             raise SampleOutOfRange(limit=len(self.labels), actual=int(wrong[0]))
         return checked
+
+
+class NetworkInTraining(ABC):
+    """What the compiled trainer and numpy's have in common."""
+
+    def __init__(self, architecture: Architecture, images: Samples, labels: Samples) -> None:
+        check_trainable(architecture, 1)
+        self.architecture = architecture
+        self._samples = training_set(architecture, images, labels)
+
+    @abstractmethod
+    def set_state(self, state: LatentState) -> None:
+        """Go on from `state`."""
+
+    def state(self) -> LatentState:
+        """Return what training remembers."""
+        return state_from_arrays(*self._arrays())
+
+    def model(self) -> Model:
+        """Return the network as it stands."""
+        return model_from_latents(self.architecture, *self._arrays())
+
+    def run(
+        self,
+        indices: Indices,
+        batch: int,
+        schedule: Sequence[tuple[int, int]],
+        samples_seen: int = 0,
+    ) -> None:
+        """Train on the samples that `indices` name; see spec.training.train.
+
+        Raises
+        ------
+        NotTrainable, SampleOutOfRange, StepTooSmall
+            Nothing was trained.
+        """
+        check_trainable(self.architecture, batch)
+        checked = self._samples.check_indices(indices)
+        self._run(checked, batch, step_exponents(schedule, samples_seen, len(checked), batch))
+
+    @abstractmethod
+    def _run(
+        self, indices: npt.NDArray[np.int64], batch: int, exponents: npt.NDArray[np.int32]
+    ) -> None:
+        """Take a step for each exponent."""
+
+    @abstractmethod
+    def _arrays(self) -> tuple[list[npt.NDArray[np.int16]], list[npt.NDArray[np.int32]]]:
+        """Return latents and biases of each layer."""
 
 
 def training_set(architecture: Architecture, images: Samples, labels: Samples) -> TrainingSet:
