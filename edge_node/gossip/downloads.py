@@ -74,8 +74,10 @@ class Downloads:
         avoid: NodeId | None = None,
         not_before_ms: int = 0,
         until_ms: int | None = None,
-    ) -> bool:
+    ) -> None:
         """Begin to fetch a block, model or manifest, or learn of one more holder.
+
+        Nothing begins if too many fetches are under way.
 
         Parameters
         ----------
@@ -91,17 +93,12 @@ class Downloads:
             When to ask first.
         until_ms : int or None
             When it lapses; never if None.
-
-        Returns
-        -------
-        bool
-            False if too many fetches are under way.
         """
         job = self._jobs.get((kind, digest))
         if job is None:
             job = Job(kind=kind, digest=digest, height=height, announced=parcel is not None)
             if not self._has_room(job, holder):
-                return False
+                return
             job.not_before_ms, job.until_ms = not_before_ms, until_ms
             self._jobs[kind, digest] = job
         if holder is not None:
@@ -110,7 +107,6 @@ class Downloads:
                 job.use_table(parcel, holder)
         if avoid is not None:
             job.tried.add(avoid)
-        return True
 
     def _has_room(self, job: Job, holder: NodeId | None) -> bool:
         """Say whether a fetch may begin: nobody's announcements crowd out another's, or a wish."""
@@ -130,17 +126,14 @@ class Downloads:
 
     def want_dataset(
         self, dataset_id: DatasetId, hashes: tuple[Hash32, ...], missing: list[int]
-    ) -> bool:
+    ) -> None:
         """Begin to fetch the missing chunks of a dataset.
 
-        Returns
-        -------
-        bool
-            False if too many datasets are being fetched, or this one has too many chunks.
+        Nothing begins if too many datasets are being fetched, or this one has too many chunks.
         """
         jobs = sum(each.kind is ObjectKind.DATASET for each in self._jobs.values())
         if jobs >= limits.MAX_DATASET_JOBS or len(hashes) > limits.MAX_DATASET_CHUNKS:
-            return False
+            return
         job = Job(kind=ObjectKind.DATASET, digest=dataset_id, hashes=hashes)
         job.waiting.extend(missing)
         if missing:
@@ -148,7 +141,6 @@ class Downloads:
             job.waiting.rotate(self._exchange.random.below(len(missing)))
         self._jobs[ObjectKind.DATASET, dataset_id] = job
         self._finish_dataset(job)
-        return True
 
     def cancel(self, kind: ObjectKind, digest: Hash32) -> None:
         """Stop fetching something."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Asking and telling: sealed messages go out here, requests are numbered, timed and matched.
 
-Rules G-19 (answers must be asked for) and G-22 (time-outs). One object is shared by the parts of
-the state machine, so that all their actions leave in the order in which they arose.
+Rule G-19 (answers must be asked for). One object is shared by the parts of the state machine, so
+that all their actions leave in the order in which they arose.
 Law of the file: no decisions; who is asked what is decided in sync.py and downloads.py.
 Read next: answers.py.
 """

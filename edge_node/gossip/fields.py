@@ -4,7 +4,7 @@
 Rule G-10 (a message is canonical and every field is bounded).
 Law of the file: the first field that is wrong raises `MalformedMessage` with its name; nothing is
 guessed, coerced or skipped.
-Read next: messages.py.
+Read next: codec.py.
 """
 
 from edge_node.gossip import limits

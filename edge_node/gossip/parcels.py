@@ -2,7 +2,7 @@
 """Parcels: cutting content into pieces named by their hash, and putting it together again.
 
 Rules G-14 and G-15. Every piece is checked alone, so a wrong one names its sender and costs 64 KiB.
-Law of the file: pure functions and one small cache.
+Law of the file: pure functions.
 Read next: answers.py, then downloads.py.
 """
 

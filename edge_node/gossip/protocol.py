@@ -364,12 +364,6 @@ class Gossip:
 
     # What the node wants
 
-    def want_block(self, block_hash: BlockHash, now_ms: int) -> list[Action]:
-        """Fetch a block by its hash, from whoever has it."""
-        if not self._port.known(block_hash):
-            self._downloads.want(ObjectKind.BLOCK, block_hash)
-        return self._finish(now_ms)
-
     def want_model(self, model_hash: ModelHash, now_ms: int) -> list[Action]:
         """Fetch a full model blob; it comes as `ObjectReceived`."""
         self._downloads.want(ObjectKind.MODEL, model_hash)

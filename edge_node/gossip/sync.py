@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Catching up: from the best tip to header pages, from headers to bodies, in order.
 
-The retained tips name the peer with the most work. Its headers come by height, a little below our
-head first and further back until a known block is found; a second peer answers the same question
-and where the two differ, blocks are taken one at a time. Bodies come by hash from any holder, at
-most `limits.BODY_WINDOW` at once, and reach the node in order. The same path serves a late joiner,
-a short gap and a fork.
+The retained tips name the peer that claims the most work; if nothing comes of it, any other that
+is ahead of us may be next. Its headers come by height, a little below our head first and further
+back until a known block is found; a second peer answers the same question and where the two differ,
+blocks are taken one at a time. Bodies come by hash from any holder and reach the node in order. The
+same path serves a late joiner, a short gap and a fork.
 Law of the file: a tip is a hint; only the node's verdict on a block counts.
 Read next: protocol.py.
 """
