@@ -24,7 +24,7 @@ from edge_node.gossip.mqtt import MqttLink
 from edge_node.gossip.protocol import Gossip, Profile
 from edge_node.inference.reference import ReferenceBackend
 from edge_node.kernels.libsodium import load_ed25519
-from edge_node.node.chain_view import ChainView
+from edge_node.node.chain_view import ChainView, PoolView
 from edge_node.node.data_directory import DataDirectory
 from edge_node.node.engine import NodeEngine, StoredSplits
 from edge_node.node.held_blocks import HeldBlocks
@@ -34,7 +34,6 @@ from edge_node.node.signer import KeySigner
 from edge_node.primitives.types import Amount, BlockHash, Signature, TimestampMs
 from edge_node.spec.architecture import dense
 from edge_node.spec.constants import MAX_RUNG
-from edge_node.spec.encoding import encode
 from edge_node.spec.genesis import Genesis
 from edge_node.spec.signature import SIGNATURE_BYTES
 from edge_node.spec.transaction import Transfer
@@ -125,16 +124,6 @@ class SlowTrainer:
 
     def stop(self) -> None:
         self.alive = False
-
-
-class Pool:
-    """Gossip's `TransactionPool` over a mempool."""
-
-    def __init__(self, mempool: Mempool) -> None:
-        self._mempool = mempool
-
-    def waiting(self) -> list[bytes]:
-        return [encode(each.value()) for each in self._mempool.select()]
 
 
 class WatchedImporter(Importer):
@@ -278,7 +267,7 @@ class World:
             port=ChainView(importer, datasets, held),
             random=chance,
             profile=Profile(software=node.name, genesis=GENESIS.encode()),
-            pool=Pool(mempool),
+            pool=PoolView(mempool),
         )
         link = SimLink(self.brokers, node.name, gossip.subscriptions)
         link.site = node.site
