@@ -125,10 +125,12 @@ class Parameters:
             _check_within("samples of a step_schedule", samples, 1, _MAX_SAMPLES)
             _check_within("step exponents", exponent, 0, _MAX_STEP_EXPONENT)
         if self.rung_ms < 4 * self.max_future_ms:
-            raise GenesisMalformed(expected="rung_ms >= 4 * max_future_ms", actual=self.rung_ms)
+            raise GenesisMalformed(
+                expected="one with rung_ms >= 4 * max_future_ms", actual=self.rung_ms
+            )
         if self.min_interval_ms >= self.rung_ms:
             raise GenesisMalformed(
-                expected=f"min_interval_ms below rung_ms ({self.rung_ms})",
+                expected=f"one with min_interval_ms below rung_ms ({self.rung_ms})",
                 actual=self.min_interval_ms,
             )
 
@@ -186,7 +188,9 @@ class Genesis:
     def __post_init__(self) -> None:
         """Check R-24."""
         if self.proof != "evolution":
-            raise GenesisMalformed(expected="the proof rule `evolution`", actual=self.proof)
+            raise GenesisMalformed(
+                expected="one with the proof rule `evolution`", actual=self.proof
+            )
         _check_within("bytes of the name", len(self.name.encode()), 1, _MAX_NAME_BYTES)
         _check_within("the timestamp", self.timestamp, 0, _MAX_TIMESTAMP)
         _check_within("members", len(self.members), 0, MAX_MEMBERS)
@@ -197,16 +201,16 @@ class Genesis:
         for address, amount in self.allocations:
             _check_within("bytes of an address", len(address), *(ADDRESS_BYTES,) * 2)
             _check_within("an allocation", amount, 0, limits.MAX_AMOUNT)
+        least = self.parameters.min_evaluation_images
         for manifest in self.datasets:
             images = manifest.splits[SplitName.EVALUATION].count
-            if images < self.parameters.min_evaluation_images:
+            if images < least:
                 raise GenesisMalformed(
-                    expected=f"{self.parameters.min_evaluation_images} evaluation images",
-                    actual=images,
+                    expected=f"one with {least} evaluation images a dataset", actual=images
                 )
             if manifest.total_bytes > self.parameters.max_dataset_bytes:
                 raise GenesisMalformed(
-                    expected=f"datasets up to {self.parameters.max_dataset_bytes} bytes",
+                    expected=f"one with datasets up to {self.parameters.max_dataset_bytes} bytes",
                     actual=manifest.total_bytes,
                 )
         addresses = [address for address, _ in self.allocations]
@@ -217,7 +221,9 @@ class Genesis:
         minted = 2 * self.parameters.base_reward * self.parameters.halving_blocks
         total = sum(amount for _, amount in self.allocations) + minted
         if total > limits.MAX_AMOUNT:
-            raise GenesisMalformed(expected=f"coins up to {limits.MAX_AMOUNT}", actual=total)
+            raise GenesisMalformed(
+                expected=f"one with coins up to {limits.MAX_AMOUNT}", actual=total
+            )
 
     def encode(self) -> bytes:
         """Return the canonical bytes."""
@@ -274,12 +280,12 @@ def genesis_from_bytes(data: bytes) -> Genesis:
 def _parameters_from_value(values: list[Decoded]) -> Parameters:
     names = [field.name for field in fields(Parameters)]
     if len(values) != len(names):
-        raise GenesisMalformed(expected=f"{len(names)} parameters", actual=len(values))
+        raise GenesisMalformed(expected=f"one with {len(names)} parameters", actual=len(values))
     named: dict[str, object] = dict(zip(names, values, strict=True))
     schedule = named.pop("step_schedule")
     for name, value in named.items():
         if not isinstance(value, int):
-            raise GenesisMalformed(expected=f"an integer {name}", actual=value)
+            raise GenesisMalformed(expected=f"one with an integer {name}", actual=value)
     return Parameters(**named, step_schedule=_schedule_from_value(schedule))  # type: ignore[arg-type]  # checked above
 
 
@@ -290,7 +296,9 @@ def _schedule_from_value(value: object) -> tuple[tuple[int, int], ...]:
             case [int(samples), int(exponent)]:
                 pairs.append((samples, exponent))
             case _:
-                raise GenesisMalformed(expected="[samples, exponent] in step_schedule", actual=item)
+                raise GenesisMalformed(
+                    expected="one with [samples, exponent] in step_schedule", actual=item
+                )
     return tuple(pairs)
 
 
@@ -299,24 +307,24 @@ def _allocation_from_value(value: Decoded) -> tuple[Address, Amount]:
         case [bytes(address), int(amount)]:
             return Address(address), Amount(amount)
         case _:
-            raise GenesisMalformed(expected="[address, amount] allocations", actual=value)
+            raise GenesisMalformed(expected="one with [address, amount] allocations", actual=value)
 
 
 def _bytes(value: Decoded) -> bytes:
     if not isinstance(value, bytes):
-        raise GenesisMalformed(expected="keys of bytes", actual=value)
+        raise GenesisMalformed(expected="one with keys of bytes", actual=value)
     return value
 
 
 def _check_within(what: str, actual: int, least: int, most: int) -> None:
     if not least <= actual <= most:
-        raise GenesisMalformed(expected=f"{what} in {least}..{most}", actual=actual)
+        raise GenesisMalformed(expected=f"one with {what} in {least}..{most}", actual=actual)
 
 
 def _check_ascending(what: str, items: Sequence[bytes]) -> None:
     for before, after in pairwise(items):
         if after <= before:
-            raise GenesisMalformed(expected=f"ascending {what}, each once", actual=after)
+            raise GenesisMalformed(expected=f"one with ascending {what}, each once", actual=after)
 
 
 def _plain(value: object) -> Value:

@@ -8,12 +8,14 @@ Law of the file: choices are drawn from a PRF of the task, so a trainer can be r
 Read next: process.py.
 """
 
+from collections.abc import Sequence
+
 from edge_node.primitives.hashing import ZERO_HASH, Prf
 from edge_node.spec.constants import PPM
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.difference import hamming
 from edge_node.spec.proof.evolution_proof import ChildProof
-from edge_node.spec.recipe import RecipeContext, Step, StepKind
+from edge_node.spec.recipe import RecipeContext, Step, StepKind, most_draws
 from edge_node.trainer.judges import Judge
 from edge_node.trainer.population import POPULATION_SIZE, Individual
 from edge_node.trainer.task import Offer, Progress, Relative, Task
@@ -103,9 +105,10 @@ class Evolution:
 
     def tell(self, individual: Individual, *, climbed: bool) -> Offer | None:
         """Take note of a slice; return an offer if the individual would make a block."""
-        offer = self._offer(individual)
+        steps = individual.steps
+        offer = None if self._too_dear(steps) else self._offer(individual)
         individual.stale = 0 if climbed else individual.stale + 1
-        if len(individual.steps) >= self._task.parameters.max_recipe_steps:
+        if len(steps) >= self._task.parameters.max_recipe_steps or self._too_dear(steps):
             # It has no way to go on, and may have become the best: nobody is to become its copy.
             self._individuals.remove(individual)
             self._fill()
@@ -168,9 +171,17 @@ class Evolution:
             nonce=self._stream.below(NONCES),
             partner=self._stream.below(len(self._task.relatives)),
         )
+        if self._too_dear((*individual.steps, step)):
+            return
         partner = self._task.relatives[step.partner].model
         self._candidates += 1
         individual.climber.try_cross(step, partner)
+
+    def _too_dear(self, steps: Sequence[Step]) -> bool:
+        """Say whether others would not replay a recipe (R-39)."""
+        parameters = self._task.parameters
+        draws = most_draws(self._task.architecture, steps, parameters.rates)
+        return draws > parameters.max_recipe_draws
 
     def _renew(self, individual: Individual) -> None:
         """Put a copy of the best in the place of an individual that stands still."""

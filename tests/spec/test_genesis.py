@@ -67,7 +67,7 @@ def test_r_24_parameter_is_held_to_its_range(name: str, least: int, most: int) -
         }:
             assert getattr(replace(FREE, **{name: value}), name) == value  # type: ignore[arg-type]  # an int
     for value in (least - 1, most + 1, -(1 << 63), 1 << 64):
-        with pytest.raises(GenesisMalformed, match=f"R-24: the genesis must be {name} in"):
+        with pytest.raises(GenesisMalformed, match=f"R-24: the genesis must be one with {name} in"):
             replace(FREE, **{name: value})  # type: ignore[arg-type]  # an int
 
 

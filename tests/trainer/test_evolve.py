@@ -152,6 +152,15 @@ def test_offers_go_on_when_every_recipe_gets_full() -> None:
     assert all(len(each.steps) < few.max_recipe_steps for each in evolution._individuals)
 
 
+def test_no_offer_is_dearer_to_replay_than_the_network_allows() -> None:
+    few = replace(toy.PARAMETERS, max_recipe_draws=40)
+    chain, evolution = evolved(parameters=few)
+    offers = offers_of(evolution, 200)
+    assert offers
+    for offer in offers:
+        check_by_the_law(chain, evolution, offer)
+
+
 def test_individual_that_stands_still_becomes_a_copy_of_the_best() -> None:
     _, evolution = evolved()
     offers_of(evolution, 40)
