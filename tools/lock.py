@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "tools/constraints"
 
 PINNED = {
-    "3.10": ["numpy==1.21.6"],  # what PYNQ's image has
+    # What PYNQ's image has; and the last pyparsing that does not warn of the matplotlib for it.
+    "3.10": ["numpy==1.21.6", "pyparsing==3.2.5"],
     "3.11": ["numpy==1.26.4"],  # the last that LCE and tflite-runtime work with
 }
 """Python version -> requirements that are decisions, not results."""
