@@ -14,7 +14,7 @@ from tests.simulation.chaos import live_through
 
 
 def chosen_seeds() -> list[str]:
-    first, _, last = os.environ.get("EDGE_NODE_SEEDS", "1-16").partition("-")
+    first, _, last = os.environ.get("EDGE_NODE_SEEDS", "1-12").partition("-")
     return [str(seed) for seed in range(int(first), int(last or first) + 1)]
 
 
@@ -23,6 +23,6 @@ def test_network_heals(seed: str, disk: Path) -> None:
     live_through(seed, disk)
 
 
-@pytest.mark.parametrize("seed", chosen_seeds()[:2])
+@pytest.mark.parametrize("seed", chosen_seeds()[:1])
 def test_network_heals_among_vandals(seed: str, disk: Path) -> None:
     live_through(f"vandals {seed}", disk, vandals=True)
