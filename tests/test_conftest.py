@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # each case is a run of pytest
+
 LISTED = "this CPU has no AVX-512"
 
 

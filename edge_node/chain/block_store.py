@@ -209,7 +209,7 @@ class BlockStore:
         return None if row is None else _bytes(row[0])
 
     def note_signed(self, header: Header) -> None:
-        """Remember durably that this node signs a header, before anyone sees it.
+        """Remember that this node signs a header; the caller holds the block's transaction.
 
         Raises
         ------
@@ -219,10 +219,9 @@ class BlockStore:
         """
         block_hash = header.block_hash()
         place = (header.previous_hash, header.model_hash)
-        with self._database.transaction() as connection:
-            connection.execute(
-                "INSERT OR IGNORE INTO signed VALUES (?, ?, ?)", (*place, block_hash)
-            )
+        self._database.connection.execute(
+            "INSERT OR IGNORE INTO signed VALUES (?, ?, ?)", (*place, block_hash)
+        )
         row = self._database.row(
             "SELECT hash FROM signed WHERE previous_hash = ? AND model_hash = ?", place
         )

@@ -93,7 +93,13 @@ class Importer:
         return self._head
 
     def import_block(
-        self, header_bytes: bytes, body_bytes: bytes, now_ms: TimestampMs, backend: str
+        self,
+        header_bytes: bytes,
+        body_bytes: bytes,
+        now_ms: TimestampMs,
+        backend: str,
+        *,
+        own: bool = False,
     ) -> Imported:
         """Judge a block and, if it is valid, store it and follow the better chain.
 
@@ -105,11 +111,15 @@ class Importer:
             The local clock.
         backend : str
             Name of what evaluates models here, for the record.
+        own : bool
+            This node signed it: remembered with the block, so before anyone can see it.
 
         Raises
         ------
         InvalidInput
             The first rule that the block breaks.
+        AlreadySigned
+            This node signed another block of this model on this parent.
         ParentUnknown, BlockFromTheFuture, DatasetMissing
             It can not be judged yet.
         StoreCorrupt
@@ -123,7 +133,8 @@ class Importer:
         block = Block(header=header, body=body_from_bytes(body_bytes))
         parent = self.state_at(header.previous_hash)
         verdict = self._judge(block, parent)
-        return self._accept(block, parent, verdict, now_ms, backend)
+        stored = self._stored(block, parent, verdict, now_ms, backend)
+        return self._accept(block, parent, verdict, stored, own=own)
 
     def is_known(self, block_hash: BlockHash) -> bool:
         """Return True if the block is stored, or is the genesis."""
@@ -240,11 +251,11 @@ class Importer:
             self._note_invalid(block.header.block_hash())
             raise
 
-    def _accept(
+    def _stored(
         self, block: Block, parent: State, verdict: Verdict, now_ms: TimestampMs, backend: str
-    ) -> Imported:
+    ) -> StoredBlock:
         state = verdict.state
-        stored = StoredBlock(
+        return StoredBlock(
             block_hash=state.head,
             height=state.height,
             previous_hash=block.header.previous_hash,
@@ -255,8 +266,15 @@ class Importer:
             backend=backend,
             arrived_ms=now_ms,
         )
+
+    def _accept(
+        self, block: Block, parent: State, verdict: Verdict, stored: StoredBlock, *, own: bool
+    ) -> Imported:
+        state = verdict.state
         leads = block.header.previous_hash == self._head.head
         with self._database.transaction():
+            if own:
+                self.blocks.note_signed(block.header)
             self.blocks.add(stored, verdict.model)
             if leads:
                 self._ledger.advance(parent, state)

@@ -122,10 +122,12 @@ class Intake:
         ------
         InvalidInput
             The first rule that it breaks.
+        AlreadySigned
+            Two blocks of one model on one parent: publishing both burns rewards.
         ParentUnknown, BlockFromTheFuture, DatasetMissing
             It can not be judged yet.
         """
-        self._extend(block.header.encode(), block.body.encode())
+        self._extend(block.header.encode(), block.body.encode(), own=True)
         self._told = self._importer.head.head
 
     def take_transactions(self, batch: TransactionsReceived) -> list[Action]:
@@ -167,9 +169,9 @@ class Intake:
         self._mempool.refresh(head, self._importer.transactions_of(disconnected))
         return self._tell_head()
 
-    def _extend(self, header: bytes, body: bytes) -> None:
+    def _extend(self, header: bytes, body: bytes, *, own: bool = False) -> None:
         now_ms = self._clock.now_ms()
-        result = self._importer.import_block(header, body, now_ms, self._backend)
+        result = self._importer.import_block(header, body, now_ms, self._backend, own=own)
         if result.known:
             return
         self.imported += 1

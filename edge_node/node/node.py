@@ -248,8 +248,6 @@ class Node:
             signer=parts.signer,
         )
         try:
-            # Durably, before anyone sees it: signing two blocks of one model burns rewards.
-            parts.importer.blocks.note_signed(block.header)
             self._intake.take_own(block)
         except (
             InvalidInput,

@@ -13,6 +13,7 @@ TESTED_ELSEWHERE = {
     "edge_node/gossip/messages.py",
     "edge_node/primitives/clock.py",  # a Protocol, nothing runs
     "edge_node/primitives/randomness.py",  # a Protocol
+    "edge_node/kernels/walker.py",  # a Protocol
     "edge_node/primitives/types.py",  # names only
     "edge_node/spec/constants.py",  # numbers only
 }

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_node.spec.block import header_from_bytes
 from edge_node.spec.encoding import decode, encode
 from edge_node.spec.fork_choice import Candidate, better
 from tests.chain.workshop import (
@@ -75,7 +74,7 @@ def write_stream(file: Path, stream: Sequence[Grown]) -> None:
 
 
 def import_stream(chain: Path, file: Path) -> None:
-    """Import what `write_stream` wrote, telling when each block is signed and when it is stored."""
+    """Import what `write_stream` wrote, telling when each block is stored."""
     blocks = decode(file.read_bytes(), max_bytes=_MAX_BYTES)
     assert isinstance(blocks, list)
     with opened(chain, easy_network()) as importer:
@@ -84,10 +83,8 @@ def import_stream(chain: Path, file: Path) -> None:
             header, body = block
             assert isinstance(header, bytes)
             assert isinstance(body, bytes)
-            importer.blocks.note_signed(header_from_bytes(header))
-            print("signed", number, flush=True)  # noqa: T201 - what it is for
-            importer.import_block(header, body, LATER, BACKEND)
-            print("stored", number, flush=True)  # noqa: T201 - what it is for
+            importer.import_block(header, body, LATER, BACKEND, own=True)
+            print(number, flush=True)  # noqa: T201 - what it is for
 
 
 if __name__ == "__main__":

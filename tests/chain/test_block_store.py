@@ -209,17 +209,6 @@ def test_hash_of_a_wrong_length_is_damage(path: Path, network: Network, tree: Tr
             blocks.main_hash(1)
 
 
-def test_what_was_signed_is_durable_before_it_can_be_published(
-    path: Path, network: Network, tree: Tree
-) -> None:
-    header = tree.grow().mined.block.header
-    with stored(path, network) as (blocks, _):
-        blocks.note_signed(header)
-        # Another connection sees only what is committed.
-        with closing(Database(path, network.rules.network)) as other:
-            assert other.rows("SELECT hash FROM signed") == [(header.block_hash(),)]
-
-
 def test_second_header_with_one_parent_and_model_is_refused_for_ever(
     path: Path, network: Network, tree: Tree
 ) -> None:

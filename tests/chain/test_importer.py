@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from edge_node.chain.database import Database
-from edge_node.chain.errors import KnownInvalid, ParentUnknown, StoreCorrupt, StoreUnavailable
+from edge_node.chain.errors import (
+    KnownInvalid,
+    ParentUnknown,
+    StoreCorrupt,
+    StoreUnavailable,
+)
 from edge_node.chain.importer import STATE_CACHE
 from edge_node.primitives.hashing import tagged_hash
 from edge_node.primitives.types import BlockHash, DatasetId, Signature, TimestampMs

@@ -405,6 +405,7 @@ def forest(network: Network) -> Tree:
     return tree
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
 def test_random_tree_in_random_order_with_restarts_ends_at_the_chosen_tip(
     path: Path, forest: Tree, seed: int

@@ -101,6 +101,7 @@ def test_fetch_that_can_not_begin(toy_node: Path, tmp_path: Path) -> None:
     assert "cache" in offline.sentence(7)
 
 
+@pytest.mark.slow
 def test_fetch_of_what_nobody_offers_says_what_to_do_there(toy_node: Path) -> None:
     with alive(toy_node):
         refused = typed(toy_node, "dataset", "fetch", "ab" * 32).sentence(7)

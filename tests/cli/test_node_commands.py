@@ -14,6 +14,8 @@ from edge_node.cli.output import console
 from edge_node.node.control import JsonObject
 from tests.cli.typing_in import HEIGHT, Seen, alive, await_answer, typed
 
+pytestmark = pytest.mark.slow  # whole nodes
+
 
 def typed_until_sigterm(data_dir: Path, *words: str) -> Seen:
     """Type a command that goes on, and end it a second after its node answers."""

@@ -17,6 +17,8 @@ from edge_node.primitives.types import NetworkId
 from tests.gossip.real import CLOCK, linked, options
 from tests.gossip.simulation import identity_of, matches
 
+pytestmark = pytest.mark.slow  # real brokers
+
 GENESIS = b"canonical genesis"
 
 

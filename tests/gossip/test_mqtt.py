@@ -33,6 +33,8 @@ from tests.gossip.real import (
     wait_for_payload,
 )
 
+pytestmark = pytest.mark.slow  # real brokers, killed and awaited
+
 TLS = Path(__file__).with_name("tls")
 
 

@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import closing
 
+import pytest
+
 from edge_node.gossip import limits
 from edge_node.gossip.embedded_broker import RunningBroker
 from edge_node.gossip.inbox import LinkDown, LinkUp
@@ -24,6 +26,8 @@ from edge_node.gossip.ports import (
 )
 from tests.gossip.real import CLOCK, PATIENCE_MS
 from tests.gossip.simulation import FakeChain, hashes_in, make_node, react
+
+pytestmark = pytest.mark.slow  # real brokers
 
 
 class Node:

@@ -139,6 +139,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("conduct", HOSTILE)
 def test_hostile_child_is_given_up(conduct: str, monkeypatch: pytest.MonkeyPatch) -> None:
     script, how = HOSTILE[conduct]

@@ -79,6 +79,7 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     opened.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_reference_families_have_one_digest(backend: Backend, family: str) -> None:
     model = random_model(FAMILIES[family], 1)
@@ -86,13 +87,16 @@ def test_reference_families_have_one_digest(backend: Backend, family: str) -> No
     assert logits_digest(backend.logits(model, images).tolist()) == law_digest(family)
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize(
+    "seed", [*range(6), *(pytest.param(s, marks=pytest.mark.slow) for s in range(6, 30))]
+)
 def test_random_architectures_have_one_digest(backend: Backend, seed: int) -> None:
     model, images, labels, logits, correct = random_case(seed)
     assert np.array_equal(backend.logits(model, images), logits)
     assert backend.count_correct(model, images, labels) == correct
 
 
+@pytest.mark.slow
 def test_the_greatest_family_has_one_digest(backend: Backend) -> None:
     model = random_model(UINT8_1M, 1)
     images = random_images(UINT8_1M, 3, 2)

@@ -12,10 +12,16 @@ import pytest
 
 from tests.simulation.chaos import live_through
 
+QUICK_SEED = 1
+"""The one of the fast tests."""
 
-def chosen_seeds() -> list[str]:
+
+def chosen_seeds() -> list[object]:
     first, _, last = os.environ.get("EDGE_NODE_SEEDS", "1-12").partition("-")
-    return [str(seed) for seed in range(int(first), int(last or first) + 1)]
+    return [
+        pytest.param(str(seed), marks=() if seed == QUICK_SEED else pytest.mark.slow)
+        for seed in range(int(first), int(last or first) + 1)
+    ]
 
 
 @pytest.mark.parametrize("seed", chosen_seeds())
@@ -23,6 +29,7 @@ def test_network_heals(seed: str, disk: Path) -> None:
     live_through(seed, disk)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", chosen_seeds()[:1])
 def test_network_heals_among_vandals(seed: str, disk: Path) -> None:
     live_through(f"vandals {seed}", disk, vandals=True)

@@ -14,6 +14,8 @@ from tests.simulation.disk import Moment
 from tests.simulation.invariants import check_all
 from tests.simulation.world import MINERS, SimNode, World, simulated
 
+pytestmark = pytest.mark.slow  # whole networks
+
 REPLAYED = "5"
 
 

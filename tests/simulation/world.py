@@ -132,10 +132,16 @@ class WatchedImporter(Importer):
     acknowledged: set[BlockHash]
 
     def import_block(
-        self, header_bytes: bytes, body_bytes: bytes, now_ms: TimestampMs, backend: str
+        self,
+        header_bytes: bytes,
+        body_bytes: bytes,
+        now_ms: TimestampMs,
+        backend: str,
+        *,
+        own: bool = False,
     ) -> Imported:
         """See Importer."""
-        result = super().import_block(header_bytes, body_bytes, now_ms, backend)
+        result = super().import_block(header_bytes, body_bytes, now_ms, backend, own=own)
         self.acknowledged.add(result.block_hash)
         if result.disconnected:
             self.reorgs += 1

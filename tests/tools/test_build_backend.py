@@ -16,6 +16,8 @@ import pytest
 
 from tests.architecture.sources import ROOT
 
+pytestmark = pytest.mark.slow  # builds wheels
+
 LIBRARY = "edge_node/kernels/libedge_kernels.so"
 
 

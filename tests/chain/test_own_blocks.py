@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Blocks of our own: that this node signed one is stored with it, so no offence is committed."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge_node.chain.errors import AlreadySigned
+from edge_node.chain.importer import Importer
+from edge_node.spec.block import Block
+from edge_node.spec.proof.evolution_errors import CorrectCountWrong
+from edge_node.spec.transaction import Transfer
+from tests.chain.workshop import ANN, BACKEND, BOB, LATER, Tree, contents, opened
+from tests.spec.toy_chain import sealed, transfer
+
+
+def take_own(importer: Importer, block: Block) -> None:
+    header, body = block.header.encode(), block.body.encode()
+    importer.import_block(header, body, LATER, BACKEND, own=True)
+
+
+def test_own_block_and_that_it_was_signed_are_stored_together(path: Path, tree: Tree) -> None:
+    first = tree.grow()
+    late = tree.grow(first.block_hash, rung=7)
+    later = tree.grow(first.block_hash, rung=7, transactions=(tree_payment(tree),))
+    with opened(path, tree.network) as importer:
+        take_own(importer, first.mined.block)
+        take_own(importer, late.mined.block)
+    with opened(path, tree.network) as importer:
+        before = contents(importer._database)
+        with pytest.raises(AlreadySigned, match="must not sign"):
+            take_own(importer, later.mined.block)
+        assert contents(importer._database) == before
+        assert importer.head == late.state
+
+
+def test_own_block_that_is_refused_was_never_signed(path: Path, tree: Tree) -> None:
+    honest = tree.grow().mined.block
+    wrong = replace(honest.header, correct_count=honest.header.correct_count + 1)
+    with opened(path, tree.network) as importer:
+        with pytest.raises(CorrectCountWrong):
+            take_own(importer, sealed(wrong, honest.body, ANN))
+        take_own(importer, honest)
+        assert importer.head.head == honest.header.block_hash()
+
+
+def tree_payment(tree: Tree) -> Transfer:
+    return transfer(ANN, BOB.address, 1, network=tree.network, nonce=0)
