@@ -12,6 +12,8 @@ from edge_node.bench.run import ONE_THREAD, BenchFailed, BenchOptions, read_rows
 from edge_node.primitives.types import DatasetId, Hash32
 from tests.bench.test_child import stored
 
+pytestmark = pytest.mark.slow  # whole sections
+
 ROW = Row(name="a", value=1.5, unit="ms", baseline=None, baseline_value=None, goal=2.0)
 
 

@@ -27,6 +27,8 @@ from edge_node.primitives.types import TimestampMs
 from tests.chain.stream import head_after, leapfrog, write_stream
 from tests.chain.workshop import Dice, Grown, Tree, easy_network, opened, take
 
+pytestmark = pytest.mark.slow  # a thousand damaged files
+
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = 20
 RESTART_SECONDS = 5
@@ -92,7 +94,6 @@ def killed_child(path: Path, file: Path, steps: int, delay_ms: int) -> int:
     return last
 
 
-@pytest.mark.slow
 def test_killed_process_loses_nothing_that_it_acknowledged(tmp_path: Path) -> None:
     tree = Tree(easy_network())
     stream = leapfrog(tree, 24)
@@ -185,7 +186,6 @@ def test_log_cut_in_its_last_record_opens_before_it(torn: Torn) -> None:
     assert torn.open_cut(end) == len(torn.stream)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(1_500)
 def test_log_cut_at_every_byte_of_its_last_frame_and_densely_before_opens_before_the_record(
     torn: Torn,

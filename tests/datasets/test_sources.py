@@ -27,6 +27,8 @@ from tests.datasets.samples import (
     write_wheel,
 )
 
+pytestmark = pytest.mark.slow  # servers, and pip
+
 EDITION, PARTS = small_edition()
 NAMES = [pin.name for pin in EDITION.files]
 

@@ -25,6 +25,8 @@ from edge_node.spec.model import Model
 from tests.inference.interpreters import NEEDS
 from tests.inference.models import random_images, random_labels, random_model
 
+pytestmark = pytest.mark.slow  # processes, killed and awaited
+
 MODEL = random_model(BINARY_4K, 1)
 IMAGES = random_images(BINARY_4K, 21, 2)
 EXPECTED = ReferenceBackend().logits(MODEL, IMAGES)
@@ -139,7 +141,6 @@ HOSTILE = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("conduct", HOSTILE)
 def test_hostile_child_is_given_up(conduct: str, monkeypatch: pytest.MonkeyPatch) -> None:
     script, how = HOSTILE[conduct]

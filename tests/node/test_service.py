@@ -31,6 +31,8 @@ from tests.node.rig import stored
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
 
+pytestmark = pytest.mark.slow  # whole nodes
+
 PATIENCE_S = 60
 DATA = toy_dataset("easy", (40, 20, 20))
 
