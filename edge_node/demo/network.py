@@ -20,11 +20,12 @@ from pathlib import Path
 from edge_node.datasets.store import DatasetStore
 from edge_node.gossip.embedded_broker import Account, BrokerOptions, RunningBroker, start_broker
 from edge_node.kernels.libsodium import load_ed25519
+from edge_node.kernels.shared_object import load_library
 from edge_node.node.configuration import PREFIX, variable_name
 from edge_node.node.control import ask
 from edge_node.node.data_directory import DataDirectory
 from edge_node.node.errors import NodeError
-from edge_node.node.networks import DEMO, new_genesis
+from edge_node.node.networks import DEMO, DEMO_IN_NUMPY, new_genesis
 from edge_node.primitives.clock import Clock
 from edge_node.primitives.types import DatasetId
 from edge_node.spec.genesis import Genesis
@@ -38,6 +39,8 @@ SELECTION_IMAGES = 50_000
 """All of MNIST's train split: climbs on 20,000 images soon learn those by heart, and stop."""
 SELECTION_MEMORY_BYTES = 4 << 30
 """That takes 0.2 GB for each node; with less memory than this the board's own choice stands."""
+SELECTION_IMAGES_IN_NUMPY = 1_000
+"""Without compiled kernels a candidate takes a tenth of a second on as few."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -160,7 +163,7 @@ class DemoNetwork:
             "demo",
             [datasets.table(dataset).manifest],
             [ed25519.public_key(seed) for seed in seeds],
-            DEMO,
+            DEMO_IN_NUMPY if load_library() is None else DEMO,
             clock.now_ms(),
         )
         for number, (backend, seed) in enumerate(zip(backends, seeds, strict=True), start=1):
@@ -263,7 +266,9 @@ def _environment(account: Account) -> dict[str, str]:
 
 def _trainer_settings() -> list[str]:
     settings = ["--set", f"trainer.nice={TRAINER_NICE}"]
-    if os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >= SELECTION_MEMORY_BYTES:
+    if load_library() is None:
+        settings += ["--set", f"trainer.selection_images={SELECTION_IMAGES_IN_NUMPY}"]
+    elif os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >= SELECTION_MEMORY_BYTES:
         settings += ["--set", f"trainer.selection_images={SELECTION_IMAGES}"]
     return settings
 

@@ -6,6 +6,7 @@ Read next: edge_node/spec/genesis.py.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from edge_node.primitives.types import Amount, PublicKey, TimestampMs
 from edge_node.spec.dataset import Manifest
@@ -40,6 +41,15 @@ DEMO = Parameters(
 )
 """A dozen blocks within a minute: founders learn half a second, and no interval is so short that
 only the node with the fastest back end is ready for the next."""
+
+DEMO_IN_NUMPY = replace(
+    DEMO,
+    min_population_acc_ppm=500,
+    min_population_diff_ppm=1_000,
+    max_founder_steps=96,
+    step_schedule=((1_536, 6), (2_304, 5), (1, 4)),
+)
+"""The same where no kernels are compiled: numpy trains a hundred times slower."""
 
 
 def new_genesis(

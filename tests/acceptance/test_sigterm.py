@@ -24,6 +24,7 @@ from tests.acceptance.running import (
     node,
     toy_images,
 )
+from tests.inference.interpreters import NEEDS
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
@@ -73,8 +74,9 @@ def is_gone(status: Json, peer: str) -> bool:
     return any(each["node"] == peer and not each["online"] for each in status["peers"])
 
 
-@pytest.mark.parametrize("backend", ["native", "lce", "tflite"])
+@pytest.mark.parametrize("backend", list(NEEDS))
 def test_mining_node_ends_with_its_processes_and_peers_know(tmp_path: Path, backend: str) -> None:
+    NEEDS[backend]()
     first, second = found_network(tmp_path), tmp_path / "b"
     with broker(first) as line, node(first, "--no-trainer") as a:
         answer(second, "init", "--join", line)
