@@ -46,7 +46,7 @@ class CompiledWalker:
     ) -> None:
         self._images = images  # the climber in C reads them
         self._architecture = model.architecture
-        self._library = _declare(images.library)
+        self._library = _declare(images.compiled)
         shape, weights, thresholds = model_numbers(model)
         handle = self._library.edge_climber_new(
             images.handle,

@@ -129,7 +129,7 @@ class CompiledImages(SlicedImages):
             raise EvaluatorUnavailable(
                 f"This processor does not run the path {self.path.name}: choose one of {names}."
             )
-        self.library = _declare(library)
+        self.compiled = _declare(library)
         handle = library.edge_images_new(
             self.path, rows.ctypes.data, len(rows), architecture.image_bytes, self.input_bits
         )
@@ -138,7 +138,7 @@ class CompiledImages(SlicedImages):
     def reordered(self, order: npt.NDArray[np.int64]) -> "CompiledImages":
         """See SlicedImages."""
         other = copy.copy(self)
-        handle = self.library.edge_images_reordered(self.handle, order.ctypes.data)
+        handle = self.compiled.edge_images_reordered(self.handle, order.ctypes.data)
         other.handle = _owned_by(other, handle)
         return other
 
@@ -146,7 +146,7 @@ class CompiledImages(SlicedImages):
         """See SlicedImages."""
         shape, weights, thresholds = model_numbers(model)
         correct = int(
-            self.library.edge_count_correct(
+            self.compiled.edge_count_correct(
                 self.handle,
                 shape.ctypes.data,
                 weights.ctypes.data,
@@ -162,7 +162,7 @@ class CompiledImages(SlicedImages):
         """See SlicedImages."""
         shape, weights, thresholds = model_numbers(model)
         logits = np.empty((self.count, model.architecture.classes), np.int32)
-        status = self.library.edge_all_logits(
+        status = self.compiled.edge_all_logits(
             self.handle,
             shape.ctypes.data,
             weights.ctypes.data,
@@ -287,7 +287,7 @@ def _owned_by(images: CompiledImages, handle: int | None) -> ctypes.c_void_p:
     if not handle:
         raise out_of_memory()
     owned = ctypes.c_void_p(handle)
-    weakref.finalize(images, images.library.edge_images_free, owned)
+    weakref.finalize(images, images.compiled.edge_images_free, owned)
     return owned
 
 
