@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The back ends of our own kernels: `native` in C, `numpy` where they could not be compiled.
 
-Many images with 1-bit pixels go bit-sliced (kernels/evaluation.py), all else image by image
-(kernels/engine.py), on the fastest instruction path here; `numpy` multiplies matrices.
+Many images with 1-bit pixels go bit-sliced (kernels/evaluation.py), all else image by image in C
+(kernels/engine.py), on the fastest instruction path here, or as matrix products in numpy.
 Law of the file: it chooses and calls; kernels/ computes.
 Read next: kernels/evaluation.py, kernels/engine.py, select.py.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -22,7 +22,12 @@ from edge_node.inference.backend import (
 )
 from edge_node.kernels import evaluation
 from edge_node.kernels.engine import Engine, EngineUnavailable
-from edge_node.kernels.evaluation import CompiledImages, EvaluatorUnavailable
+from edge_node.kernels.evaluation import (
+    CompiledImages,
+    EvaluatorUnavailable,
+    NumpyImages,
+    SlicedImages,
+)
 from edge_node.kernels.numpy_engine import NumpyEngine
 from edge_node.kernels.shared_object import load_library, supported_paths
 from edge_node.spec.architecture import Architecture
@@ -52,7 +57,7 @@ class NativeBackend:
         self._library = library
         self._path = supported_paths(library)[0]
         self._prepared: tuple[Model, Engine] | None = None
-        self._sliced: tuple[Images, CompiledImages] | None = None
+        self._slices = _Slices(self._slice)
 
     def describe(self) -> str:
         """Return in one line what it runs on."""
@@ -63,7 +68,7 @@ class NativeBackend:
         check_images(model.architecture, images)
         with self._memory_errors():
             if _worth_slicing(model.architecture, images):
-                return evaluation.all_logits(model, self._slice(model.architecture, images))
+                return evaluation.all_logits(model, self._slices.of(model.architecture, images))
             return self._engine(model).logits(images)
 
     def count_correct(self, model: Model, images: Images, labels: Labels) -> int:
@@ -71,13 +76,14 @@ class NativeBackend:
         check_images(model.architecture, images, labels)
         with self._memory_errors():
             if _worth_slicing(model.architecture, images):
-                sliced = self._slice(model.architecture, images)
+                sliced = self._slices.of(model.architecture, images)
                 return evaluation.count_correct(model, sliced, labels.tobytes())
             return self._engine(model).count_correct(images, labels)
 
     def close(self) -> None:
         """Free what was kept of the last model and images."""
-        self._prepared = self._sliced = None
+        self._prepared = None
+        self._slices.forget()
 
     @contextlib.contextmanager
     def _memory_errors(self) -> Iterator[None]:
@@ -92,24 +98,16 @@ class NativeBackend:
         return self._prepared[1]
 
     def _slice(self, architecture: Architecture, images: Images) -> CompiledImages:
-        """Return images in sliced form; that of an unchangeable array is kept for the next model.
-
-        A node evaluates model after model on one set, and slicing takes longer than evaluating.
-        """
-        form = (architecture.height, architecture.width, architecture.input_channels)
-        if self._sliced is not None:
-            known, sliced = self._sliced
-            if known is images and sliced.form == form:
-                return sliced
-        sliced = CompiledImages(architecture, images, self._path, library=self._library)
-        self._sliced = (images, sliced) if _is_unchangeable(images) else None
-        return sliced
+        return CompiledImages(architecture, images, self._path, library=self._library)
 
 
 class NumpyBackend:
-    """numpy's matrix products, exact because every number in them is a small integer."""
+    """The same in numpy, with matrix products that are exact because their numbers are small."""
 
     name = NUMPY
+
+    def __init__(self) -> None:
+        self._slices = _Slices(NumpyImages)
 
     def describe(self) -> str:
         """Return in one line what it runs on."""
@@ -118,15 +116,47 @@ class NumpyBackend:
     def logits(self, model: Model, images: Images) -> Logits:
         """Return int32 (N, classes); see `Backend.logits`."""
         check_images(model.architecture, images)
+        if _worth_slicing(model.architecture, images):
+            return evaluation.all_logits(model, self._slices.of(model.architecture, images))
         return NumpyEngine(model).logits(images)
 
     def count_correct(self, model: Model, images: Images, labels: Labels) -> int:
         """Return the number of images classified correctly; see `Backend.count_correct`."""
         check_images(model.architecture, images, labels)
+        if _worth_slicing(model.architecture, images):
+            sliced = self._slices.of(model.architecture, images)
+            return evaluation.count_correct(model, sliced, labels.tobytes())
         return NumpyEngine(model).count_correct(images, labels)
 
     def close(self) -> None:
-        """Do nothing: there is nothing to give back."""
+        """Free what was kept of the last images."""
+        self._slices.forget()
+
+
+class _Slices:
+    """Images in sliced form; that of an unchangeable array is kept for the next model.
+
+    A node evaluates model after model on one set, and slicing takes longer than evaluating.
+    """
+
+    def __init__(self, make: Callable[[Architecture, Images], SlicedImages]) -> None:
+        self._make = make
+        self._kept: tuple[Images, SlicedImages] | None = None
+
+    def of(self, architecture: Architecture, images: Images) -> SlicedImages:
+        """Return the images as an architecture takes them."""
+        form = (architecture.height, architecture.width, architecture.input_channels)
+        if self._kept is not None:
+            known, sliced = self._kept
+            if known is images and sliced.form == form:
+                return sliced
+        sliced = self._make(architecture, images)
+        self._kept = (images, sliced) if _is_unchangeable(images) else None
+        return sliced
+
+    def forget(self) -> None:
+        """Free what is kept."""
+        self._kept = None
 
 
 _NOT_BUILT = "the C kernels are not built: install gcc and run `make kernels`"

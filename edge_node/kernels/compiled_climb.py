@@ -45,6 +45,10 @@ class CompiledWalker:
         margin: int,
     ) -> None:
         self._images = images  # the climber in C reads them
+        self._labels = labels
+        self._context = context
+        self._rates = rates
+        self._margin = margin
         self._architecture = model.architecture
         self._library = _declare(images.compiled)
         shape, weights, thresholds = model_numbers(model)
@@ -98,6 +102,12 @@ class CompiledWalker:
         )
         if status != 0:
             raise out_of_memory()
+
+    def copy(self) -> "CompiledWalker":
+        """Return a walker in the same place that goes on by itself."""
+        return CompiledWalker(
+            self._images, self._labels, self.model(), self._context, self._rates, self._margin
+        )
 
     def model(self) -> Model:
         """Return the model."""

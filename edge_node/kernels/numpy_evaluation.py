@@ -2,10 +2,14 @@
 """Bit-sliced evaluation in numpy: the same as csrc/bitslice.h, for machines without a compiler.
 
 As in spec/evaluation.py a plane holds one bit of one number for all images, here in uint64 words,
-and for a whole map at once. 1 means -1.
+and for a whole map at once: maps are (channels, bits, rows, columns, words). 1 means -1. All that a
+layer's channels add up is stacked, and full adders take a third of the stack at a time, so that
+numpy has few but large things to do.
 Law of the file: equal to spec/evaluation.py in every logit; arrays in, arrays out.
 Read next: evaluation.py.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +21,73 @@ from edge_node.spec.model import Model
 Planes = npt.NDArray[np.uint64]
 
 _WORD_BITS = 64
-_CHUNK_WORDS = 64
-"""Words that go through the network together: 4,096 images, for the caches' sake."""
+_STACK_WORDS = 1 << 18
+"""A stack of 2 MiB stays in a level-2 cache while it is added up."""
+_MAX_WORDS = 64
 _FULL = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerPlanes:
+    """Some channels of a layer of a model."""
+
+    shape: LayerShape
+    """The layer's place in its architecture."""
+    masks: Planes
+    """(channels, fan_in): all ones where the weight is -1."""
+    thresholds: npt.NDArray[np.int64]
+    """(channels,)."""
+
+    def channel(self, channel: int) -> "LayerPlanes":
+        """Return one of the channels."""
+        return self._part(slice(channel, channel + 1))
+
+    def with_channel(self, channel: int, weights: int, threshold: int) -> "LayerPlanes":
+        """Return the same with another channel in the place of one."""
+        masks, thresholds = self.masks.copy(), self.thresholds.copy()
+        masks[channel] = _masks(self.shape, weights)
+        thresholds[channel] = threshold
+        return LayerPlanes(shape=self.shape, masks=masks, thresholds=thresholds)
+
+    def signs(self, maps: Planes) -> Planes:
+        """Return the layer's output maps (channels, 1, rows, columns, words)."""
+        return np.concatenate([_signs(part, maps) for part in self._parts(maps)])
+
+    def logits(self, maps: Planes) -> npt.NDArray[np.int32]:
+        """Return int32 (64 * words, channels): the last layer's output."""
+        sums = [_numbers(_sums(part, maps)) for part in self._parts(maps)]
+        logits = self.shape.fan_in - 2 * np.concatenate(sums) + self.thresholds[:, np.newaxis]
+        return np.ascontiguousarray(logits.T, np.int32)
+
+    def _parts(self, maps: Planes) -> "list[LayerPlanes]":
+        """Return as many channels at a time as keep a stack small."""
+        channel_words = _stack_words(self.shape) * maps.shape[-1]
+        most = max(1, _STACK_WORDS // channel_words)
+        starts = range(0, len(self.masks), most)
+        return [self._part(slice(start, start + most)) for start in starts]
+
+    def _part(self, channels: slice) -> "LayerPlanes":
+        return LayerPlanes(
+            shape=self.shape, masks=self.masks[channels], thresholds=self.thresholds[channels]
+        )
+
+
+def layer_planes(model: Model) -> list[LayerPlanes]:
+    """Return the layers of a model."""
+    return [
+        LayerPlanes(
+            shape=shape,
+            masks=np.stack([_masks(shape, channel) for channel in weights]),
+            thresholds=np.array(thresholds, np.int64),
+        )
+        for shape, weights, thresholds in zip(
+            model.architecture.shapes, model.weights, model.thresholds, strict=True
+        )
+    ]
+
+
 def slice_planes(architecture: Architecture, images: npt.NDArray[np.uint8]) -> Planes:
-    """Return uint64 (rows, columns, channels, input bits, words) from uint8 (N, image_bytes)."""
+    """Return input maps from images, uint8 (N, image_bytes)."""
     count = len(images)
     words = -(-count // _WORD_BITS)
     bits = np.zeros((architecture.image_bytes, architecture.input_bits, words * _WORD_BITS), bool)
@@ -32,7 +96,8 @@ def slice_planes(architecture: Architecture, images: npt.NDArray[np.uint8]) -> P
         bits[:, k, :count] = plane.T
     packed = np.packbits(bits, axis=-1, bitorder="little").view(np.uint64)
     size = (architecture.height, architecture.width, architecture.input_channels)
-    return packed.reshape(*size, architecture.input_bits, words)
+    maps = packed.reshape(*size, architecture.input_bits, words)
+    return np.ascontiguousarray(maps.transpose(2, 3, 0, 1, 4))
 
 
 def reorder_planes(planes: Planes, order: npt.NDArray[np.int64]) -> Planes:
@@ -45,102 +110,123 @@ def reorder_planes(planes: Planes, order: npt.NDArray[np.int64]) -> Planes:
 
 def plane_logits(model: Model, planes: Planes, count: int) -> npt.NDArray[np.int32]:
     """Return logits int32 (N, classes) of N = `count` sliced images."""
-    chunks = [
-        _chunk_logits(model, planes[..., start : start + _CHUNK_WORDS])
-        for start in range(0, planes.shape[-1], _CHUNK_WORDS)
-    ]
-    empty = np.zeros((0, model.architecture.classes), np.int32)
-    logits: npt.NDArray[np.int32] = np.concatenate([empty, *chunks])[:count]
-    return logits
+    layers = layer_planes(model)
+    words = words_at_once(model.architecture)
+    logits = [np.zeros((0, model.architecture.classes), np.int32)]
+    for start in range(0, planes.shape[-1], words):
+        maps = planes[..., start : start + words]
+        for layer in layers[:-1]:
+            maps = layer.signs(maps)
+        logits.append(layers[-1].logits(maps))
+    return np.concatenate(logits)[:count]
 
 
-def _chunk_logits(model: Model, planes: Planes) -> npt.NDArray[np.int32]:
-    shapes = model.architecture.shapes
-    for shape, weights, thresholds in zip(shapes, model.weights, model.thresholds, strict=True):
-        border = ((shape.pad, shape.pad), (shape.pad, shape.pad), (0, 0), (0, 0), (0, 0))
-        padded = np.pad(planes, border) if shape.pad else planes  # a bit of 0 is +1
-        inverse = ~padded
-        channels = [(_columns(shape, padded, inverse, weight), weight) for weight in weights]
-        if shape.last:
-            break
-        signs = [
-            _pool(shape, _sign(shape, columns, weight, threshold))
-            for (columns, weight), threshold in zip(channels, thresholds, strict=True)
-        ]
-        planes = np.stack(signs, axis=2)[:, :, :, None, :]
-    logits = [
-        shape.fan_in - 2 * _numbers(_add_up(columns)) + np.int32(bias)
-        for (columns, _), bias in zip(channels, thresholds, strict=True)
-    ]
-    return np.stack(logits, axis=1)
+def words_at_once(architecture: Architecture) -> int:
+    """Return how many words go through a network together."""
+    largest = max(_stack_words(shape) for shape in architecture.shapes)
+    return min(max(1, _STACK_WORDS // largest), _MAX_WORDS)
 
 
-def _columns(
-    shape: LayerShape, planes: Planes, inverse: Planes, weights: int
-) -> list[list[Planes]]:
-    """Return what one channel adds up: columns[k] are maps of weight 2**k."""
-    columns: list[list[Planes]] = [[] for _ in range(planes.shape[3])]
-    for i in range(shape.fan_in):
-        place, channel = divmod(i, shape.in_channels)
-        dy, dx = divmod(place, shape.kernel_width)
-        source = inverse if weights >> i & 1 else planes
-        rows, places = slice(dy, dy + shape.conv_height), slice(dx, dx + shape.conv_width)
-        for k, column in enumerate(columns):
-            column.append(source[rows, places, channel, k])
-    return columns
+def _stack_words(shape: LayerShape) -> int:
+    """Return the size of what one channel adds up, for each word of images."""
+    bits = 8 if shape.eight_bit else 1
+    return bits * shape.fan_in * shape.conv_height * shape.conv_width
 
 
-def _sign(shape: LayerShape, columns: list[list[Planes]], weights: int, threshold: int) -> Planes:
-    sums = _add_up(columns)
-    if not shape.eight_bit:
-        return _at_least(sums, threshold + 1)
-    # As in spec/evaluation.py: sum over + of v and over - of 255 - v.
-    negatives = weights.bit_count()
-    return ~_at_least(sums, threshold + 128 * (shape.fan_in - negatives) + 127 * negatives)
+def _signs(layer: LayerPlanes, maps: Planes) -> Planes:
+    shape, sums = layer.shape, _sums(layer, maps)
+    if shape.eight_bit:
+        # As in spec/evaluation.py: sum over + of v and over - of 255 - v.
+        negatives = np.count_nonzero(layer.masks, axis=1)
+        limits = layer.thresholds + 128 * (shape.fan_in - negatives) + 127 * negatives
+        signs = ~_at_least(sums, limits)
+    else:
+        signs = _at_least(sums, layer.thresholds + 1)
+    if shape.layer.pool:
+        even = signs[:, : 2 * shape.out_height, : 2 * shape.out_width]
+        rows = even[:, ::2] & even[:, 1::2]
+        signs = rows[:, :, ::2] & rows[:, :, 1::2]
+    return signs[:, np.newaxis]
 
 
-def _pool(shape: LayerShape, signs: Planes) -> Planes:
-    if not shape.layer.pool:
-        return signs
-    even = signs[: 2 * shape.out_height, : 2 * shape.out_width]
-    pooled: Planes = even[::2, ::2] & even[::2, 1::2] & even[1::2, ::2] & even[1::2, 1::2]
-    return pooled
+def _sums(layer: LayerPlanes, maps: Planes) -> list[Planes]:
+    """Return the planes of what each channel adds up, least significant first."""
+    patches = _patches(layer.shape, maps)
+    masks = layer.masks.T[:, :, np.newaxis, np.newaxis, np.newaxis]
+    return _add_up([patches[:, np.newaxis, k] ^ masks for k in range(maps.shape[1])])
 
 
-def _add_up(columns: list[list[Planes]]) -> list[Planes]:
-    """Return the planes of a sum, least significant first."""
+def _patches(shape: LayerShape, maps: Planes) -> Planes:
+    """Return what each place of a channel sees, (fan_in, bits, rows, columns, words)."""
+    border = (shape.pad, shape.pad)
+    if shape.pad:  # a bit of 0 is +1
+        maps = np.pad(maps, ((0, 0), (0, 0), border, border, (0, 0)))
+    channels, bits, _, _, words = maps.shape
+    size = (shape.conv_height, shape.conv_width, words)
+    kernel = (shape.kernel_height, shape.kernel_width)
+    patches = np.empty((*kernel, channels, bits, *size), np.uint64)
+    for y in range(shape.kernel_height):
+        for x in range(shape.kernel_width):
+            patches[y, x] = maps[:, :, y : y + shape.conv_height, x : x + shape.conv_width]
+    return patches.reshape(shape.fan_in, bits, *size)
+
+
+def _add_up(columns: list[Planes]) -> list[Planes]:
+    """Return the planes of a sum, least significant first.
+
+    Parameters
+    ----------
+    columns : list of uint64 array
+        columns[k] is a stack of addends of weight 2**k.
+    """
     sums: list[Planes] = []
     carries: list[Planes] = []
     while columns or carries:
-        column = carries + (columns.pop(0) if columns else [])
+        stack = np.concatenate(carries + ([columns.pop(0)] if columns else []))
         carries = []
-        while len(column) > 2:
-            a, b, c = column.pop(), column.pop(), column.pop()
+        while len(stack) > 2:
+            third = len(stack) // 3
+            a, b, c = stack[:third], stack[third : 2 * third], stack[2 * third : 3 * third]
             half = a ^ b
-            column.append(half ^ c)
             carries.append(a & b | half & c)
-        if len(column) == 2:
-            a, b = column
-            column = [a ^ b]
-            carries.append(a & b)
-        sums += column
+            stack = np.concatenate((half ^ c, stack[3 * third :]))
+        if len(stack) == 2:
+            carries.append(stack[:1] & stack[1:])
+            stack = stack[:1] ^ stack[1:]
+        sums.append(stack[0])
     return sums
 
 
-def _at_least(sums: list[Planes], limit: int) -> Planes:
-    """Return a plane with the images whose number is `limit` or more."""
-    if limit <= 0 or limit >> len(sums):
-        return np.full_like(sums[0], _FULL if limit <= 0 else 0)
+def _at_least(sums: list[Planes], limits: npt.NDArray[np.int64]) -> Planes:
+    """Return a plane with the images whose number is `limits[channel]` or more."""
+    most = (1 << len(sums)) - 1
     reached = np.full_like(sums[0], _FULL)
     for k, plane in enumerate(sums):  # from the lowest plane: a higher one overrules
-        reached = plane & reached if limit >> k & 1 else plane | reached
+        wanted = _spread(limits >> k & 1 == 1)
+        reached = plane & reached | (plane | reached) & ~wanted
+    reached &= _spread(limits <= most)
+    reached |= _spread(limits <= 0)
     return reached
 
 
+def _masks(shape: LayerShape, weights: int) -> Planes:
+    """Return (fan_in,): all ones where a channel's weight is -1."""
+    octets = np.frombuffer(weights.to_bytes(-(-shape.fan_in // 8), "little"), np.uint8)
+    bits = np.unpackbits(octets, bitorder="little")[: shape.fan_in]
+    return np.where(bits, _FULL, np.uint64(0))
+
+
+def _spread(flags: npt.NDArray[np.bool_]) -> Planes:
+    """Return (channels, 1, 1, 1): all ones where a flag is set."""
+    masks = np.where(flags, _FULL, np.uint64(0))
+    return np.asarray(masks[:, np.newaxis, np.newaxis, np.newaxis])
+
+
 def _numbers(sums: list[Planes]) -> npt.NDArray[np.int32]:
-    """Return the numbers of a map of one place, int32 (64 * words,)."""
-    total = np.zeros(sums[0].shape[-1] * _WORD_BITS, np.int32)
+    """Return the numbers of maps of one place, int32 (channels, 64 * words)."""
+    channels, words = len(sums[0]), sums[0].shape[-1]
+    total = np.zeros((channels, words * _WORD_BITS), np.int32)
     for k, plane in enumerate(sums):
-        octets = np.ascontiguousarray(plane).reshape(-1).view(np.uint8)
-        total += np.unpackbits(octets, bitorder="little").astype(np.int32) << k
+        octets = np.ascontiguousarray(plane).reshape(channels, words).view(np.uint8)
+        total += np.unpackbits(octets, axis=1, bitorder="little").astype(np.int32) << k
     return total

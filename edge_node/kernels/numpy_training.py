@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Integer training in numpy: the twin of spec/training.py (rule R-9) where no compiler is.
 
-A batch goes through each layer at once; every layer is a product of patches and weights.
-Law of the file: int64 throughout, so no sum of R-9 can overflow; equal to the law in every bit.
-Read next: training.py, the same in C and some hundred times faster.
+A batch goes through each layer at once, and every layer is a product of weights and patches. Maps
+are (channels, rows, columns, samples): what numpy does in one go then lies side by side. Products
+are of floats, which numpy multiplies many times faster than integers; they are float32 while no sum
+of absolute values reaches 2**24, else float64, in which R-9 keeps every sum far below 2**53. So
+each is exact in whatever order it is added up.
+Law of the file: floats hold whole numbers only; equal to the law in every bit.
+Read next: training.py, the same in C and many times faster.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,11 +34,16 @@ from edge_node.spec.training import (
 )
 
 Numbers = npt.NDArray[np.int64]
+Floats = npt.NDArray[Any]  # float32 or float64
 
 _SOFTMAX_OCTAVES = 15
 """Beyond so many halvings a class has no share in the softmax."""
 _ERROR_ONE = 256
 """The error of a class is 256 * (wanted probability - probability)."""
+_FLOAT32_EXACT = 1 << 24
+"""Whole numbers up to here are exact in float32."""
+
+assert PIXEL_ZERO * limits.MAX_FAN_IN < _FLOAT32_EXACT
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,19 +52,18 @@ class _Layer:
 
     shape: LayerShape
     constants: LayerConstants
-    patch_index: Numbers  # (convolution places, fan_in)
     latents: Numbers  # (channels, fan_in)
     biases: Numbers  # (channels,)
-    signs: Numbers  # (channels, fan_in), the weights of this step: +-1
+    signs: Floats  # (channels, fan_in), the weights of this step: +-1
 
 
 @dataclass(slots=True, kw_only=True)
 class _Trace:
     """What a batch left in one layer."""
 
-    patches: Numbers  # (samples, convolution places, fan_in)
-    winners: Numbers  # (samples, places, channels): convolution place
-    pre_activations: Numbers  # (samples, places, channels)
+    patches: Floats  # (fan_in, convolution places * samples)
+    winners: "list[npt.NDArray[np.bool_]]"  # for each place of a pooling window: where it won
+    pre_activations: Floats  # (channels, rows, columns, samples)
 
 
 class NumpyTrainer(NetworkInTraining):
@@ -84,10 +93,9 @@ class NumpyTrainer(NetworkInTraining):
             _Layer(
                 shape=shape,
                 constants=constants,
-                patch_index=_patch_index(shape),
                 latents=np.zeros((shape.channels, shape.fan_in), np.int64),
                 biases=np.zeros(shape.channels, np.int64),
-                signs=np.ones((shape.channels, shape.fan_in), np.int64),
+                signs=np.ones((shape.channels, shape.fan_in), np.float32),
             )
             for shape, constants in zip(
                 architecture.shapes, layer_constants(architecture), strict=True
@@ -111,15 +119,15 @@ class NumpyTrainer(NetworkInTraining):
     def _step(self, chosen: npt.NDArray[np.int64], exponent: int) -> None:
         layers = self._layers
         traces = _forward(layers, self._samples.images[chosen])
-        labels = self._samples.labels[chosen]
-        signals = output_errors(traces[-1].pre_activations[:, 0], labels)[:, np.newaxis]
-        gradients: list[tuple[Numbers, Numbers]] = []
+        scores = traces[-1].pre_activations.reshape(-1, len(chosen)).T
+        errors = output_errors(scores.astype(np.int64), self._samples.labels[chosen])
+        signals: Floats = errors.T.astype(np.float32).reshape(traces[-1].pre_activations.shape)
+        gradients: list[tuple[Floats, Floats]] = []
         for depth in reversed(range(len(layers))):
             layer, trace = layers[depth], traces[depth]
-            # (samples, convolution places, channels): a signal belongs to the place that won.
-            placed = np.zeros((*trace.patches.shape[:2], layer.shape.channels), np.int64)
-            np.put_along_axis(placed, trace.winners, signals, axis=1)
-            gradients.append((_weight_gradients(placed, trace.patches), signals.sum(axis=(0, 1))))
+            placed = _placed(layer.shape, signals, trace.winners)
+            weights = _weight_gradients(layer.shape, placed, trace.patches)
+            gradients.append((weights, signals.sum(axis=(1, 2, 3), dtype=np.float64)))
             if depth:
                 arriving = _input_signals(layer, placed)
                 signals = _gate(layers[depth - 1], traces[depth - 1], arriving)
@@ -158,51 +166,66 @@ def train(
 
 def _forward(layers: list[_Layer], images: npt.NDArray[np.uint8]) -> list[_Trace]:
     first = layers[0].shape
-    values: Numbers = images.astype(np.int64) - PIXEL_ZERO
+    size = (len(images), first.in_height, first.in_width, first.in_channels)
+    values: Floats = images.reshape(size).transpose(3, 1, 2, 0).astype(np.float32) - PIXEL_ZERO
     if not first.eight_bit:
         values = _signs(values)
     traces: list[_Trace] = []
     for layer in layers:
-        shape = layer.shape
-        patches = values.reshape(len(values), -1)[:, layer.patch_index]
-        sums: Numbers = patches @ layer.signs.T  # (samples, convolution places, channels)
-        winners = _winners(shape, sums)
-        pre_activations = np.take_along_axis(sums, winners, axis=1) + (
-            layer.biases >> limits.BIAS_SHIFT
+        patches = _patches(layer.shape, values)
+        sums = (layer.signs @ patches).reshape(
+            layer.shape.channels, layer.shape.conv_height, layer.shape.conv_width, len(images)
         )
+        best, winners = _pool(layer.shape, sums)
+        offsets = (layer.biases >> limits.BIAS_SHIFT).astype(np.float32)
+        pre_activations = best + offsets[:, np.newaxis, np.newaxis, np.newaxis]
         traces.append(_Trace(patches=patches, winners=winners, pre_activations=pre_activations))
         values = _signs(pre_activations)
     return traces
 
 
-def _signs(values: Numbers) -> Numbers:
-    return 1 - 2 * (values < 0).astype(np.int64)
+def _signs(values: Numbers | Floats) -> Floats:
+    return np.where(values < 0, np.float32(-1), np.float32(1))
 
 
-def _patch_index(shape: LayerShape) -> Numbers:
-    """Return (convolution places, fan_in): where the patch of a place lies in a flat map."""
-    row, pixel = shape.in_width * shape.in_channels, shape.in_channels
-    place = np.add.outer(np.arange(shape.conv_height) * row, np.arange(shape.conv_width) * pixel)
-    run = np.arange(shape.kernel_width * pixel)
-    inside = np.add.outer(np.arange(shape.kernel_height) * row, run)
-    index: Numbers = np.add.outer(place.reshape(-1), inside.reshape(-1))
-    return index
+def _windows(shape: LayerShape) -> Iterator[tuple[int, int, slice, slice]]:
+    """Return each place of the kernel, and the rows and columns that it sees."""
+    for ky in range(shape.kernel_height):
+        for kx in range(shape.kernel_width):
+            yield ky, kx, slice(ky, ky + shape.conv_height), slice(kx, kx + shape.conv_width)
 
 
-def _winners(shape: LayerShape, sums: Numbers) -> Numbers:
-    """Return (samples, places, channels): the convolution place whose sum a place takes."""
-    rows = np.arange(shape.out_height)[:, np.newaxis]
-    columns = np.arange(shape.out_width)
+def _patches(shape: LayerShape, values: Floats) -> Floats:
+    """Return what each convolution place sees, (fan_in, convolution places * samples)."""
+    places = (shape.conv_height, shape.conv_width, values.shape[-1])
+    kernel = (shape.kernel_height, shape.kernel_width, shape.in_channels)
+    patches = np.empty((*kernel, *places), np.float32)
+    for ky, kx, rows, columns in _windows(shape):
+        patches[ky, kx] = values[:, rows, columns]
+    return patches.reshape(shape.fan_in, -1)
+
+
+def _corners(shape: LayerShape, maps: Floats) -> list[Floats]:
+    """Return the maps (channels, rows, columns, samples) of a pooling window's places, in order."""
     if not shape.layer.pool:
-        place = (rows * shape.conv_width + columns).reshape(-1, 1)
-        unpooled: Numbers = np.broadcast_to(place, sums.shape)
-        return unpooled
-    corner = (2 * rows * shape.conv_width + 2 * columns).reshape(-1, 1)
-    window = corner + np.array([0, 1, shape.conv_width, shape.conv_width + 1])
-    # argmax keeps the first of equal sums: the law's winner.
-    best = sums[:, window].argmax(axis=2)  # (samples, places, channels)
-    winners: Numbers = window[np.arange(len(window))[:, np.newaxis], best]
-    return winners
+        return [maps]
+    even = maps[:, : 2 * shape.out_height, : 2 * shape.out_width]
+    return [even[:, dy::2, dx::2] for dy in range(2) for dx in range(2)]
+
+
+def _pool(shape: LayerShape, sums: Floats) -> "tuple[Floats, list[npt.NDArray[np.bool_]]]":
+    """Return the greatest sums of the windows, and where each place of a window won."""
+    corners = _corners(shape, sums)
+    best = corners[0]
+    for corner in corners[1:]:
+        best = np.maximum(best, corner)
+    taken = np.zeros(best.shape, bool)
+    winners = []
+    for corner in corners:  # of equal sums the first wins
+        won = (corner == best) & ~taken
+        taken |= won
+        winners.append(won)
+    return best, winners
 
 
 def output_errors(scores: Numbers, labels: npt.NDArray[np.uint8]) -> Numbers:
@@ -224,44 +247,54 @@ def output_errors(scores: Numbers, labels: npt.NDArray[np.uint8]) -> Numbers:
     return errors
 
 
-def _weight_gradients(placed: Numbers, patches: Numbers) -> Numbers:
+def _placed(shape: LayerShape, signals: Floats, winners: "list[npt.NDArray[np.bool_]]") -> Floats:
+    """Return the signals where they belong, (channels, convolution places * samples)."""
+    places = (shape.channels, shape.conv_height, shape.conv_width, signals.shape[-1])
+    placed = np.zeros(places, np.float32)
+    for corner, won in zip(_corners(shape, placed), winners, strict=True):
+        np.multiply(signals, won, out=corner)
+    return placed.reshape(shape.channels, -1)
+
+
+def _weight_gradients(shape: LayerShape, placed: Floats, patches: Floats) -> Floats:
     """Return (channels, fan_in)."""
-    channels, fan_in = placed.shape[2], patches.shape[2]
-    gradients: Numbers = placed.reshape(-1, channels).T @ patches.reshape(-1, fan_in)
-    return gradients
+    most = np.abs(placed).sum(axis=1, dtype=np.float64).max()
+    return _product(placed, patches.T, most * (PIXEL_ZERO if shape.eight_bit else 1))
 
 
-def _input_signals(layer: _Layer, placed: Numbers) -> Numbers:
-    """Return sum(d * w) for the layer's input map, (samples, rows * columns, channels)."""
-    shape, samples = layer.shape, len(placed)
-    spread = (placed @ layer.signs).reshape(
-        samples,
-        shape.conv_height,
-        shape.conv_width,
-        shape.kernel_height,
-        shape.kernel_width,
-        shape.in_channels,
+def _input_signals(layer: _Layer, placed: Floats) -> Floats:
+    """Return sum(d * w) for the layer's input map, (channels, rows, columns, samples)."""
+    shape = layer.shape
+    kernel = shape.kernel_height, shape.kernel_width
+    most = np.abs(placed).max() * shape.channels * kernel[0] * kernel[1]
+    spread = _product(layer.signs.T, placed, most).reshape(
+        *kernel, shape.in_channels, shape.conv_height, shape.conv_width, -1
     )
-    arriving = np.zeros((samples, shape.in_height, shape.in_width, shape.in_channels), np.int64)
-    for ky in range(shape.kernel_height):
-        for kx in range(shape.kernel_width):
-            rows = slice(ky, ky + shape.conv_height)
-            columns = slice(kx, kx + shape.conv_width)
-            arriving[:, rows, columns] += spread[:, :, :, ky, kx]
-    return arriving.reshape(samples, -1, shape.in_channels)
+    size = (shape.in_channels, shape.in_height, shape.in_width, spread.shape[-1])
+    arriving = np.zeros(size, spread.dtype)
+    for ky, kx, rows, columns in _windows(shape):
+        arriving[:, rows, columns] += spread[ky, kx]
+    return arriving
 
 
-def _gate(layer: _Layer, trace: _Trace, arriving: Numbers) -> Numbers:
-    """Return the signals that pass the straight-through window, (samples, places, channels)."""
+def _product(left: Floats, right: Floats, most: float) -> Floats:
+    """Return left @ right, exactly; no sum of absolute values is greater than `most`."""
+    if most < _FLOAT32_EXACT:
+        return left @ right
+    return left.astype(np.float64) @ right.astype(np.float64)
+
+
+def _gate(layer: _Layer, trace: _Trace, arriving: Floats) -> Floats:
+    """Return the signals that pass the straight-through window, float32 of arriving's shape."""
     constants = layer.constants
-    half = 1 << constants.signal_shift >> 1
-    signals = np.clip(
-        (arriving + half) >> constants.signal_shift, -constants.clamp, constants.clamp
-    )
-    return np.where(np.abs(trace.pre_activations) <= constants.window, signals, 0)
+    unit = 1 << constants.signal_shift
+    rounded = np.floor((arriving + (unit >> 1)) * (1 / unit))
+    signals = np.clip(rounded, -constants.clamp, constants.clamp).astype(np.float32)
+    inside = np.abs(trace.pre_activations) <= constants.window
+    return np.where(inside, signals, np.float32(0))
 
 
-def _update(layer: _Layer, weights: Numbers, biases: Numbers, exponent: int) -> None:
+def _update(layer: _Layer, weights: Floats, biases: Floats, exponent: int) -> None:
     dead_zone = int(np.abs(weights).sum()) // weights.size // 2
     step = 1 << exponent
     layer.latents = _move(layer.latents, weights, dead_zone, step, limits.LATENT_MAX)
@@ -270,7 +303,7 @@ def _update(layer: _Layer, weights: Numbers, biases: Numbers, exponent: int) -> 
     layer.signs = _signs(layer.latents)
 
 
-def _move(values: Numbers, gradients: Numbers, dead_zone: int, step: int, most: int) -> Numbers:
+def _move(values: Numbers, gradients: Floats, dead_zone: int, step: int, most: int) -> Numbers:
     moves = (gradients > dead_zone).astype(np.int64) - (gradients < -dead_zone)
     moved: Numbers = np.clip(values + step * moves, -most, most)
     return moved

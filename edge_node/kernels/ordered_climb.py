@@ -81,7 +81,7 @@ class OrderedWalker:
     def copy(self) -> "OrderedWalker":
         """Return a walker in the same place that goes on by itself."""
         twin = copy.copy(self)
-        twin._walker = self._new_walker(self.model())  # noqa: SLF001 - one of its own
+        twin._walker = self._walker.copy()  # noqa: SLF001 - one of its own
         return twin
 
     def _first_interval(self) -> None:

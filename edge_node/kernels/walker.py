@@ -33,6 +33,9 @@ class Walker(Protocol):
     def move(self, model: Model) -> None:
         """Go on from another model."""
 
+    def copy(self) -> "Walker":
+        """Return a walker in the same place that goes on by itself."""
+
     def model(self) -> Model:
         """Return the model."""
 

@@ -20,8 +20,6 @@ from edge_node.trainer.judges import Judge
 from edge_node.trainer.population import POPULATION_SIZE, Individual
 from edge_node.trainer.task import Offer, Progress, Relative, Task
 
-SLICE_CANDIDATES = 1_000
-"""Candidates that an individual tries before another may be asked."""
 STALE_SLICES = 6
 """Slices without a step after which an individual gives its place to a copy of a better one."""
 CROSS_EVERY = 8
@@ -94,7 +92,7 @@ class Evolution:
         if self._slices % CROSS_EVERY == 0:
             self._cross(individual)
         else:
-            self._candidates += individual.climber.climb(SLICE_CANDIDATES).tried
+            self._candidates += individual.climber.climb(self._judge.slice_candidates).tried
         return self.tell(individual, climbed=len(individual.steps) > before)
 
     def ask(self) -> Individual:
@@ -143,16 +141,15 @@ class Evolution:
     def _fill(self) -> None:
         """Fill the population up with fresh climbs from the newest record."""
         newest = self._newest()
+        fresh = self._judge.climber(
+            newest.model,
+            self._task.dataset,
+            RecipeContext(network=self._task.network, base=newest.block, miner=self._task.miner),
+            self._task.parameters.rates,
+            max_steps=self._task.parameters.max_recipe_steps,
+        )
         while len(self._individuals) < POPULATION_SIZE:
-            climber = self._judge.climber(
-                newest.model,
-                self._task.dataset,
-                RecipeContext(
-                    network=self._task.network, base=newest.block, miner=self._task.miner
-                ),
-                self._task.parameters.rates,
-                max_steps=self._task.parameters.max_recipe_steps,
-            )
+            climber = fresh.copy()
             # A climb has no chance in it but its nonces: where they begin tells two apart.
             climber.start_at(self._stream.below(NONCES))
             self._individuals.append(Individual(base=newest.block, climber=climber))

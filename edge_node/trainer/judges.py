@@ -11,6 +11,7 @@ from typing import Protocol
 
 from edge_node.kernels.climb import Climber
 from edge_node.kernels.evaluation import SlicedImages, count_correct, slice_images
+from edge_node.kernels.shared_object import load_library
 from edge_node.kernels.training import train
 from edge_node.primitives.types import DatasetId
 from edge_node.spec.architecture import Architecture
@@ -24,10 +25,17 @@ from edge_node.trainer.task import SplitSource
 IMAGES_PER_MARGIN = 6_000
 """Candidates race with a margin of one image for so many: 8 on 50,000 climbs further than 4."""
 LEAST_MARGIN = 4
+SLICE_CANDIDATES = 1_000
+SLICE_CANDIDATES_IN_NUMPY = 100
+"""A slice is what a trainer does before it looks at what came in: less than half a second."""
 
 
 class Judge(Protocol):
     """Port: the heavy work of a trainer."""
+
+    @property
+    def slice_candidates(self) -> int:
+        """Candidates that an individual tries before another may be asked."""
 
     def train(
         self,
@@ -56,7 +64,7 @@ class Judge(Protocol):
 
 
 class KernelJudge:
-    """A judge by the compiled kernels.
+    """A judge by the kernels: in C, or in numpy where they are not compiled.
 
     Parameters
     ----------
@@ -70,6 +78,11 @@ class KernelJudge:
         self._selection_images = selection_images
         self._loaded: dict[tuple[DatasetId, SplitName], LabelledImages] = {}
         self._sliced: dict[tuple[DatasetId, SplitName, int], SlicedImages] = {}
+
+    @property
+    def slice_candidates(self) -> int:
+        """See Judge."""
+        return SLICE_CANDIDATES_IN_NUMPY if load_library() is None else SLICE_CANDIDATES
 
     def train(
         self,

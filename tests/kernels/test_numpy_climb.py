@@ -17,7 +17,11 @@ from edge_node.spec.recipe import EvolutionRates, RecipeContext, apply_recipe
 from edge_node.spec.training import initial_state, model_from_state
 
 ARCHITECTURE = Architecture(
-    height=6, width=6, input_channels=1, input_bits=1, layers=(conv(3, pool=True), dense(3))
+    height=6,
+    width=6,
+    input_channels=1,
+    input_bits=1,
+    layers=(conv(3, pool=True), conv(4, kernel=2), dense(3)),
 )
 RATES = EvolutionRates(mutate_ppm=50_000, cross_ppm=100_000)
 CONTEXT = RecipeContext(

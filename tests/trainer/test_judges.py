@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The kernels' judge against the law: counts, training and climbs, and who sees which split."""
 
+import pytest
+
 from edge_node.primitives.types import DatasetId
 from edge_node.spec import training
 from edge_node.spec.dataset import SplitName
@@ -95,3 +97,11 @@ def test_each_split_is_read_once() -> None:
         judge.count(model, DATA.dataset_id, SplitName.TRAIN)
         judge.count(model, DATA.dataset_id, SplitName.EVALUATION)
     assert splits.asked == [SplitName.TRAIN, SplitName.EVALUATION]
+
+
+def test_without_compiled_kernels_slices_are_shorter(monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = KernelJudge(Splits(DATA), SELECTION_IMAGES)
+    monkeypatch.setattr("edge_node.trainer.judges.load_library", lambda: None)
+    in_numpy = judge.slice_candidates
+    monkeypatch.setattr("edge_node.trainer.judges.load_library", object)
+    assert 0 < in_numpy < judge.slice_candidates
