@@ -295,15 +295,20 @@ def _gate(layer: _Layer, trace: _Trace, arriving: Floats) -> Floats:
 
 
 def _update(layer: _Layer, weights: Floats, biases: Floats, exponent: int) -> None:
-    dead_zone = int(np.abs(weights).sum()) // weights.size // 2
     step = 1 << exponent
-    layer.latents = _move(layer.latents, weights, dead_zone, step, limits.LATENT_MAX)
+    layer.latents = _move(layer.latents, weights, dead_zone(weights), step, limits.LATENT_MAX)
     slow = step >> layer.constants.threshold_slowdown
     layer.biases = _move(layer.biases, biases, 0, slow, limits.BIAS_LATENT_MAX)
     layer.signs = _signs(layer.latents)
 
 
-def _move(values: Numbers, gradients: Floats, dead_zone: int, step: int, most: int) -> Numbers:
-    moves = (gradients > dead_zone).astype(np.int64) - (gradients < -dead_zone)
+def dead_zone(gradients: Floats) -> int:
+    """Return half the mean size of a layer's gradients, inside of which no latent moves."""
+    # Each may fit float32 where their sum does not.
+    return int(np.abs(gradients).sum(dtype=np.float64)) // gradients.size // 2
+
+
+def _move(values: Numbers, gradients: Floats, zone: int, step: int, most: int) -> Numbers:
+    moves = (gradients > zone).astype(np.int64) - (gradients < -zone)
     moved: Numbers = np.clip(values + step * moves, -most, most)
     return moved

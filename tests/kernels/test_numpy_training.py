@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_node.kernels.numpy_training import NumpyTrainer, output_errors, train
+from edge_node.kernels.numpy_training import NumpyTrainer, dead_zone, output_errors, train
 from edge_node.kernels.training_data import SampleOutOfRange, SamplesDoNotFit, StepTooSmall
 from edge_node.spec import training as law_module
 from edge_node.spec.architecture import conv, dense
@@ -47,6 +47,12 @@ def test_vectors(vector: Vector) -> None:
 def test_errors_are_the_laws(scores: list[int], label: int) -> None:
     actual = output_errors(np.array([scores, scores]), np.array([label, label], np.uint8))
     assert actual.tolist() == [law_module.output_errors(scores, label)] * 2
+
+
+def test_the_dead_zone_is_exact_where_a_sum_leaves_float32() -> None:
+    sizes = [2**24 - 1, 2**24 - 4]
+    gradients = np.array([sizes[:1], [-sizes[1]]], np.float32)
+    assert dead_zone(gradients) == sum(sizes) // len(sizes) // 2
 
 
 def test_goes_on_where_it_stopped() -> None:
