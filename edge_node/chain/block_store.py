@@ -145,6 +145,9 @@ class BlockStore:
 
     def main_blocks(self, start: int, count: int) -> list[StoredBlock]:
         """Return up to `count` blocks of the main chain from height `start` on."""
+        # Strangers ask for any height, and sqlite has no integer above 2**63 - 1.
+        if start > self.main_height():
+            return []
         rows = self._database.rows(
             f"SELECT {_COLUMNS} FROM main_chain JOIN block USING (hash)"  # noqa: S608 - constants
             " WHERE main_chain.height >= ? ORDER BY main_chain.height LIMIT ?",
