@@ -40,7 +40,7 @@ from edge_node.gossip.messages import (
     Tip,
     Transactions,
 )
-from edge_node.gossip.topics import MAX_BROKER_CHARACTERS, Kind
+from edge_node.gossip.topics import MAX_BROKER_CHARACTERS, Kind, is_broker_name
 from edge_node.primitives.types import BlockHash, DatasetId, Hash32, Height
 from edge_node.spec import encoding
 
@@ -201,8 +201,16 @@ def _presence(fields: Fields) -> Presence:
         capabilities=fields.text_list(
             "capabilities", limits.MAX_CAPABILITY_BYTES, most=limits.MAX_CAPABILITIES
         ),
-        broker=fields.text("broker", MAX_BROKER_CHARACTERS),
+        broker=_broker(fields),
     )
+
+
+def _broker(fields: Fields) -> str:
+    # Our answers to its sender have it in their topic, which a client refuses with a wildcard.
+    name = fields.text("broker", MAX_BROKER_CHARACTERS)
+    if not is_broker_name(name):
+        raise MalformedMessage(expected="broker: a name without / + #", actual=name or "nothing")
+    return name
 
 
 def _datasets(fields: Fields) -> Datasets:

@@ -32,6 +32,8 @@ DEFAULT_BROKER = "b0"
 MAX_BROKER_CHARACTERS = 8
 
 _HEX = frozenset("0123456789abcdef")
+_NOT_IN_A_LEVEL = frozenset("/+#")
+"""What ends a level of a topic, and what no broker or client takes in a publish."""
 
 
 class Kind(IntEnum):
@@ -113,6 +115,11 @@ def network_prefix(network_id: NetworkId) -> str:
     return network_id.hex()[:NETWORK_DIGITS]
 
 
+def is_broker_name(text: str) -> bool:
+    """Return True if a text can stand for a broker in an answer's topic."""
+    return 0 < len(text) <= MAX_BROKER_CHARACTERS and _NOT_IN_A_LEVEL.isdisjoint(text)
+
+
 def subscriptions(network: str, node: NodeId) -> tuple[str, ...]:
     """Return the filters that a node subscribes to."""
     base = f"{ROOT}/{network}"
@@ -145,7 +152,7 @@ def parse(path: str, *, network: str) -> Topic:
         kind is not None
         and (levels[3] == "x") == (kind is Kind.RESPONSE)
         and levels[3] in {"o", "i", "x"}
-        and 0 < len(broker) <= MAX_BROKER_CHARACTERS
+        and is_broker_name(broker)
         and len(names) == {Kind.REQUEST: 2, Kind.RESPONSE: 3}.get(kind, 1)
         and all(len(name) == NODE_ID_DIGITS and _HEX.issuperset(name) for name in names)
     )
