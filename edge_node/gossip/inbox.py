@@ -74,7 +74,8 @@ class Inbox:
         """Queue an event; a message that finds no room is dropped, other events never are."""
         with self._ready:
             if isinstance(event, Incoming):
-                size_bytes = len(event.payload)
+                # A topic takes up to 64 KiB as well, before anybody has looked at it.
+                size_bytes = len(event.topic) + len(event.payload)
                 full = len(self._events) >= MAX_QUEUED_MESSAGES
                 if full or self._bytes + size_bytes > MAX_QUEUED_BYTES:
                     self._dropped += 1

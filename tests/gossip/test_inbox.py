@@ -40,13 +40,20 @@ def test_messages_beyond_the_count_are_dropped() -> None:
 
 def test_messages_beyond_the_bytes_are_dropped_until_there_is_room() -> None:
     inbox = Inbox()
-    large = message(MAX_QUEUED_BYTES // 2)
+    large = message(MAX_QUEUED_BYTES // 2 - 1)
     for _ in range(3):
         inbox.put(large)
     assert inbox.dropped == 1
     assert inbox.take(0) == [large, large]
     inbox.put(large)
     assert (inbox.take(0), inbox.dropped) == ([large], 1)
+
+
+def test_topics_take_room_too() -> None:
+    inbox = Inbox()
+    for _ in range(3):
+        inbox.put(Incoming(topic="t" * (MAX_QUEUED_BYTES // 2), payload=b""))
+    assert (len(inbox.take(0)), inbox.dropped) == (2, 1)
 
 
 def test_a_waiting_taker_is_woken() -> None:
