@@ -67,6 +67,9 @@ class Job:
         self.table_id = parcel_id(parcel)
         self.hashes = parcel.piece_hashes
         self.waiting = deque(range(len(parcel.piece_hashes)))
+        # Pieces of another table fitted that one's hashes, not these.
+        self.asked.clear()
+        self.have.clear()
 
     @property
     def wants_pieces(self) -> bool:

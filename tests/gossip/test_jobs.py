@@ -41,6 +41,17 @@ def test_lost_pieces_come_first_again() -> None:
     assert list(job.waiting) == [4, 5, 6, 7, 8]
 
 
+def test_pieces_of_another_table_do_not_count() -> None:
+    job = Job(kind=ObjectKind.MODEL, digest=ZERO_HASH)
+    for first_byte in (b"a", b"b"):
+        data = first_byte + bytes(2 * limits.PIECE_BYTES)
+        packed = pack(ObjectKind.MODEL, ZERO_HASH, (data,))
+        job.use_table(packed.parcel, ANN)
+        assert not job.have
+        assert job.next_pieces() == (0, 1, 2)
+        job.have[0] = packed.piece(0)
+
+
 def test_datasets_are_held_by_who_offers_them() -> None:
     job = Job(kind=ObjectKind.DATASET, digest=ZERO_HASH)
     peer = Peer(node=ANN, tip=tip_at(9))
