@@ -19,7 +19,7 @@ from edge_node.cli.output import console, emit, json_option, short, table
 from edge_node.cli.session import Session
 from edge_node.datasets.content import Samples
 from edge_node.datasets.store import DatasetStore
-from edge_node.inference.backend import Backend, InferenceError, count_of_logits
+from edge_node.inference.backend import count_of_logits
 from edge_node.inference.select import available_backends, open_backend
 from edge_node.node.system import SystemClock
 from edge_node.primitives.errors import EdgeNodeError
@@ -44,9 +44,9 @@ class BackendVerdict:
     name: str
     """The back end."""
     available: bool
-    """Whether it could be asked."""
+    """Whether it is installed."""
     digest: str
-    """SHA-256 over int32 little-endian logits [image][class]; empty if it could not be asked."""
+    """SHA-256 over int32 little-endian logits [image][class]; empty if it is not installed."""
     correct: int
     """Images classified correctly."""
     total: int
@@ -81,8 +81,13 @@ def verify(
     except EdgeNodeError as error:
         raise ModelFileUnreadable(file, str(error)) from None
     samples = _evaluation_split(session, dataset, offline=offline)
-    names = [status.name for status in available_backends()] if backend == "all" else [backend]
-    verdicts = [_judge(name, found, samples) for name in names]
+    if backend == "all":
+        verdicts = [
+            _judge(status.name, found, samples) if status.available else _absent(status.name)
+            for status in available_backends()
+        ]
+    else:
+        verdicts = [_judge(backend, found, samples)]
     digests = {verdict.digest for verdict in verdicts if verdict.available}
     equal = len(digests) == 1
     emit(
@@ -109,14 +114,13 @@ def verify(
         raise SystemExit(ExitCode.FAILED)
 
 
+def _absent(name: str) -> BackendVerdict:
+    return BackendVerdict(name=name, available=False, digest="", correct=0, total=0, images_per_s=0)
+
+
 def _judge(name: str, found: Model, samples: Samples) -> BackendVerdict:
-    clock = SystemClock()
-    try:
-        backend: Backend = open_backend(name)
-    except InferenceError:
-        return BackendVerdict(
-            name=name, available=False, digest="", correct=0, total=0, images_per_s=0
-        )
+    # One that is installed and broken ends the command: it must not pass for absent.
+    clock, backend = SystemClock(), open_backend(name)
     try:
         backend.logits(found, samples.images[:1])  # what is made once per model is not speed
         start_ms = clock.monotonic_ms()

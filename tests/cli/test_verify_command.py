@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from edge_node.inference import select
+from edge_node.inference.reference import ReferenceBackend
+from edge_node.inference.select import BackendEntry
 from tests.cli.typing_in import typed
+from tests.inference.test_select import OneLogitOff
 
 KEYS = {"name", "available", "digest", "correct", "total", "images_per_s"}
 
@@ -36,11 +40,33 @@ def test_table_names_the_back_end(toy_node: Path, blob: str) -> None:
     assert "reference" in shown
 
 
-def test_back_end_that_is_not_there_is_told_and_not_counted(toy_node: Path, blob: str) -> None:
-    words = ("model", "verify", blob, "--backend", "abacus", "--dataset", "easy")
-    seen = typed(toy_node, *words)
-    assert seen.code == 1
-    assert "not installed" in seen.out
+WORDS = ("--dataset", "easy", "--backend")
+
+
+def only(monkeypatch: pytest.MonkeyPatch, **entries: BackendEntry) -> None:
+    """Make it so that these are all back ends there are, beside the law."""
+    law = BackendEntry(why_unavailable=lambda: None, construct=ReferenceBackend)
+    monkeypatch.setattr(select, "BACKENDS", {"reference": law, **entries})
+
+
+def test_back_end_that_is_not_there_is_told_and_not_counted(
+    toy_node: Path, blob: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = BackendEntry(why_unavailable=lambda: "install it", construct=ReferenceBackend)
+    only(monkeypatch, lce=missing)
+    answer = typed(toy_node, "model", "verify", blob, *WORDS, "all", "--json").json()
+    assert answer["equal"]
+    assert [each["available"] for each in answer["backends"]] == [True, False]
+    assert "not installed" in typed(toy_node, "model", "verify", blob, *WORDS, "all").out
+    assert "install it" in typed(toy_node, "model", "verify", blob, *WORDS, "lce").sentence(9)
+    assert "not 'abacus'" in typed(toy_node, "model", "verify", blob, *WORDS, "abacus").sentence(9)
+
+
+def test_back_end_that_is_installed_and_broken_is_no_absent_one(
+    toy_node: Path, blob: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, lce=BackendEntry(why_unavailable=lambda: None, construct=OneLogitOff))
+    assert "is wrong" in typed(toy_node, "model", "verify", blob, *WORDS, "all").sentence(9)
 
 
 def test_other_files_and_other_datasets(toy_node: Path, blob: str) -> None:
