@@ -27,6 +27,7 @@ from edge_node.spec.constants import PPM
 from edge_node.spec.dataset import Manifest, SplitName
 
 _PERCENT = click.IntRange(1, 98)
+_SEED = click.IntRange(0, 2**64 - 1)
 
 
 @click.group()
@@ -82,7 +83,9 @@ def fetch(
 @click.option(
     "--reserve", type=_PERCENT, default=20, show_default=True, help="Percent that nobody trains on."
 )
-@click.option("--seed", default=0, show_default=True, help="Another seed, another division.")
+@click.option(
+    "--seed", type=_SEED, default=0, show_default=True, help="Another seed, another division."
+)
 @json_option
 @click.pass_obj
 def import_(  # noqa: PLR0913 - one per option

@@ -4,7 +4,7 @@
 Rules R-17 and R-18. Images are rows of bytes (row, column, channel), the form in which back ends
 and the trainer take them; the shape stands in the manifest.
 Law of the file: values and exact conversions; no disk, no network.
-Read next: split.py, store.py.
+Read next: split_file.py, store.py.
 """
 
 from collections.abc import Iterator

@@ -125,7 +125,7 @@ def _pool(path: Path, name: str, images: Array, labels: Array) -> _Pool:
             expected=f"uint8 images (N, rows, columns) or (N, rows, columns, channels) as {name}",
             actual=f"{images.dtype} {images.shape}",
         )
-    if labels.dtype.kind not in "iu" or labels.size != len(labels):
+    if labels.dtype.kind not in "iu" or labels.ndim == 0 or labels.size != len(labels):
         raise WrongForm(path=path, expected=f"integer labels (N,) for {name}", actual=_form(labels))
     if len(images) != len(labels):
         raise CountsDiffer(path=path, expected=f"{len(images)} labels", actual=len(labels))

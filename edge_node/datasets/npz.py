@@ -122,10 +122,9 @@ def _labels_of(name: str) -> str:
 def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> Array:
     with archive.open(info) as file:
         shape, fortran, dtype = _read_header(file, info, path)
-        if dtype.hasobject:
-            raise WrongForm(
-                path=path, expected=f"numbers in {info.filename}", actual=f"{dtype} (a pickle)"
-            )
+        if dtype.hasobject or not dtype.itemsize:
+            kind = f"{dtype} (a pickle)" if dtype.hasobject else f"{dtype}"
+            raise WrongForm(path=path, expected=f"numbers in {info.filename}", actual=kind)
         expected = math.prod(shape) * dtype.itemsize
         # One byte more would already be wrong; the archive's own size bounds what is unpacked.
         data = file.read(min(expected, info.file_size) + 1)

@@ -45,6 +45,8 @@ def test_import_of_what_can_not_be_one(tmp_path: Path, images: str) -> None:
     refused = typed(tmp_path / "n", *words, "npz", "--name", "x", *shares)
     assert "choose smaller shares" in refused.sentence(7)
     assert typed(tmp_path / "n", *words, "npz", "--name", "x", "--reserve", "0").code == 2
+    for seed in (-1, 2**64):
+        assert typed(tmp_path / "n", *words, "npz", "--name", "x", f"--seed={seed}").code == 2
     (tmp_path / "file").write_text("")
     blocked = typed(tmp_path / "file", *words, "npz", "--name", "x")
     assert "can not be written" in blocked.sentence(7)

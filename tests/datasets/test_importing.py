@@ -114,6 +114,7 @@ BAD_ARRAYS: list[tuple[object, object, type[DatasetError], str]] = [
     (PIXELS.reshape(50, 30), LABELS, WrongForm, r"not uint8 \(50, 30\); convert it first"),
     (PIXELS, LABELS.astype(np.float64), WrongForm, r"integer labels .*, not float64 \(50,\)"),
     (PIXELS, np.stack([LABELS] * 2, axis=1), WrongForm, r"not uint8 \(50, 2\)"),
+    (PIXELS, LABELS[0], WrongForm, r"integer labels .*, not uint8 \(\)"),
     (np.zeros((2, 65, 3), np.uint8), LABELS[:2], ImageTooLarge, "not 65x3x1; scale them down"),
     (np.zeros((2, 0, 3), np.uint8), LABELS[:2], WrongForm, r"not uint8 \(2, 0, 3\)"),
     (PIXELS[:0], LABELS[:0], TooFewImages, "must hold images, not none"),

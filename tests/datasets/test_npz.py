@@ -91,6 +91,7 @@ def test_pickled_objects_are_refused_unread(tmp_path: Path) -> None:
         (archive(x=b"no header", y=npy(Y)), WrongMagic, r"a numpy header in x\.npy"),
         (archive(x=npy(X)[:20], y=npy(Y)), WrongMagic, r"a numpy header in x\.npy"),
         (archive(x=npy(X)[:-1], y=npy(Y)), FileTruncated, r"32 bytes of x\.npy, not 31"),
+        (archive(x=npy(X), y=npy(np.zeros(2, "V0"))), WrongForm, r"numbers in y\.npy, not \|V0"),
         (archive(x=npy(X) + b"x", y=npy(Y)), FileTruncated, r"32 bytes of x\.npy, not 33"),
         (archive(**{f"a{i}": b"" for i in range(65)}), DatasetTooLarge, "64 arrays, not 65"),
     ],
