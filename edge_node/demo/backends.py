@@ -14,7 +14,7 @@ from edge_node.inference.select import BackendStatus
 
 NODES = 3
 WISHED = ("native", "lce", "tflite", "reference", "numpy")
-"""What others also use, then our own: `reference` is the quicker one on the 1-bit family."""
+"""What others also use, then our own."""
 
 MISSED = ("native", "lce", "tflite")
 """Whose absence is told: who runs the demonstration may want to install them."""
