@@ -20,6 +20,7 @@ from edge_node.gossip.ports import Incoming
 from edge_node.gossip.topics import Kind
 from edge_node.primitives.clock import Clock
 from edge_node.primitives.types import NetworkId
+from edge_node.spec.errors import InvalidInput
 
 _POLL_MS = 100
 
@@ -41,10 +42,11 @@ def read_genesis(
             topic, message.payload, network_id=network_id, verify=lambda *_: True
         )
         copy = codec.decode(envelope.kind, envelope.body)
-    except GossipError:
-        return None
-    if isinstance(copy, GenesisCopy) and genesis_id(copy.data) == network_id:
-        return copy.data
+        if isinstance(copy, GenesisCopy) and genesis_id(copy.data) == network_id:
+            return copy.data
+    except (GossipError, InvalidInput):
+        # One node's garbage must not hide the true copies of the others.
+        pass
     return None
 
 
@@ -64,7 +66,7 @@ def fetch_genesis(
     client_id : str
         The joining node's.
     genesis_id : callable
-        The law's hash of genesis bytes.
+        The law's hash of genesis bytes; it may raise InvalidInput for what is no genesis.
     clock : Clock
         For the time-out.
     timeout_ms : int

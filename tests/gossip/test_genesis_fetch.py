@@ -14,6 +14,7 @@ from edge_node.gossip.ports import Incoming, Publish
 from edge_node.gossip.topics import Kind, Topic, network_prefix
 from edge_node.primitives.hashing import tagged_hash
 from edge_node.primitives.types import NetworkId
+from edge_node.spec.genesis import genesis_from_bytes
 from tests.gossip.real import CLOCK, linked, options
 from tests.gossip.simulation import identity_of, matches
 
@@ -54,6 +55,13 @@ def test_a_true_genesis_is_read_and_a_false_one_not() -> None:
     garbage = Incoming(topic=retained("a", GENESIS).topic, payload=b"garbage")
     assert read_genesis(garbage, NETWORK, genesis_id) is None
     assert matches(genesis_filter(NETWORK), garbage.topic)
+
+
+def test_bytes_that_are_no_genesis_are_passed_over() -> None:
+    def law(data: bytes) -> NetworkId:
+        return genesis_from_bytes(data).network_id()
+
+    assert read_genesis(incoming(retained("a", b"garbage")), NETWORK, law) is None
 
 
 def test_the_true_genesis_is_found_among_false_ones(any_broker: RunningBroker) -> None:
