@@ -21,6 +21,9 @@ from edge_node.spec.model import Model
 PRF_TAG = "known-answer"
 IMAGE_COUNT = 19
 """No multiple of any batch or word."""
+COUNT_REPEATS = 27
+"""Correct images are counted on so many times the images: back ends have other kernels for many,
+and by these blocks are judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +87,10 @@ def check_known_answers(backend: Backend) -> None:
     for known in KNOWN_ANSWERS:
         model, images = known_model(known), known_images(known)
         labels = (np.arange(len(images)) % known.architecture.classes).astype(np.uint8)
+        many, their_labels = np.tile(images, (COUNT_REPEATS, 1)), np.tile(labels, COUNT_REPEATS)
         digest = logits_digest(backend.logits(model, images).tolist())
-        correct = backend.count_correct(model, images, labels)
-        if (digest, correct) != (known.digest, known.correct):
+        correct = backend.count_correct(model, many, their_labels)
+        if (digest, correct) != (known.digest, COUNT_REPEATS * known.correct):
             why = f"its answer to the known network {known.name} is wrong"
             raise BackendFailed(backend=backend.name, why=why)
 

@@ -12,6 +12,7 @@ from edge_node.inference.known_answer import (
     known_images,
     known_model,
 )
+from edge_node.inference.native import SLICED_IMAGES_MIN
 from edge_node.inference.reference import ReferenceBackend
 from edge_node.spec import bnn
 from edge_node.spec.evaluation import logits_digest
@@ -43,7 +44,13 @@ class OneImageOff(ReferenceBackend):
         return super().count_correct(model, images, labels) + int(np.uint8(1))
 
 
-@pytest.mark.parametrize("wrong", [OneLogitOff, OneImageOff])
+class ManyImagesOff(ReferenceBackend):
+    def count_correct(self, model: Model, images: Images, labels: Labels) -> int:
+        off = len(images) >= SLICED_IMAGES_MIN
+        return super().count_correct(model, images, labels) - int(off)
+
+
+@pytest.mark.parametrize("wrong", [OneLogitOff, OneImageOff, ManyImagesOff])
 def test_a_wrong_back_end_does_not(wrong: type[ReferenceBackend]) -> None:
     with pytest.raises(BackendFailed, match="known network binary is wrong"):
         check_known_answers(wrong())
