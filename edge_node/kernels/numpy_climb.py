@@ -85,7 +85,8 @@ class NumpyWalker:
         """Return a walker in the same place that goes on by itself."""
         twin = copy.copy(self)
         twin._correct = self._correct.copy()  # noqa: SLF001 - one of its own
-        twin._inputs = [maps.copy() for maps in self._inputs]  # noqa: SLF001 - one of its own
+        images, *maps = self._inputs
+        twin._inputs = [images, *(each.copy() for each in maps)]  # noqa: SLF001 - one of its own
         return twin
 
     def model(self) -> Model:
@@ -157,7 +158,8 @@ class NumpyWalker:
     def _keep(self, part: "_Part") -> None:
         self._correct[_images(part.words)] = part.correct
         for ours, news in zip(self._inputs[part.depth :], part.inputs, strict=True):
-            ours[..., part.words] = news
+            if ours is not self._planes:  # the images stay as they are
+                ours[..., part.words] = news
 
     def _stretches(self) -> Iterator[slice]:
         """Return the words that a candidate is evaluated on, one stretch after the other."""

@@ -45,3 +45,15 @@ def test_r_10_a_walk_replays_by_the_law_and_loses_no_image() -> None:
     assert walker.model() == child
     images = slice_images(ARCHITECTURE, pixels)
     assert before <= walker.correct() == count_correct(child, images, labels)
+
+
+def test_a_copy_shares_the_images_and_nothing_writes_to_them() -> None:
+    pixels = hashlib.shake_128(b"climb").digest(300 * ARCHITECTURE.image_bytes)
+    images = NumpyImages(ARCHITECTURE, pixels)
+    images.planes.flags.writeable = False
+    base = model_from_state(ARCHITECTURE, initial_state(ARCHITECTURE, b"climb"))
+    walker = NumpyWalker(images, bytes(300), base, CONTEXT, RATES, 4)
+    twin = walker.copy()
+    assert twin.walk(0, 0, 60, 9) == walker.walk(0, 0, 60, 9)
+    assert twin._inputs[0] is walker._inputs[0] is images.planes
+    assert not np.shares_memory(twin._inputs[1], walker._inputs[1])
