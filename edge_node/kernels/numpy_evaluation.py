@@ -9,6 +9,7 @@ Law of the file: equal to spec/evaluation.py in every logit; arrays in, arrays o
 Read next: evaluation.py.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,8 @@ _WORD_BITS = 64
 _STACK_WORDS = 1 << 18
 """A stack of 2 MiB stays in a level-2 cache while it is added up."""
 _MAX_WORDS = 64
+_UNPACKED_PLANES = 64
+"""With a byte for each bit all planes of a dataset would not fit into a small board."""
 _FULL = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 
 
@@ -90,11 +93,12 @@ def slice_planes(architecture: Architecture, images: npt.NDArray[np.uint8]) -> P
     """Return input maps from images, uint8 (N, image_bytes)."""
     count = len(images)
     words = -(-count // _WORD_BITS)
-    bits = np.zeros((architecture.image_bytes, architecture.input_bits, words * _WORD_BITS), bool)
+    bits = np.zeros((architecture.image_bytes, words * _WORD_BITS), bool)
+    packed = np.empty((architecture.image_bytes, architecture.input_bits, words), np.uint64)
     for k in range(architecture.input_bits):
         plane = images < PIXEL_ZERO if architecture.input_bits == 1 else images >> k & 1
-        bits[:, k, :count] = plane.T
-    packed = np.packbits(bits, axis=-1, bitorder="little").view(np.uint64)
+        bits[:, :count] = plane.T
+        packed[:, k] = np.packbits(bits, axis=-1, bitorder="little").view(np.uint64)
     size = (architecture.height, architecture.width, architecture.input_channels)
     maps = packed.reshape(*size, architecture.input_bits, words)
     return np.ascontiguousarray(maps.transpose(2, 3, 0, 1, 4))
@@ -102,10 +106,15 @@ def slice_planes(architecture: Architecture, images: npt.NDArray[np.uint8]) -> P
 
 def reorder_planes(planes: Planes, order: npt.NDArray[np.int64]) -> Planes:
     """Return planes (..., words) of the images order[0], order[1], ... of these."""
-    bits = np.unpackbits(planes.view(np.uint8), axis=-1, bitorder="little")
-    taken = np.zeros_like(bits)
-    taken[..., : len(order)] = bits[..., order]
-    return np.packbits(taken, axis=-1, bitorder="little").view(np.uint64)
+    rows = planes.reshape(math.prod(planes.shape[:-1]), planes.shape[-1])
+    reordered = np.empty(rows.shape, np.uint64)
+    for start in range(0, len(rows), _UNPACKED_PLANES):
+        some = slice(start, start + _UNPACKED_PLANES)
+        bits = np.unpackbits(rows[some].view(np.uint8), axis=-1, bitorder="little")
+        taken = np.zeros_like(bits)
+        taken[:, : len(order)] = bits[:, order]
+        reordered[some] = np.packbits(taken, axis=-1, bitorder="little").view(np.uint64)
+    return reordered.reshape(planes.shape)
 
 
 def plane_logits(model: Model, planes: Planes, count: int) -> npt.NDArray[np.int32]:

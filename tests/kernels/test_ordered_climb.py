@@ -11,7 +11,7 @@ from edge_node.kernels.ordered_climb import FIRST_SHARE, OrderedWalker, doubtful
 from edge_node.kernels.walker import Stretch
 from edge_node.spec.architecture import Architecture, conv, dense
 from edge_node.spec.recipe import EvolutionRates
-from tests.kernels.test_climb import CONTEXT
+from tests.kernels.test_climb import CONTEXT, Slice
 from tests.spec.samples import random_images, random_model
 
 ARCHITECTURE = Architecture(
@@ -39,10 +39,11 @@ def test_no_images_and_a_single_class_have_an_order() -> None:
     assert sorted(doubtful_first(np.array([[3], [-2]], np.int32), bytes(2)).tolist()) == [0, 1]
 
 
-def test_without_images_every_candidate_does_no_harm() -> None:
+@pytest.mark.parametrize("kind", [slice_images, NumpyImages])
+def test_without_images_every_candidate_does_no_harm(kind: Slice) -> None:
     """And the walk ends."""
     walker = OrderedWalker(
-        slice_images(ARCHITECTURE, b""), b"", random_model(ARCHITECTURE, "base"), CONTEXT, RATES, 3
+        kind(ARCHITECTURE, b""), b"", random_model(ARCHITECTURE, "base"), CONTEXT, RATES, 3
     )
     assert walker.walk(0, 0, 5, 5).tried == 5
     assert walker.correct() == 0
