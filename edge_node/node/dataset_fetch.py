@@ -9,6 +9,7 @@ Read next: edge_node/datasets/store.py.
 """
 
 import logging
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -59,6 +60,7 @@ class DatasetFetch:
         self._datasets = datasets
         self._gossip = gossip
         self._missing: set[DatasetId] = set()
+        self._waiting: deque[DatasetId] = deque()  # of the missing, those not asked for yet
         self._asked: set[DatasetId] = set()
         self._failed: dict[DatasetId, DatasetError] = {}
 
@@ -71,11 +73,10 @@ class DatasetFetch:
         """Offer what is here and want what is not."""
         wanted = self._importer.head.datasets
         self._missing = {each for each in wanted if not self._datasets.has(each)}
-        actions = self.offer(now_ms)
         for dataset in sorted(self._missing):
             _LOG.info("dataset %s is not here: asking peers", dataset.hex()[:8])
-            actions += self._gossip.want_manifest(dataset, now_ms)
-        return actions
+            self._waiting.append(dataset)
+        return self.offer(now_ms) + self._begin(now_ms)
 
     def ask(self, dataset: DatasetId, now_ms: int) -> list[Action]:
         """Begin to fetch a dataset that a user wants, unless it is on its way or here.
@@ -139,12 +140,20 @@ class DatasetFetch:
                 self._missing.discard(dataset)
                 self._asked.discard(dataset)
                 _LOG.info("dataset %s is complete", dataset.hex()[:8])
-                return self.offer(now_ms)
+                return self.offer(now_ms) + self._begin(now_ms)
         except (DatasetError, InvalidInput) as error:
             _LOG.warning("%s", error)
             if isinstance(error, StoreNotWritable):
                 self._give_up(dataset, error)
         return ()
+
+    def _begin(self, now_ms: int) -> list[Action]:
+        """Ask for missing datasets of the chain, as many as gossip fetches at once."""
+        actions: list[Action] = []
+        under_way = len(self._missing | self._asked) - len(self._waiting)
+        for _ in range(min(len(self._waiting), MAX_DATASET_JOBS - under_way)):
+            actions += self._gossip.want_manifest(self._waiting.popleft(), now_ms)
+        return actions
 
     def _ask_again(self, event: FetchFailed, now_ms: int) -> Iterable[Action]:
         dataset = DatasetId(event.digest)
@@ -152,7 +161,8 @@ class DatasetFetch:
             return ()
         if dataset in self._missing:
             # Whoever has it may not be here yet; gossip pauses between its rounds.
-            return self._gossip.want_manifest(dataset, now_ms)
+            self._waiting.append(dataset)
+            return self._begin(now_ms)
         self._give_up(
             dataset,
             DatasetUnavailable(
@@ -161,7 +171,7 @@ class DatasetFetch:
                 advice="run `edge-node dataset publish` where it is, and keep that node running",
             ),
         )
-        return ()
+        return self._begin(now_ms)
 
     def _give_up(self, dataset: DatasetId, error: DatasetError) -> None:
         """Keep for the user why a dataset does not come; one of the chain is never given up."""

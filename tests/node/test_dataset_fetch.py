@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 
 from edge_node.datasets.errors import DatasetError, DatasetUnavailable
+from edge_node.datasets.store import DatasetStore
 from edge_node.gossip.limits import MAX_DATASET_JOBS
 from edge_node.gossip.messages import ObjectKind
 from edge_node.gossip.ports import ChunkReceived, FetchFailed, ObjectReceived
 from edge_node.gossip.topics import NodeId
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import DatasetId, Hash32
+from tests.chain.workshop import EASY
 from tests.node.rig import Rig, World, stored, world
+from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
 
 OTHER = stored(toy_dataset("other", (900, 400, 100)))
@@ -124,3 +127,15 @@ def test_only_so_many_at_once(room: World) -> None:
         ask(ann, DatasetId(Hash32(bytes([number]) * 32)))
     with pytest.raises(DatasetError, match="wait until one of them is here"):
         ask(ann, OTHER_ID)
+
+
+def test_chain_of_more_datasets_than_are_fetched_at_once(room: World) -> None:
+    many = [toy_dataset(f"set {number}", (20, 20, 20)) for number in range(MAX_DATASET_JOBS + 3)]
+    room.network = toy.toy_network([room.data, *many], parameters=EASY)
+    ann, bob = room.add("ann", has_data=False), room.add("bob", has_data=False)
+    ann.close()
+    for data in (room.data, *many):
+        DatasetStore(ann.directory.datasets).add(stored(data))
+    room.add("ann")
+    room.run_until(lambda: bob.node.fetch.complete, FETCH_MS)
+    assert len(bob.datasets.ids()) == len(many) + 1
