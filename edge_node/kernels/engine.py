@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_node.kernels.arrays import shape_numbers
-from edge_node.kernels.shared_object import KernelPath, load_library, supported_paths
+from edge_node.kernels.shared_object import KernelPath, choose_path
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.spec.model import Model
 
@@ -50,18 +50,7 @@ class Engine:
     def __init__(
         self, model: Model, path: KernelPath | None = None, *, library: ctypes.CDLL | None = None
     ) -> None:
-        library = library or load_library()
-        if library is None:
-            raise EngineUnavailable(
-                "The C kernels are not built: run `make kernels`, or use the numpy engine."
-            )
-        runnable = supported_paths(library)
-        self.path = runnable[0] if path is None else path
-        if self.path not in runnable:
-            names = ", ".join(each.name for each in runnable)
-            raise EngineUnavailable(
-                f"This processor does not run the path {self.path.name}: choose one of {names}."
-            )
+        library, self.path = choose_path(path, library, EngineUnavailable)
         self.architecture = model.architecture
         self._library = _declare(library)
         shape = shape_numbers(model.architecture)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from edge_node.kernels.arrays import shape_numbers, weight_bits
 from edge_node.kernels.numpy_evaluation import plane_logits, reorder_planes, slice_planes
-from edge_node.kernels.shared_object import KernelPath, load_library, supported_paths
+from edge_node.kernels.shared_object import KernelPath, choose_path, load_library
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.spec.architecture import Architecture
 from edge_node.spec.model import Model
@@ -119,16 +119,7 @@ class CompiledImages(SlicedImages):
     ) -> None:
         rows = _rows(architecture, images)
         super().__init__(architecture, len(rows))
-        library = library or load_library()
-        if library is None:
-            raise EvaluatorUnavailable("The C kernels are not built: run `make kernels`.")
-        runnable = supported_paths(library)
-        self.path = runnable[0] if path is None else path
-        if self.path not in runnable:
-            names = ", ".join(each.name for each in runnable)
-            raise EvaluatorUnavailable(
-                f"This processor does not run the path {self.path.name}: choose one of {names}."
-            )
+        library, self.path = choose_path(path, library, EvaluatorUnavailable)
         self.compiled = _declare(library)
         handle = library.edge_images_new(
             self.path, rows.ctypes.data, len(rows), architecture.image_bytes, self.input_bits

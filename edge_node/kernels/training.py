@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from edge_node.kernels.arrays import latent_arrays
 from edge_node.kernels.numpy_training import NumpyTrainer
-from edge_node.kernels.shared_object import KernelPath, load_library, supported_paths
+from edge_node.kernels.shared_object import KernelPath, choose_path, load_library
 from edge_node.kernels.training_data import (
     Indices,
     NetworkInTraining,
@@ -70,7 +70,8 @@ class Trainer(NetworkInTraining):
         library: ctypes.CDLL | None = None,
     ) -> None:
         super().__init__(architecture, images, labels)
-        self._library, self.path = _choose(path, library)
+        library, self.path = choose_path(path, library, TrainerUnavailable)
+        self._library = _declare(library)
         numbers = _layer_numbers(architecture)
         handle = self._library.edge_training_new(
             int(self.path),
@@ -160,22 +161,6 @@ def train(  # noqa: PLR0913 - the law's arguments, in its order
     trainer.set_state(state)
     trainer.run(indices, batch, schedule, samples_seen)
     return trainer.state()
-
-
-def _choose(path: KernelPath | None, library: ctypes.CDLL | None) -> tuple[ctypes.CDLL, KernelPath]:
-    library = library or load_library()
-    if library is None:
-        raise TrainerUnavailable(
-            "The C kernels are not built: run `make kernels`, or use the numpy trainer."
-        )
-    runnable = supported_paths(library)
-    chosen = runnable[0] if path is None else path
-    if chosen not in runnable:
-        names = ", ".join(each.name for each in runnable)
-        raise TrainerUnavailable(
-            f"This processor does not run the path {chosen.name}: choose one of {names}."
-        )
-    return _declare(library), chosen
 
 
 def _layer_numbers(architecture: Architecture) -> npt.NDArray[np.int32]:

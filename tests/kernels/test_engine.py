@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from edge_node.kernels import engine as engine_module
+from edge_node.kernels import shared_object
 from edge_node.kernels.engine import Engine, EngineUnavailable
 from edge_node.kernels.numpy_engine import NumpyEngine
 from edge_node.kernels.shared_object import KernelPath, load_library, supported_paths
@@ -146,7 +146,7 @@ def test_path_of_another_processor_is_refused_by_name(fastest: Prepare) -> None:
 
 
 def test_without_the_library_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "load_library", lambda: None)
+    monkeypatch.setattr(shared_object, "LIBRARY_NAME", "missing.so")
     with pytest.raises(EngineUnavailable, match="make kernels"):
         Engine(case("dense only").model)
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from edge_node.kernels import evaluation
+from edge_node.kernels import shared_object
 from edge_node.kernels.evaluation import (
     CompiledImages,
     EvaluatorUnavailable,
@@ -220,7 +220,7 @@ def test_the_fastest_form_is_chosen() -> None:
 
 
 def test_numpy_takes_the_place_of_a_missing_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "load_library", lambda: None)
+    monkeypatch.setattr(shared_object, "LIBRARY_NAME", "missing.so")
     assert isinstance(slice_images(BINARY_4K, bytes(784)), NumpyImages)
     with pytest.raises(EvaluatorUnavailable, match="make kernels"):
         CompiledImages(BINARY_4K, bytes(784))

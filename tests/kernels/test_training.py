@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_node.kernels import training as training_module
+from edge_node.kernels import shared_object
 from edge_node.kernels.numpy_training import NumpyTrainer
 from edge_node.kernels.shared_object import KernelPath, supported_paths
 from edge_node.kernels.training import Trainer, TrainerUnavailable, new_trainer, train
@@ -205,7 +205,7 @@ def test_path_of_another_processor_is_refused() -> None:
 
 def test_numpy_trains_where_the_kernels_were_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
     task = run(NAME, "initial")
-    monkeypatch.setattr(training_module, "load_library", lambda: None)
+    monkeypatch.setattr(shared_object, "LIBRARY_NAME", "missing.so")
     trainer = new_trainer(task.architecture, task.images, task.labels)
     assert isinstance(trainer, NumpyTrainer)
     assert train(*arguments(task)) == law(NAME, "initial")
