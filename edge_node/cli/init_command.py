@@ -87,8 +87,12 @@ def init(  # noqa: PLR0913 - one per option
 
     A new network learns MNIST, or a dataset of yours.
     """
-    if line is not None and (dataset or mnist_from or parameters):
+    if line is not None and (dataset or dataset_from or mnist_from or parameters):
         raise click.UsageError("--join takes dataset and rules from the network; leave yours out")
+    if dataset_from and not dataset:
+        raise click.UsageError("--dataset-from goes with --dataset only; name the dataset too")
+    if dataset and mnist_from:
+        raise click.UsageError("--mnist-from goes without --dataset only; choose one of them")
     directory = session.directory
     directory.check_new()
     _check_usable(session.data_dir)

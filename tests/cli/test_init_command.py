@@ -60,8 +60,15 @@ def test_dataset_that_is_not_here(tmp_path: Path) -> None:
     assert not (tmp_path / "new" / "genesis").exists()
 
 
+def test_options_that_would_count_for_nothing_are_refused(tmp_path: Path) -> None:
+    for words in (("--dataset-from", "/"), ("--dataset", "easy", "--mnist-from", "/")):
+        assert typed(tmp_path / "new", "init", "--offline", *words).code == 2
+    assert not (tmp_path / "new").exists()
+
+
 def test_join_takes_nothing_of_ones_own(tmp_path: Path) -> None:
     assert typed(tmp_path, "init", "--join", "edge-node://x", "--dataset", "easy").code == 2
+    assert typed(tmp_path, "init", "--join", "edge-node://x", "--dataset-from", "/").code == 2
     assert typed(tmp_path / "new", "init", "--join", "nonsense").code == 8
     assert not (tmp_path / "new" / "genesis").exists()
 
