@@ -71,17 +71,17 @@ class ChainView:
     def tip(self) -> ChainTip:
         """See ChainPort."""
         head = self._importer.head
-        stored = self._importer.blocks.get(head.head)
+        headers = self._importer.blocks.main_headers(head.height, 1)
         return ChainTip(
             height=head.height,
             block_hash=head.head,
             work=head.work,
-            header=stored.header if stored else b"",
+            header=headers[0] if headers else b"",
         )
 
     def headers(self, start: Height, count: int) -> list[bytes]:
         """See ChainPort."""
-        return [block.header for block in self._importer.blocks.main_blocks(start, count)]
+        return self._importer.blocks.main_headers(start, count)
 
     def block(self, block_hash: BlockHash) -> BlockParts | None:
         """See ChainPort."""

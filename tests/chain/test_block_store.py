@@ -99,6 +99,8 @@ def test_main_chain_is_set_read_in_pages_and_cut(path: Path, network: Network, t
         assert blocks.main_blocks(2, 2) == block_list[1:3]
         assert blocks.main_blocks(5, 100) == block_list[4:]
         assert blocks.main_blocks(6, 100) == []
+        assert blocks.main_headers(2, 2) == [block.header for block in block_list[1:3]]
+        assert blocks.main_headers(1 << 63, 1) == []
         with database.transaction():
             blocks.cut_main(Height(3))
         assert (blocks.main_height(), blocks.main_hash(4)) == (3, None)
