@@ -74,7 +74,7 @@ class Fields:
         return _number(self._next(name), name, least, most)
 
     def numbers(self, name: str, largest: int, *, most: int) -> tuple[int, ...]:
-        """Return the next item, an array of 1..most integers in 0..largest."""
+        """Return the next item, an array of at most `most` integers in 0..largest."""
         return tuple(_number(each, name, 0, largest) for each in self.array(name, most=most))
 
     def octets(self, name: str, least: int, most: int) -> bytes:
