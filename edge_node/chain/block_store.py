@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Blocks and models on disk, which blocks are the main chain, and what this node has signed.
 
-Only valid blocks are stored. A model is stored once, as its canonical blob, by its hash; transports
-are kept as they came, to be passed on.
+Only valid blocks are stored. A model is stored once, as its canonical blob, by its hash; beside it
+lies the transport that the importer has made of it, to be passed on.
 Law of the file: rows in, dataclasses out; nothing is judged here. What a row must be and is not
 is a damaged store, never a peer's fault.
 Read next: ledger_store.py.
@@ -44,7 +44,7 @@ class StoredBlock:
     body: bytes
     """Canonical body."""
     transport: bytes
-    """The transport that it came with; empty for none."""
+    """The shortest transport of its model, made here; empty for none."""
     backend: str
     """What evaluated it here."""
     arrived_ms: TimestampMs
