@@ -10,6 +10,7 @@ Read next: intake.py.
 """
 
 import logging
+from dataclasses import replace
 
 from edge_node.gossip.ports import BlockReceived
 from edge_node.primitives.types import BlockHash, TimestampMs
@@ -38,7 +39,9 @@ class HeldBlocks:
 
     def hold(self, block: BlockReceived, timestamp: TimestampMs) -> bool:
         """Keep a block of that time; return False if there was no room for it."""
-        self._blocks.setdefault(block.block_hash, (timestamp, block))
+        # Nobody has checked its transport, and it is not needed: judging makes the model anew.
+        kept = replace(block, transport=b"")
+        self._blocks.setdefault(block.block_hash, (timestamp, kept))
         shares = [each for _, each in self._blocks.values() if each.sender == block.sender]
         if len(shares) > MAX_HELD_OF_SENDER:
             self._drop_latest([each.block_hash for each in shares])

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Blocks that wait: bounded, and nobody who floods them pushes out an honest block."""
 
+from dataclasses import replace
+
 import pytest
 
 from edge_node.gossip.ports import BlockReceived
@@ -33,6 +35,12 @@ def test_blocks_come_out_when_due_parents_first() -> None:
     held.release(parent.block_hash)
     assert held.until(TimestampMs(99)) == [child, later]
     assert parent.block_hash not in held
+
+
+def test_unchecked_weights_take_no_room() -> None:
+    held = HeldBlocks()
+    held.hold(replace(block("large"), transport=bytes(1 << 20)), SOON)
+    assert held.until(SOON) == [block("large")]
 
 
 def test_one_sender_fills_only_its_share() -> None:
