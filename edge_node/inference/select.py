@@ -59,7 +59,7 @@ class BackendEntry:
     """How a back end is found and made."""
 
     why_unavailable: Callable[[], str | None]
-    """Says what is missing here, or None; starts and loads nothing."""
+    """Says what is missing here, or None; starts nothing, and loads no code but our own."""
     construct: Callable[[], Backend]
     """Makes it."""
 
@@ -91,7 +91,7 @@ BACKENDS: Mapping[str, BackendEntry] = {
 
 
 def available_backends() -> tuple[BackendStatus, ...]:
-    """Return the status of every back end; starts and loads nothing."""
+    """Return the status of every back end; starts nothing, and loads no code but our own."""
     return tuple(
         BackendStatus(name=name, why_unavailable=entry.why_unavailable())
         for name, entry in BACKENDS.items()
