@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """`edge-node model verify`: one model file, every back end, equal logits in every bit.
 
-Law of the file: a back end that is not installed is told, never counted.
+Law of the file: a back end that is not installed is told, never counted; one that fails is a no.
 Read next: edge_node/inference/select.py.
 """
 
 import hashlib
-from dataclasses import asdict, dataclass
+import logging
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import click
@@ -19,12 +20,14 @@ from edge_node.cli.output import console, emit, json_option, short, table
 from edge_node.cli.session import Session
 from edge_node.datasets.content import Samples
 from edge_node.datasets.store import DatasetStore
-from edge_node.inference.backend import count_of_logits
+from edge_node.inference.backend import BackendFailed, BackendUnavailable, count_of_logits
 from edge_node.inference.select import available_backends, open_backend
 from edge_node.node.system import SystemClock
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.model import Model, model_from_blob
+
+_LOG = logging.getLogger(__name__)
 
 
 class ModelFileUnreadable(EdgeNodeError):
@@ -45,14 +48,25 @@ class BackendVerdict:
     """The back end."""
     available: bool
     """Whether it is installed."""
-    digest: str
-    """SHA-256 over int32 little-endian logits [image][class]; empty if it is not installed."""
+    digest: str | None
+    """SHA-256 over int32 little-endian logits [image][class]; empty if it is not installed, None if
+    it failed."""
     correct: int
     """Images classified correctly."""
     total: int
     """Images."""
     images_per_s: int
     """Images per second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A verdict, and what a person wants to know beside it."""
+
+    verdict: BackendVerdict
+    """What scripts are told."""
+    why_failed: str = ""
+    """What went wrong in a back end that is installed; empty if nothing did."""
 
 
 @click.command()
@@ -74,22 +88,20 @@ def verify(
 ) -> None:
     """Evaluate a model on every back end.
 
-    All logits must be equal in every bit; exits with 1 if they are not.
+    All logits must be equal in every bit; exits with 1 if they are not, or if a back end that is
+    installed fails.
     """
     try:
         found = model_from_blob(file.read_bytes())
     except EdgeNodeError as error:
         raise ModelFileUnreadable(file, str(error)) from None
     samples = _evaluation_split(session, dataset, offline=offline)
-    if backend == "all":
-        verdicts = [
-            _judge(status.name, found, samples) if status.available else _absent(status.name)
-            for status in available_backends()
-        ]
-    else:
-        verdicts = [_judge(backend, found, samples)]
+    names = [each.name for each in available_backends()] if backend == "all" else [backend]
+    outcomes = [_judge(name, found, samples, must_be_here=backend != "all") for name in names]
+    verdicts = [outcome.verdict for outcome in outcomes]
+    # A failure has a digest of its own, None: it equals nobody's.
     digests = {verdict.digest for verdict in verdicts if verdict.available}
-    equal = len(digests) == 1
+    equal = len(digests) == 1 and None not in digests
     emit(
         {
             "equal": equal,
@@ -101,12 +113,7 @@ def verify(
             table(
                 f"{'equal' if equal else 'NOT EQUAL'} logits on {len(samples)} images",
                 ("back end", "digest", ">correct", ">images/s"),
-                [
-                    (v.name, short(v.digest), v.correct, v.images_per_s)
-                    if v.available
-                    else (v.name, "not installed", "", "")
-                    for v in verdicts
-                ],
+                [_row(outcome) for outcome in outcomes],
             )
         ),
     )
@@ -114,12 +121,39 @@ def verify(
         raise SystemExit(ExitCode.FAILED)
 
 
-def _absent(name: str) -> BackendVerdict:
-    return BackendVerdict(name=name, available=False, digest="", correct=0, total=0, images_per_s=0)
+def _row(outcome: Outcome) -> tuple[object, ...]:
+    verdict = outcome.verdict
+    if not verdict.available:
+        return verdict.name, "not installed", "", ""
+    if verdict.digest is None:
+        return verdict.name, f"FAILED: {outcome.why_failed}", "", ""
+    return verdict.name, short(verdict.digest), verdict.correct, verdict.images_per_s
 
 
-def _judge(name: str, found: Model, samples: Samples) -> BackendVerdict:
-    # One that is installed and broken ends the command: it must not pass for absent.
+def _judge(name: str, found: Model, samples: Samples, *, must_be_here: bool) -> Outcome:
+    """Evaluate a model on a back end, which may be missing unless it was asked for by name.
+
+    Raises
+    ------
+    UnknownBackend
+    BackendUnavailable
+        It must be here.
+    """
+    nothing = BackendVerdict(
+        name=name, available=False, digest="", correct=0, total=0, images_per_s=0
+    )
+    try:
+        return Outcome(verdict=_measured(name, found, samples))
+    except BackendUnavailable:
+        if must_be_here:
+            raise
+        return Outcome(verdict=nothing)
+    except BackendFailed as error:
+        _LOG.error("%s", error)
+        return Outcome(verdict=replace(nothing, available=True, digest=None), why_failed=error.why)
+
+
+def _measured(name: str, found: Model, samples: Samples) -> BackendVerdict:
     clock, backend = SystemClock(), open_backend(name)
     try:
         backend.logits(found, samples.images[:1])  # what is made once per model is not speed

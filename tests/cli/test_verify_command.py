@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """`edge-node model verify`: the contract's keys, equal logits, and files that are no models."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from edge_node.inference import select
+from edge_node.inference.backend import BackendFailed, Images, Logits
 from edge_node.inference.reference import ReferenceBackend
 from edge_node.inference.select import BackendEntry
+from edge_node.spec.model import Model
 from tests.cli.typing_in import typed
 from tests.inference.test_select import OneLogitOff
 
 KEYS = {"name", "available", "digest", "correct", "total", "images_per_s"}
+IMAGES = 20
+"""On which a model is verified here."""
 
 
 @pytest.fixture
@@ -62,11 +67,62 @@ def test_back_end_that_is_not_there_is_told_and_not_counted(
     assert "not 'abacus'" in typed(toy_node, "model", "verify", blob, *WORDS, "abacus").sentence(9)
 
 
-def test_back_end_that_is_installed_and_broken_is_no_absent_one(
+class Crashing(ReferenceBackend):
+    """Passes the known answers, and breaks on the images."""
+
+    def logits(self, model: Model, images: Images) -> Logits:
+        if len(images) == IMAGES:
+            raise BackendFailed(backend="lce", why="ended by signal 11")
+        return super().logits(model, images)
+
+
+class OffOnTheImages(ReferenceBackend):
+    """Passes the known answers, and is wrong on the images."""
+
+    def logits(self, model: Model, images: Images) -> Logits:
+        return super().logits(model, images) + 2 * (len(images) == IMAGES)
+
+
+def present(made: type[ReferenceBackend]) -> BackendEntry:
+    return BackendEntry(why_unavailable=lambda: None, construct=made)
+
+
+@pytest.mark.parametrize(
+    ("made", "why"), [(OneLogitOff, "is wrong"), (Crashing, "ended by signal 11")]
+)
+@pytest.mark.parametrize("asked", ["all", "lce"])
+def test_back_end_that_is_installed_and_fails_is_a_no(
+    toy_node: Path,
+    blob: str,
+    monkeypatch: pytest.MonkeyPatch,
+    made: type[ReferenceBackend],
+    why: str,
+    asked: str,
+) -> None:
+    only(monkeypatch, lce=present(made))
+    seen = typed(toy_node, "model", "verify", blob, *WORDS, asked, "--json")
+    answer = json.loads(seen.out)
+    assert (seen.code, answer["equal"]) == (1, False)
+    assert why in seen.err
+    failed = answer["backends"][-1]
+    nothing = {"correct": 0, "total": 0, "images_per_s": 0}
+    assert failed == {"name": "lce", "available": True, "digest": None, **nothing}
+    told = typed(toy_node, "model", "verify", blob, *WORDS, asked)
+    assert told.code == 1
+    assert told.out.startswith("NOT EQUAL logits")
+    assert "FAILED" in told.out
+    assert why.rpartition(" ")[2] in told.out  # the cell is folded between words
+    assert "not installed" not in told.out
+
+
+def test_one_wrong_logit_is_a_no(
     toy_node: Path, blob: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    only(monkeypatch, lce=BackendEntry(why_unavailable=lambda: None, construct=OneLogitOff))
-    assert "is wrong" in typed(toy_node, "model", "verify", blob, *WORDS, "all").sentence(9)
+    only(monkeypatch, lce=present(OffOnTheImages))
+    seen = typed(toy_node, "model", "verify", blob, *WORDS, "all", "--json")
+    answer = json.loads(seen.out)
+    assert (seen.code, answer["equal"]) == (1, False)
+    assert len({each["digest"] for each in answer["backends"]}) == 2
 
 
 def test_other_files_and_other_datasets(toy_node: Path, blob: str) -> None:
