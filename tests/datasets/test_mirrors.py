@@ -77,6 +77,37 @@ def test_silent_server_is_passed_over(tmp_path: Path, monkeypatch: pytest.Monkey
             download(url, tmp_path / "file", max_bytes=1)
 
 
+@pytest.mark.parametrize("before", [b"", b"HTTP/1.0 200 OK\r\n\r\n"])
+def test_mirror_that_trickles_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: bytes
+) -> None:
+    monkeypatch.setattr(mirrors, "GRACE_S", 0.2)
+    end = threading.Event()
+
+    def trickle(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(before)
+            while not end.wait(0.02):
+                connection.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=trickle, args=(server,))
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/file"
+        # Without a limit it would end with the trickle.
+        late = threading.Timer(10, end.set)
+        late.start()
+        try:
+            with pytest.raises(MirrorFailed, match="slower than 8192 bytes a second"):
+                download(url, tmp_path / "file", max_bytes=len(CONTENT))
+            assert not end.is_set()
+        finally:
+            late.cancel()
+            end.set()
+            thread.join()
+
+
 def test_server_that_is_not_there_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/file"
