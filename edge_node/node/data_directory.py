@@ -7,8 +7,10 @@ Read next: node.py.
 """
 
 import fcntl
+import logging
 import os
 import shutil
+import stat
 from pathlib import Path
 from typing import IO
 
@@ -18,13 +20,18 @@ from edge_node.node.errors import (
     DirectoryFormatNewer,
     DirectoryInUse,
     GenesisDiffers,
+    KeyExposed,
     NotInitialised,
 )
+from edge_node.spec.errors import InvalidInput
 from edge_node.spec.genesis import Genesis, genesis_from_bytes
 from edge_node.spec.signature import SEED_BYTES
 
+_LOG = logging.getLogger(__name__)
+
 FORMAT = 1
 _PRIVATE = 0o600
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class DataDirectory:
@@ -131,12 +138,14 @@ class DataDirectory:
 
         Raises
         ------
-        NotInitialised
+        NotInitialised, DirectoryDamaged
         """
         try:
             return genesis_from_bytes(self._path("genesis").read_bytes())
         except FileNotFoundError:
             raise NotInitialised(self.root) from None
+        except InvalidInput as error:
+            raise DirectoryDamaged(self._path("genesis")) from error
 
     def check_network(self, genesis: Genesis) -> None:
         """Check that the directory belongs to a network.
@@ -150,11 +159,11 @@ class DataDirectory:
             raise GenesisDiffers(expected=mine, actual=theirs)
 
     def seed(self) -> bytes:
-        """Return the node's secret seed.
+        """Return the node's secret seed; a key that others may read is taken from them.
 
         Raises
         ------
-        NotInitialised, DirectoryDamaged
+        NotInitialised, DirectoryDamaged, KeyExposed
         """
         try:
             seed = self._path("key").read_bytes()
@@ -162,6 +171,7 @@ class DataDirectory:
             raise NotInitialised(self.root) from None
         if len(seed) != SEED_BYTES:
             raise DirectoryDamaged(self._path("key"))
+        self._keep_private(self._path("key"))
         return seed
 
     def next_session(self) -> int:
@@ -186,6 +196,23 @@ class DataDirectory:
             number += 1
         shutil.copytree(self.root, target, ignore=shutil.ignore_patterns("control", "lock"))
         return target
+
+    @staticmethod
+    def _keep_private(path: Path) -> None:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if not mode & _OTHERS:
+            return
+        try:
+            path.chmod(_PRIVATE)
+        except OSError as error:
+            raise KeyExposed(path, mode) from error
+        _LOG.warning(
+            "%s had mode %04o and is for its owner alone now (%04o); if others use this machine,"
+            " begin a new --data-dir with a new key",
+            path,
+            mode,
+            _PRIVATE,
+        )
 
     def _path(self, name: str) -> Path:
         return self.root / name

@@ -44,6 +44,20 @@ class DirectoryDamaged(NodeError):
         self.path = path
 
 
+class KeyExposed(NodeError):
+    """Others may read the node's key, and that can not be changed."""
+
+    reason = "key-exposed"
+
+    def __init__(self, path: Path, mode: int) -> None:
+        super().__init__(
+            f"{path} has mode {mode:04o}, so that others may read the key; run `chmod 600` on it as"
+            " its owner, or move the data directory to a disk that keeps permissions"
+        )
+        self.path = path
+        self.mode = mode
+
+
 class DirectoryInUse(NodeError):
     """Another process runs on the data directory."""
 

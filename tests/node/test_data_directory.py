@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The data directory on a real disk: made once, locked, private, and never of a newer format."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from edge_node.node.errors import (
     DirectoryFormatNewer,
     DirectoryInUse,
     GenesisDiffers,
+    KeyExposed,
     NotInitialised,
 )
 from tests.spec.toy_chain import toy_network
@@ -81,6 +83,41 @@ def test_damaged_numbers_are_named(directory: DataDirectory, name: str) -> None:
 def test_short_key_is_damage(directory: DataDirectory) -> None:
     (directory.root / "key").write_bytes(SEED[:31])
     with pytest.raises(DirectoryDamaged, match="key"):
+        directory.seed()
+
+
+@pytest.mark.parametrize("data", [b"", GENESIS.encode()[:30], b"x" + GENESIS.encode()])
+def test_damaged_genesis_is_named_with_the_cure(directory: DataDirectory, data: bytes) -> None:
+    (directory.root / "genesis").write_bytes(data)
+    with pytest.raises(DirectoryDamaged, match=r"genesis is damaged; restore it from a backup"):
+        directory.genesis()
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620])
+def test_key_that_others_may_read_is_taken_from_them(
+    directory: DataDirectory, caplog: pytest.LogCaptureFixture, mode: int
+) -> None:
+    key = directory.root / "key"
+    key.chmod(mode)
+    assert directory.seed() == SEED
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert f"key had mode {mode:04o}" in caplog.text
+    caplog.clear()
+    directory.seed()
+    assert not caplog.text
+
+
+def test_key_that_stays_open_to_others_is_refused(
+    directory: DataDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (directory.root / "key").chmod(0o644)
+
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "chmod", refuse)  # root may change any file
+    monkeypatch.setattr(Path, "chmod", refuse)
+    with pytest.raises(KeyExposed, match="chmod 600"):
         directory.seed()
 
 
