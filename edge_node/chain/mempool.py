@@ -75,6 +75,8 @@ class Mempool:
         self._by_sender: dict[PublicKey, list[_Waiting]] = {}  # by nonce, without gaps; not empty
         self._ids: set[Hash32] = set()
         self._arrived = 0
+        self.generation = 0
+        """Grows whenever what waits changes: with the same number, `select` says the same."""
         # Fee, -arrival and sender of every sender's last transaction, the cheapest first and of
         # equals the newest; with leftovers of such as are last no more.
         self._last_ones: list[tuple[int, int, PublicKey]] = []
@@ -150,6 +152,7 @@ class Mempool:
             by_nonce = offered.setdefault(transaction.sender, {})
             by_nonce.setdefault(transaction.nonce, self._waiting(transaction))
         self._by_sender, self._ids, self._last_ones = {}, set(), []
+        self.generation += 1
         for sender, by_nonce in offered.items():
             # What is confirmed, or overtaken by another spending, falls out here.
             if queue := self._applicable(by_nonce, state.accounts.get(address_of(sender))):
@@ -243,6 +246,7 @@ class Mempool:
 
     def _put(self, sender: PublicKey, queue: list[_Waiting]) -> None:
         self._by_sender[sender] = queue
+        self.generation += 1
         self._ids.update(waiting.identity for waiting in queue)
         heapq.heappush(self._last_ones, _rank(queue))
         if len(self._last_ones) > _MAX_LEFTOVERS * self._max_waiting:
@@ -261,6 +265,7 @@ class Mempool:
     def _drop_last(self, sender: PublicKey) -> None:
         *queue, dropped = self._by_sender.pop(sender)
         self._ids.remove(dropped.identity)
+        self.generation += 1
         if queue:
             self._put(sender, queue)
 

@@ -2,7 +2,8 @@
 """Answering other nodes: headers, tables of contents and pieces.
 
 A peer gets at most `limits.ANSWERED_BYTES_PER_S`; above that it is told BUSY, which costs us a
-hundred bytes and saves it a time-out.
+hundred bytes and saves it a time-out. Each request is charged for the work before it is done, found
+or not, and then for the bytes of the answer.
 Law of the file: reads from the chain port, changes nothing but the asking peer's budget.
 Read next: downloads.py, the other end.
 """
@@ -31,9 +32,6 @@ from edge_node.gossip.peers import Peer
 from edge_node.gossip.transactions import short_id
 from edge_node.primitives.types import BlockHash, DatasetId, Hash32, ModelHash
 
-_TABLE_BYTES = 256
-"""An answer without content, for the budget."""
-
 
 class Answers:
     """Serves what the chain port has.
@@ -53,19 +51,25 @@ class Answers:
         request = numbered.request
         match request:
             case GetHeaders():
-                self._answer(peer, numbered.number, self._headers(request), now_ms)
+                if self._pays(peer, numbered.number, limits.HEADERS_COST_BYTES, now_ms):
+                    self._answer(peer, numbered.number, self._headers(request), now_ms)
             case GetTransactions():
-                self._answer(peer, numbered.number, self._transactions(request), now_ms)
+                if self._pays(peer, numbered.number, limits.TRANSACTIONS_COST_BYTES, now_ms):
+                    self._answer(peer, numbered.number, self._transactions(request), now_ms)
             case GetParcels():
                 for digest in request.digests:
-                    response = self._parcel(request.kind, digest)
-                    if not self._answer(peer, numbered.number, response, now_ms):
+                    if not self._pays(peer, numbered.number, limits.PARCEL_COST_BYTES, now_ms):
                         return
+                    response = self._parcel(peer, request.kind, digest, now_ms)
+                    self._answer(peer, numbered.number, response, now_ms)
             case GetPieces():
                 for index in request.indices:
-                    response = self._piece(request, index)
-                    if not self._answer(peer, numbered.number, response, now_ms):
+                    if not self._pays(peer, numbered.number, limits.PIECE_COST_BYTES, now_ms):
                         return
+                    response = self._piece(peer, request, index, now_ms)
+                    self._answer(peer, numbered.number, response, now_ms)
+                    if isinstance(response, Refused):
+                        return  # it stands for all that would follow
 
     def keep(self, packed: Packed) -> None:
         """Keep a parcel at hand: it was announced and will be asked for."""
@@ -75,12 +79,17 @@ class Answers:
         if len(self._packed) > limits.MAX_SERVED_PARCELS:
             self._packed.popitem(last=False)
 
-    def _answer(self, peer: Peer, number: int, response: Response, now_ms: int) -> bool:
-        """Send an answer, or BUSY; return False if it stands for all that would follow."""
-        if not peer.answered.take(_size_bytes(response), now_ms):
-            response = Refused(why=Refusal.BUSY)
+    def _pays(self, peer: Peer, number: int, cost_bytes: int, now_ms: int) -> bool:
+        """Charge a request before it is looked into; say BUSY and return False if it can not be."""
+        if peer.answered.take(cost_bytes, now_ms):
+            return True
+        self._exchange.answer(peer, number, Refused(why=Refusal.BUSY))
+        return False
+
+    def _answer(self, peer: Peer, number: int, response: Response, now_ms: int) -> None:
+        """Send an answer; its bytes may leave the peer in debt, the work being done."""
+        peer.answered.spend(_size_bytes(response), now_ms)
         self._exchange.answer(peer, number, response)
-        return not isinstance(response, Refused) or response.digest != b""
 
     def _headers(self, request: GetHeaders) -> Response:
         page: list[bytes] = []
@@ -105,18 +114,18 @@ class Answers:
                 found.append(transaction)
         return FoundTransactions(transactions=tuple(found))
 
-    def _parcel(self, kind: ObjectKind, digest: Hash32) -> Response:
-        packed = self._find(kind, digest)
+    def _parcel(self, peer: Peer, kind: ObjectKind, digest: Hash32, now_ms: int) -> Response:
+        packed = self._find(peer, kind, digest, now_ms)
         if packed is None:
             return Refused(why=Refusal.NOT_FOUND, digest=digest)
         whole = len(packed.data) <= limits.PIECE_BYTES
         return ParcelAnswer(parcel=packed.parcel, data=packed.data if whole else b"")
 
-    def _piece(self, request: GetPieces, index: int) -> Response:
+    def _piece(self, peer: Peer, request: GetPieces, index: int, now_ms: int) -> Response:
         if request.kind is ObjectKind.DATASET:
             data = self._exchange.port.chunk(DatasetId(request.digest), index)
         else:
-            packed = self._find(request.kind, request.digest)
+            packed = self._find(peer, request.kind, request.digest, now_ms)
             # Another transport of the same block has another table: its pieces would look wrong.
             if packed is None or parcel_id(packed.parcel) != request.parcel_id:
                 return Refused(why=Refusal.NOT_FOUND)
@@ -125,12 +134,16 @@ class Answers:
             return Refused(why=Refusal.NOT_FOUND)
         return Piece(index=index, data=data)
 
-    def _find(self, kind: ObjectKind, digest: Hash32) -> Packed | None:
+    def _find(self, peer: Peer, kind: ObjectKind, digest: Hash32, now_ms: int) -> Packed | None:
         packed = self._packed.get((kind, digest))
         if packed is not None:
             return packed
         parts = self._parts(kind, digest)
-        if parts is None or sum(map(len, parts)) > limits.MAX_PARCEL_BYTES:
+        if parts is None:
+            return None
+        size_bytes = sum(map(len, parts))
+        peer.answered.spend(size_bytes // limits.READ_PER_COST, now_ms)
+        if size_bytes > limits.MAX_PARCEL_BYTES:
             return None
         packed = pack(kind, digest, parts)
         self.keep(packed)
@@ -151,10 +164,10 @@ class Answers:
 def _size_bytes(response: Response) -> int:
     match response:
         case Headers():
-            return _TABLE_BYTES + sum(map(len, response.headers))
+            return sum(map(len, response.headers))
         case ParcelAnswer() | Piece():
-            return _TABLE_BYTES + len(response.data)
+            return len(response.data)
         case FoundTransactions():
-            return _TABLE_BYTES + sum(map(len, response.transactions))
+            return sum(map(len, response.transactions))
         case Refused():
-            return _TABLE_BYTES
+            return 0

@@ -7,6 +7,7 @@ Law of the file: no decisions; who is asked what is decided in sync.py and downl
 Read next: answers.py.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edge_node.gossip import codec, limits, messages
@@ -115,9 +116,9 @@ class Exchange:
         # Numbers of an earlier session never return: a late answer to it finds no request.
         self._number = (identity.session & 0xFFFF_FFFF) << 32
 
-    def waiting_transactions(self) -> list[bytes]:
+    def waiting_transactions(self) -> Sequence[bytes]:
         """Return the transactions that wait here."""
-        return [] if self._pool is None else self._pool.waiting()
+        return () if self._pool is None else self._pool.waiting()
 
     def emit(self, event: Event) -> None:
         """Tell the node something."""

@@ -70,8 +70,19 @@ BATCHES_PER_S = 5
 BATCHES_BURST = 25
 REQUESTS_PER_S = 20
 REQUESTS_BURST = 40
-ANSWERED_BYTES_PER_S = 4_000_000
-ANSWERED_BYTES_BURST = 8_000_000
+ANSWERED_BYTES_PER_S = 5_000_000
+ANSWERED_BYTES_BURST = 10_000_000
+"""What we answer one peer, with what its requests cost, counted as so many bytes."""
+HEADERS_COST_BYTES = 4 * KIB
+"""Of a page of headers, whatever it holds: charged before anything is looked up."""
+PARCEL_COST_BYTES = 2 * KIB
+"""Of each parcel asked for, there or not."""
+PIECE_COST_BYTES = 4 * KIB
+"""Of each piece asked for, there or not: it may take a read from the disk."""
+TRANSACTIONS_COST_BYTES = 256 * KIB
+"""Of a look for transactions: a hash of each that waits takes as long as four pieces."""
+READ_PER_COST = 4
+"""A parcel cut anew was read and hashed whole: so many bytes of it cost as one answered."""
 PACED_REQUESTS_PER_S = 16
 """What we ask of one peer: below what it would refuse, so that clocks may differ."""
 PACED_REQUESTS_BURST = 32

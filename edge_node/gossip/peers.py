@@ -52,6 +52,11 @@ class TokenBucket:
         self._level_milli -= amount * _MILLI
         return True
 
+    def spend(self, amount: int, now_ms: int) -> None:
+        """Take `amount` tokens even if they are not there: what is owed is waited for."""
+        self.has(0, now_ms)
+        self._level_milli -= amount * _MILLI
+
     def give_back(self, amount: int) -> None:
         """Return tokens that were taken and not needed."""
         self._level_milli = min(self._burst_milli, self._level_milli + amount * _MILLI)
@@ -165,7 +170,7 @@ class Peer:
     requests: TokenBucket = field(default_factory=_requests)
     """What it may ask."""
     answered: TokenBucket = field(default_factory=_answered)
-    """Bytes it may be answered."""
+    """Bytes it may be answered, and what its requests cost besides, as bytes."""
     paced_requests: TokenBucket = field(default_factory=_paced_requests)
     """What we may ask of it."""
     paced_bytes: TokenBucket = field(default_factory=_paced_bytes)

@@ -7,6 +7,7 @@ Law of the file: declarations only; blocks, headers and datasets are opaque byte
 Read next: protocol.py.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, TypeAlias
@@ -134,7 +135,7 @@ class ChainPort(Protocol):
 class TransactionPool(Protocol):
     """What gossip may ask of the waiting transactions. Calls are quick and do not block."""
 
-    def waiting(self) -> list[bytes]:
+    def waiting(self) -> Sequence[bytes]:
         """Return the transactions that the next block should carry, encoded.
 
         Those of one sender in the order in which they can be applied.

@@ -82,16 +82,17 @@ class TransactionDesk:
 
     def heard(self, peer: Peer, inventory: Inventory, now_ms: int) -> None:
         """Ask a peer for what it has and we lack."""
+        # First whether it can be asked at all: our own ids take a hash each.
+        if not peer.may_be_asked(now_ms, limits.PIECE_BYTES) or self._exchange.is_asked(
+            peer, GetTransactions
+        ):
+            return
         ours = {short_id(inventory.salt, each) for each in self._exchange.waiting_transactions()}
         missing = tuple(each for each in inventory.short_ids if each not in ours)
         request = GetTransactions(
             salt=inventory.salt, short_ids=missing[: limits.MAX_TRANSACTIONS_PER_REQUEST]
         )
-        if (
-            missing
-            and peer.may_be_asked(now_ms, limits.PIECE_BYTES)
-            and not self._exchange.is_asked(peer, GetTransactions)
-        ):
+        if missing:
             self._exchange.ask(peer, request, size_bytes=limits.PIECE_BYTES, now_ms=now_ms)
 
     def answered(self, pending: Pending, response: Response, now_ms: int) -> None:

@@ -133,7 +133,13 @@ class PoolView:
 
     def __init__(self, mempool: Mempool) -> None:
         self._mempool = mempool
+        self._generation: int | None = None
+        self._waiting: tuple[bytes, ...] = ()
 
-    def waiting(self) -> list[bytes]:
-        """See TransactionPool."""
-        return [encode(transaction.value()) for transaction in self._mempool.select()]
+    def waiting(self) -> tuple[bytes, ...]:
+        """See TransactionPool; encoded once for each change of the pool, for any peer may ask."""
+        if self._generation != self._mempool.generation:
+            chosen = self._mempool.select()
+            self._waiting = tuple(encode(transaction.value()) for transaction in chosen)
+            self._generation = self._mempool.generation
+        return self._waiting

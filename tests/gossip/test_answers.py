@@ -10,6 +10,7 @@ from edge_node.gossip.messages import (
     GetHeaders,
     GetParcels,
     GetPieces,
+    GetTransactions,
     Headers,
     Message,
     Numbered,
@@ -134,5 +135,44 @@ def test_over_budget_is_busy_until_time_passes() -> None:
         answers += server.ask(request)
     assert answers[-1] == Refused(why=Refusal.BUSY)
     sent = sum(isinstance(each, Piece) for each in answers)
-    assert sent == limits.ANSWERED_BYTES_BURST // (limits.PIECE_BYTES + 256)
+    assert sent == -(-limits.ANSWERED_BYTES_BURST // (limits.PIECE_BYTES + limits.PIECE_COST_BYTES))
     assert isinstance(server.ask(request, now_ms=1_000)[0], Piece)
+
+
+NOTHING = (
+    (GetHeaders(start=Height(9), count=1), limits.HEADERS_COST_BYTES),
+    (GetParcels(kind=ObjectKind.BLOCK, digests=(ZERO_HASH,)), limits.PARCEL_COST_BYTES),
+    (
+        GetPieces(kind=ObjectKind.DATASET, digest=ZERO_HASH, parcel_id=b"", indices=(0,)),
+        limits.PIECE_COST_BYTES,
+    ),
+    (
+        GetTransactions(salt=bytes(limits.SALT_BYTES), short_ids=(b"nobody",)),
+        limits.TRANSACTIONS_COST_BYTES,
+    ),
+)
+
+
+@pytest.mark.parametrize(("request_", "cost"), NOTHING, ids=lambda value: type(value).__name__)
+def test_asking_for_what_is_not_there_is_paid_for_before_the_work(
+    request_: Request, cost: int
+) -> None:
+    server = Server()
+    for _ in range(limits.ANSWERED_BYTES_BURST // cost):
+        assert server.ask(request_) != [Refused(why=Refusal.BUSY)]
+    # What it is asked for is not even looked up now.
+    server.exchange.port = None  # type: ignore[assignment]  # any look at the chain would fail
+    assert server.ask(request_) == [Refused(why=Refusal.BUSY)]
+
+
+def test_cutting_large_content_is_paid_for_though_its_table_is_small() -> None:
+    server = Server()
+    size = limits.MAX_PARCEL_BYTES
+    models = [ModelHash(Hash32(bytes([i] * 32))) for i in range(limits.MAX_SERVED_PARCELS + 1)]
+    server.chain.models = {model: bytes([i]) * size for i, model in enumerate(models)}
+    cut = 0
+    for model in 4 * models:
+        (answer,) = server.ask(GetParcels(kind=ObjectKind.MODEL, digests=(model,)))
+        cut += isinstance(answer, ParcelAnswer)
+    each = size // limits.READ_PER_COST + limits.PARCEL_COST_BYTES
+    assert cut == -(-limits.ANSWERED_BYTES_BURST // each) < 4 * len(models)

@@ -35,6 +35,18 @@ def test_we_ask_for_less_than_a_peer_would_refuse() -> None:
     assert limits.PACED_BYTES_BURST < limits.ANSWERED_BYTES_BURST
 
 
+def test_what_we_ask_of_a_peer_does_not_cost_more_than_its_budget() -> None:
+    per_s, burst = limits.ANSWERED_BYTES_PER_S, limits.ANSWERED_BYTES_BURST
+    for requests, paced, budget in (
+        (limits.PACED_REQUESTS_PER_S, limits.PACED_BYTES_PER_S, per_s),
+        (limits.PACED_REQUESTS_BURST, limits.PACED_BYTES_BURST, burst),
+    ):
+        parcels = requests * limits.PARCELS_PER_REQUEST * limits.PARCEL_COST_BYTES
+        assert paced + parcels + requests * limits.HEADERS_COST_BYTES <= budget
+        pieces = -(-paced // limits.PIECE_BYTES) * limits.PIECE_COST_BYTES
+        assert paced + paced // limits.READ_PER_COST + pieces <= budget
+
+
 def test_largest_requests_fit_the_pace() -> None:
     assert limits.PARCELS_PER_REQUEST * limits.PIECE_BYTES <= limits.PACED_BYTES_BURST
     assert limits.MAX_HEADERS_PAGE_BYTES <= limits.PACED_BYTES_BURST

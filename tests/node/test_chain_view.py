@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from edge_node.chain.mempool import Mempool
 from edge_node.datasets.chunk_table import table_of
 from edge_node.datasets.store import DatasetStore
 from edge_node.gossip.messages import ObjectKind
 from edge_node.gossip.ports import BlockReceived, HeaderVerdict
 from edge_node.gossip.topics import NodeId
-from edge_node.node.chain_view import ChainView
+from edge_node.node.chain_view import ChainView, PoolView
 from edge_node.node.held_blocks import HeldBlocks
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import (
@@ -24,8 +25,10 @@ from edge_node.primitives.types import (
     TimestampMs,
 )
 from edge_node.spec.dataset import SplitName
-from tests.chain.workshop import Grown, Tree, easy_dataset, easy_network, opened, take
+from edge_node.spec.encoding import encode
+from tests.chain.workshop import ANN, BOB, Grown, Tree, easy_dataset, easy_network, opened, take
 from tests.node.rig import stored
+from tests.spec import toy_chain as toy
 
 NETWORK = easy_network()
 DATA = stored(easy_dataset())
@@ -138,3 +141,40 @@ def test_what_is_not_here_is_not_served(seen: Seen, tmp_path: Path) -> None:
     assert seen.view.chunk(unknown, 0) is None
     for kind in (ObjectKind.MODEL, ObjectKind.MANIFEST):
         assert seen.view.content_hash(kind, b"garbage") == ZERO_HASH
+
+
+def test_pool_is_selected_and_encoded_once_for_each_change_of_it() -> None:
+    mempool = Mempool(NETWORK.rules, NETWORK.engine.verify)
+    view, start = PoolView(mempool), NETWORK.start()
+    assert view.waiting() == ()
+    first, second = (
+        toy.transfer(ANN, BOB.address, 5, network=NETWORK, nonce=nonce) for nonce in (0, 1)
+    )
+    mempool.add(first, start)
+    told = view.waiting()
+    assert told == (encode(first.value()),)
+    mempool.add(first, start)
+    assert view.waiting() is told, "nothing new waits"
+    mempool.add(second, start)
+    assert view.waiting() == (*told, encode(second.value()))
+    dearer = toy.transfer(ANN, BOB.address, 5, network=NETWORK, nonce=1, fee=9)
+    mempool.add(dearer, start)
+    assert view.waiting() == (*told, encode(dearer.value()))
+    rest = Mempool(NETWORK.rules, NETWORK.engine.verify, max_waiting=1)
+    rest.add(first, start)
+    other = PoolView(rest)
+    assert other.waiting() == told
+    rest.add(toy.transfer(BOB, ANN.address, 5, network=NETWORK, fee=3), start)
+    assert len(other.waiting()) == 1
+    assert other.waiting() != told
+
+
+def test_pool_after_a_new_head_is_told_anew() -> None:
+    mempool = Mempool(NETWORK.rules, NETWORK.engine.verify)
+    view, start = PoolView(mempool), NETWORK.start()
+    mempool.add(toy.transfer(ANN, BOB.address, 5, network=NETWORK), start)
+    assert len(view.waiting()) == 1
+    spent = toy.transfer(ANN, BOB.address, 5, network=NETWORK)
+    after = replace(start.accounts.get(ANN.address), nonce=spent.nonce + 1)
+    mempool.refresh(replace(start, accounts=start.accounts.updated([after])))
+    assert view.waiting() == ()
