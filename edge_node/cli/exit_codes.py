@@ -13,6 +13,7 @@ from edge_node.chain.errors import (
     StoreUnavailable,
     WrongNetwork,
 )
+from edge_node.cli.model_file import ModelFileUnreadable
 from edge_node.datasets.errors import DatasetError
 from edge_node.gossip.errors import GossipError
 from edge_node.inference.backend import InferenceError
@@ -58,6 +59,7 @@ _BY_CLASS: tuple[tuple[type[EdgeNodeError], ExitCode], ...] = (
     (GossipError, ExitCode.NETWORK),
     (InferenceError, ExitCode.BACKEND),
     (InvalidInput, ExitCode.INVALID),
+    (ModelFileUnreadable, ExitCode.INVALID),
 )
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from edge_node.cli.dataset_choice import choose_dataset
 from edge_node.cli.exit_codes import ExitCode
 from edge_node.cli.mnist_store import stored_mnist
+from edge_node.cli.model_file import read_model
 from edge_node.cli.output import console, emit, json_option, short, table
 from edge_node.cli.session import Session
 from edge_node.datasets.content import Samples
@@ -23,21 +24,10 @@ from edge_node.datasets.store import DatasetStore
 from edge_node.inference.backend import BackendFailed, BackendUnavailable, count_of_logits
 from edge_node.inference.select import available_backends, open_backend
 from edge_node.node.system import SystemClock
-from edge_node.primitives.errors import EdgeNodeError
 from edge_node.spec.dataset import SplitName
-from edge_node.spec.model import Model, model_from_blob
+from edge_node.spec.model import Model
 
 _LOG = logging.getLogger(__name__)
-
-
-class ModelFileUnreadable(EdgeNodeError):
-    """A model file can not be read."""
-
-    reason = "model-file"
-
-    def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f"{path} is not a model blob ({why}); export one with `model export`")
-        self.path = path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +81,7 @@ def verify(
     All logits must be equal in every bit; exits with 1 if they are not, or if a back end that is
     installed fails.
     """
-    try:
-        found = model_from_blob(file.read_bytes())
-    except EdgeNodeError as error:
-        raise ModelFileUnreadable(file, str(error)) from None
+    found = read_model(file)
     samples = _evaluation_split(session, dataset, offline=offline)
     names = [each.name for each in available_backends()] if backend == "all" else [backend]
     outcomes = [_judge(name, found, samples, must_be_here=backend != "all") for name in names]

@@ -128,7 +128,7 @@ def test_one_wrong_logit_is_a_no(
 def test_other_files_and_other_datasets(toy_node: Path, blob: str) -> None:
     other = toy_node / "genesis"
     words = ("--backend", "reference", "--dataset")
-    assert "is not a model blob" in typed(toy_node, "model", "verify", str(other)).sentence(1)
+    assert "is not a model blob" in typed(toy_node, "model", "verify", str(other)).sentence(6)
     unknown = typed(toy_node, "model", "verify", blob, *words, "nothing")
     assert "edge-node dataset list" in unknown.sentence(7)
     assert typed(toy_node, "model", "verify", "nowhere").code == 2
