@@ -5,21 +5,29 @@ Law of the file: plumbing between evolve.py, founding.py and a pipe; nothing is 
 Read next: task.py for what travels on the pipe.
 """
 
+import atexit
+import logging
 import multiprocessing
 import os
 import signal
 import threading
 from collections import deque
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 
+from edge_node.primitives.errors import EdgeNodeError
 from edge_node.trainer.evolve import Evolution
 from edge_node.trainer.founding import Founding
 from edge_node.trainer.judges import Judge, KernelJudge
 from edge_node.trainer.task import Offer, Progress, SplitSource, Task
 
+_LOG = logging.getLogger(__name__)
+
 IDLE_POLL_S = 0.2
 """How long to wait for a task when there is none."""
+_GROUP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""What a terminal or a service goes round with: the node hears it too, and ends this process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +56,16 @@ class TrainerProcess:
         self._process = context.Process(
             target=_main, args=(theirs, splits, options), name="edge-node-trainer", daemon=True
         )
-        self._process.start()
+        # The process inherits the mask, so that none of them meets it before it can ignore them.
+        # The tracker that Python starts beside it would unblock them, if it did not run already.
+        resource_tracker.ensure_running()
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _GROUP_SIGNALS)
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        # Python ends what is left by SIGTERM, and would wait for it.
+        atexit.register(self._process.kill)
         theirs.close()
         self._newest: deque[Task | None] = deque(maxlen=1)
         self._wake = threading.Event()
@@ -81,6 +98,7 @@ class TrainerProcess:
         self._stopped = True
         self._process.kill()
         self._process.join()
+        atexit.unregister(self._process.kill)
         self._wake.set()
         self._sender.join()
         self._pipe.close()
@@ -97,8 +115,9 @@ class TrainerProcess:
 
 
 def _main(pipe: Connection, splits: SplitSource, options: TrainerOptions) -> None:
-    # Ctrl-C goes to every process of the terminal; the node is who ends this one.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in _GROUP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _GROUP_SIGNALS)
     os.nice(options.nice)
     judge = KernelJudge(splits, options.selection_images)
     search: Founding | Evolution | None = None
@@ -114,6 +133,9 @@ def _main(pipe: Connection, splits: SplitSource, options: TrainerOptions) -> Non
                 pipe.send(search.progress if offer is None else offer)
     except (EOFError, OSError):
         return  # the node is gone
+    except EdgeNodeError as error:
+        # The node sees that this process has ended, and looks at its datasets.
+        _LOG.error("the trainer can not go on: %s", error)
 
 
 def _search(

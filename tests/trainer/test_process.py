@@ -1,9 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The trainer's real process: it works on the last task, idles without one, and ends at once."""
 
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 
+import pytest
+
+from edge_node.datasets.errors import DatasetUnknown
+from edge_node.primitives.types import DatasetId
+from edge_node.spec.dataset import SplitName
+from edge_node.spec.engine import LabelledImages
 from edge_node.spec.proof.evolution_proof import ChildProof, proof_from_bytes
 from edge_node.trainer.process import TrainerOptions, TrainerProcess
 from edge_node.trainer.task import Offer, Progress
@@ -13,6 +22,71 @@ from tests.trainer.test_evolve import Splits
 from tests.trainer.test_task import ANN, BOB, task_of
 
 PATIENCE_S = 60
+SCRIPT = """
+import os, signal, sys, time
+from edge_node.trainer.process import TrainerOptions, TrainerProcess
+from tests.spec import toy_chain as toy
+from tests.spec.toy_data import toy_dataset
+from tests.trainer.test_process import Splits, task_of
+
+signal.signal(signal.SIGINT, lambda *_: None)
+signal.signal(signal.SIGTERM, lambda *_: None)
+dataset = toy_dataset()
+trainer = TrainerProcess(Splits(dataset), TrainerOptions(selection_images=150, nice=0))
+if sys.argv[1] == "leave":
+    sys.exit()
+trainer.assign(task_of(toy.ToyChain(toy.toy_network([dataset]))))
+end_s = time.monotonic() + 60
+while trainer.alive and not trainer.poll() and time.monotonic() < end_s:
+    os.killpg(0, int(sys.argv[1]))
+    time.sleep(0.02)
+print("alive" if trainer.alive else "dead")
+trainer.stop()
+"""
+
+
+class Gone:
+    """A dataset that is not there any longer."""
+
+    def split(self, dataset: DatasetId, name: SplitName) -> LabelledImages:
+        raise DatasetUnknown(dataset_id=dataset)
+
+
+def run_script(argument: str) -> tuple[str, str]:
+    """Run a trainer and its node in a process group of their own; return what they print."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, argument],
+        start_new_session=True,
+        capture_output=True,
+        text=True,
+        timeout=2 * PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_to_the_group_leaves_it_to_its_node(number: signal.Signals) -> None:
+    assert run_script(str(int(number))) == ("alive\n", "")
+
+
+def test_node_that_forgets_its_trainer_ends_all_the_same() -> None:
+    assert run_script("leave") == ("", "")
+
+
+def test_dataset_that_can_not_be_read_is_one_sentence(capfd: pytest.CaptureFixture[str]) -> None:
+    trainer = TrainerProcess(Gone(), TrainerOptions(selection_images=150, nice=0))
+    try:
+        trainer.assign(task_of(toy.ToyChain(toy.toy_network([toy_dataset()]))))
+        end_s = time.monotonic() + PATIENCE_S
+        while trainer.alive and time.monotonic() < end_s:
+            time.sleep(0.02)
+        assert not trainer.alive
+    finally:
+        trainer.stop()
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("the trainer can not go on: dataset ")
 
 
 def test_takes_tasks_offers_and_ends() -> None:
