@@ -23,6 +23,7 @@ from edge_node.spec.encoding import Decoded, InvalidEncoding, decode, encode
 from edge_node.spec.errors import InvalidInput
 from edge_node.spec.model import (
     BlobMalformed,
+    BlobVersionUnknown,
     Model,
     ThresholdOutOfRange,
     model_from_blob,
@@ -100,8 +101,6 @@ def with_part(index: int, part: "Decoded") -> "Decoded":
         [],
         PARTS[:3],
         [*PARTS, 0],
-        with_part(0, 0),
-        with_part(0, 2),
         with_part(0, b"\1"),
         with_part(2, "weights"),
         with_part(2, [0] * 8),
@@ -124,6 +123,17 @@ def with_part(index: int, part: "Decoded") -> "Decoded":
 def test_r_5_blob_of_another_form_is_refused(blob: "Decoded") -> None:
     with pytest.raises(BlobMalformed, match="R-5: the model blob must be"):
         model_from_blob(encode(blob))
+
+
+@pytest.mark.parametrize("version", [-1, 0, 2, 1 << 32])
+@pytest.mark.parametrize("rest", [PARTS[1:], [], [{}, b"of another time"]])
+def test_r_5_blob_of_another_version_is_refused_with_both_numbers(
+    version: int, rest: list["Decoded"]
+) -> None:
+    says = f"R-5: the version of the model blob must be 1, not {version}"
+    with pytest.raises(BlobVersionUnknown, match=says) as refused:
+        model_from_blob(encode([version, *rest]))
+    assert (refused.value.expected, refused.value.actual) == (1, version)
 
 
 @pytest.mark.parametrize(
