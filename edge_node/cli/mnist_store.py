@@ -28,7 +28,7 @@ def stored_mnist(
     root : Path
         Folder of the store.
     files : Path, optional
-        The user's own files.
+        The user's own files; looked at even if MNIST is here, as the cache is filled from them.
     offline : bool
         Look at files and cache only.
 
@@ -37,12 +37,15 @@ def stored_mnist(
     DatasetError
     """
     store = DatasetStore(root)
-    if not store.has(MNIST_ID):
+    is_here = store.has(MNIST_ID)
+    if files is not None or not is_here:
         request = FetchRequest(
             cache=cache_folder(os.environ),
             files=files,
             mirrors=dataset_mirrors("mnist"),
             offline=offline,
         )
-        store.add(fetch_mnist(request, lambda line: _LOG.info("%s", line)))
+        fetched = fetch_mnist(request, lambda line: _LOG.info("%s", line))
+        if not is_here:
+            store.add(fetched)
     return store, MNIST_ID

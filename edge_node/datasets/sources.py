@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where an edition comes from: the user's files, the cache, the mirrors, the Python package index.
 
-Each source gives the values of the four files or an error; the first that gives them wins. What
-came from far is kept in the cache as plain IDX files, which every other program can use as well.
+Each source gives the values of the four files or an error; the first that gives them wins. They
+are kept in the cache as plain IDX files, for other data directories, demonstrations and programs.
 Law of the file: files that the user names are used or refused, never silently passed over; every
 attempt is told in words.
 Read next: ../node/configuration.py, which reads the list of mirrors.
@@ -75,10 +75,12 @@ def fetch_mnist(request: FetchRequest, tell: Tell) -> Dataset:
 
 def fetch_edition(edition: Edition, request: FetchRequest, tell: Tell) -> Dataset:
     """Return an edition, from the first source that has it; see fetch_mnist."""
+    folder = request.cache / edition.name
     if request.files is not None:
         tell(f"reading {edition.name} from {request.files}")
-        return edition.dataset(read_parts(edition, request.files))
-    folder = request.cache / edition.name
+        parts = read_parts(edition, request.files)
+        _keep(edition, folder, parts, tell)
+        return edition.dataset(parts)
     tried: list[str] = []
     looks = [_from_cache] if folder.is_dir() else []
     if not request.offline:
@@ -97,7 +99,8 @@ def fetch_edition(edition: Edition, request: FetchRequest, tell: Tell) -> Datase
     raise DatasetUnavailable(
         name=edition.name,
         tried=tried or [f"nothing in the cache {folder}"],
-        advice=f"{advice}, or give your own files with --from",
+        advice=f"{advice}, or give your own files: "
+        f"`edge-node dataset fetch {edition.name} --from PATH`",
     )
 
 

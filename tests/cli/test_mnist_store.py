@@ -8,6 +8,7 @@ import pytest
 from edge_node.cli.mnist_store import stored_mnist
 from edge_node.datasets.errors import DatasetError, DatasetUnavailable
 from edge_node.datasets.mnist import MNIST_ID
+from edge_node.datasets.store import DatasetStore
 
 
 def test_offline_without_a_cache_says_what_was_tried(
@@ -24,3 +25,13 @@ def test_files_that_are_not_mnist_are_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.npz").write_bytes(b"not an archive")
     with pytest.raises(DatasetError, match=r"mine\.npz"):
         stored_mnist(tmp_path / "datasets", files=tmp_path / "mine.npz")
+
+
+def test_files_that_are_named_are_looked_at_even_if_mnist_is_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DatasetStore, "has", lambda *_: True)
+    (tmp_path / "mine.npz").write_bytes(b"not an archive")
+    with pytest.raises(DatasetError, match=r"mine\.npz"):
+        stored_mnist(tmp_path / "datasets", files=tmp_path / "mine.npz")
+    assert stored_mnist(tmp_path / "datasets")[1] == MNIST_ID

