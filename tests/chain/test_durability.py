@@ -9,12 +9,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from edge_node.chain.database import Database
 from edge_node.chain.errors import (
     AlreadySigned,
     ParentUnknown,
@@ -23,9 +24,9 @@ from edge_node.chain.errors import (
     WrongNetwork,
 )
 from edge_node.chain.importer import Importer
-from edge_node.primitives.types import TimestampMs
+from edge_node.primitives.types import NetworkId, TimestampMs
 from tests.chain.stream import head_after, leapfrog, write_stream
-from tests.chain.workshop import Dice, Grown, Tree, easy_network, opened, take
+from tests.chain.workshop import Dice, Grown, Tree, contents, easy_network, opened, take
 
 pytestmark = pytest.mark.slow  # a thousand damaged files
 
@@ -34,6 +35,11 @@ KILLS = 20
 RESTART_SECONDS = 5
 TURNS = 120
 """Damaged copies of a file that are opened."""
+FRAME_BYTES = 24 + 4_096
+"""A page in the log, with its header."""
+LAST_RECORD_FRAMES = 12
+IMPORTER_STRIDE = 64
+"""Between cuts after which an importer opens too; the rows are read after every cut."""
 MEMORY_DISK = Path("/dev/shm")
 """Where thousands of files are written without waiting for a disk."""
 
@@ -132,16 +138,23 @@ class Torn:
 
     def open_with(self, log: bytes) -> int:
         """Open a copy with another log; return the number of stored blocks."""
+        with opened(self._copy(log), self.tree.network) as importer:
+            return check_opened(importer, self.tree, self.stream)
+
+    def rows_of_cut(self, size: int, network: NetworkId) -> Mapping[str, object]:
+        """Return all rows of a copy with its log cut, from which an importer makes its state."""
+        database = Database(self._copy(self.log[:size]), network)
+        try:
+            return contents(database)
+        finally:
+            database.close()
+
+    def _copy(self, log: bytes) -> Path:
         path = self.folder / "torn.sqlite3"
         path.write_bytes(self.main)
         path.with_name("torn.sqlite3-wal").write_bytes(log)
         path.with_name("torn.sqlite3-shm").unlink(missing_ok=True)
-        with opened(path, self.tree.network) as importer:
-            return check_opened(importer, self.tree, self.stream)
-
-    def last_frame(self) -> int:
-        """Return where the last frame begins: 24 bytes and a page."""
-        return len(self.log) - 24 - 4_096
+        return path
 
 
 @pytest.fixture(scope="module")
@@ -151,15 +164,16 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-@pytest.fixture(scope="module")
-def torn(folder: Path) -> Torn:
-    tree = Tree(easy_network())
-    stream = leapfrog(tree, 3)
-    path = folder / "chain.sqlite3"
-    log = path.with_name("chain.sqlite3-wal")
+def torn_chain(folder: Path, tree: Tree, stream: list[Grown], logged: int) -> Torn:
+    """Import a stream whose last `logged` blocks stay in the log."""
+    path = folder / f"chain-{logged}.sqlite3"
+    log = path.with_name(f"{path.name}-wal")
     ends = []
     with opened(path, tree.network) as importer:
-        for grown in stream:
+        for grown in stream[:-logged]:
+            take(importer, grown.mined)
+    with opened(path, tree.network) as importer:
+        for grown in stream[-logged:]:
             take(importer, grown.mined)
             ends.append(log.stat().st_size)
         # While it is open: closing moves the log into the file.
@@ -168,9 +182,30 @@ def torn(folder: Path) -> Torn:
     return Torn(tree=tree, stream=stream, main=main, log=written, ends=ends, folder=folder)
 
 
+@pytest.fixture(scope="module")
+def tree() -> Tree:
+    return Tree(easy_network())
+
+
+@pytest.fixture(scope="module")
+def stream(tree: Tree) -> list[Grown]:
+    return leapfrog(tree, 3)
+
+
+@pytest.fixture(scope="module")
+def torn(folder: Path, tree: Tree, stream: list[Grown]) -> Torn:
+    return torn_chain(folder, tree, stream, len(stream))
+
+
+@pytest.fixture(scope="module")
+def torn_twice(folder: Path, tree: Tree, stream: list[Grown]) -> Torn:
+    """Return a chain with two records in its log: thousands of copies are written."""
+    return torn_chain(folder, tree, stream, 2)
+
+
 def test_log_cut_between_frames_opens_at_an_exact_prefix(torn: Torn) -> None:
     counts = []
-    for size in range(32, len(torn.log) + 1, 24 + 4_096):
+    for size in range(32, len(torn.log) + 1, FRAME_BYTES):
         count = torn.open_cut(size)
         # A block that takes the head with it is two commits, of which one may be there.
         assert count - sum(end <= size for end in torn.ends) in {0, 1}
@@ -186,15 +221,21 @@ def test_log_cut_in_its_last_record_opens_before_it(torn: Torn) -> None:
     assert torn.open_cut(end) == len(torn.stream)
 
 
-@pytest.mark.timeout(1_500)
-def test_log_cut_at_every_byte_of_its_last_frame_and_densely_before_opens_before_the_record(
-    torn: Torn,
+@pytest.mark.parametrize("frame", range(LAST_RECORD_FRAMES))
+def test_log_cut_at_any_byte_of_its_last_record_opens_before_it(
+    torn_twice: Torn, frame: int
 ) -> None:
+    torn = torn_twice
     begin, end = torn.ends[-2], torn.ends[-1]
-    sample = range(begin, torn.last_frame(), (torn.last_frame() - begin) // 600)
-    assert len(sample) >= 500
-    for size in (*sample, *range(torn.last_frame(), end)):
-        assert torn.open_cut(size) == len(torn.stream) - 1
+    assert end - begin == LAST_RECORD_FRAMES * FRAME_BYTES
+    network = torn.tree.network.rules.network
+    before, after = (torn.rows_of_cut(size, network) for size in (begin, end))
+    assert before != after
+    for size in range(begin + frame * FRAME_BYTES, begin + (frame + 1) * FRAME_BYTES):
+        assert torn.rows_of_cut(size, network) == before
+        if size % IMPORTER_STRIDE == 0:
+            assert torn.open_cut(size) == len(torn.stream) - 1
+    assert torn.open_cut(end) == len(torn.stream)
 
 
 def test_log_with_a_turned_bit_or_a_zeroed_sector_opens_at_an_exact_prefix(torn: Torn) -> None:
