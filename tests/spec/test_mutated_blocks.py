@@ -2,6 +2,7 @@
 """Valid blocks with bits, bytes or fields changed: none is accepted, every one has its error."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
 import nacl.bindings
@@ -111,23 +112,31 @@ def swapped(prf: Prf, items: list["Decoded"], others: list[list["Decoded"]]) -> 
     return items
 
 
-def attack(count: int, seed: str) -> Counter[str]:
+def mutants(count: int, seed: str, aims: list[Target]) -> Iterator[tuple[int, bytes, bytes]]:
+    """Yield the place of a block in `aims`, and its header and body of which something changed."""
     prf = stream(seed)
-    aims = targets()
     headers, bodies = [aim.header for aim in aims], [aim.body for aim in aims]
-    roots = [aim.tip.state.root() for aim in aims]
-    reasons: Counter[str] = Counter()
-    while reasons.total() < count:
-        aim = aims[prf.below(len(aims))]
-        header, body = aim.header, aim.body
+    made = 0
+    while made < count:
+        place = prf.below(len(aims))
+        header, body = headers[place], bodies[place]
         part = prf.below(16)
         if part < 10:
             header = mutated(prf, header, headers)
         if part >= 8:
             body = mutated(prf, body, bodies)
-        if (header, body) == (aim.header, aim.body):
+        if (header, body) == (headers[place], bodies[place]):
             continue
-        reasons[aim.judge(header, body)] += 1
+        made += 1
+        yield place, header, body
+
+
+def attack(count: int, seed: str) -> Counter[str]:
+    aims = targets()
+    roots = [aim.tip.state.root() for aim in aims]
+    reasons: Counter[str] = Counter()
+    for place, header, body in mutants(count, seed, aims):
+        reasons[aims[place].judge(header, body)] += 1
     assert [aim.tip.state.root() for aim in aims] == roots
     return reasons
 
@@ -164,15 +173,18 @@ def resigned_by_mallory(prf: Prf, stage: Stage) -> Block:
     return recommitted(header, body, MALLORY)
 
 
-def steal(count: int, seed: str) -> Counter[str]:
+def thefts(count: int, seed: str) -> Iterator[tuple[int, bytes, bytes]]:
+    """Yield the place of a block in KINDS, and its header and body made Mallory's."""
     prf = stream(seed)
-    aims = dict(zip(KINDS, targets(), strict=True))
-    reasons: Counter[str] = Counter()
     for _ in range(count):
-        kind = KINDS[prf.below(3)]
-        block = resigned_by_mallory(prf, stages()[kind])
-        reasons[aims[kind].judge(block.header.encode(), block.body.encode())] += 1
-    return reasons
+        place = prf.below(3)  # anyone may make a fallback
+        block = resigned_by_mallory(prf, stages()[KINDS[place]])
+        yield place, block.header.encode(), block.body.encode()
+
+
+def steal(count: int, seed: str) -> Counter[str]:
+    aims = targets()
+    return Counter(aims[place].judge(header, body) for place, header, body in thefts(count, seed))
 
 
 def test_nobody_makes_anothers_work_his_own() -> None:
