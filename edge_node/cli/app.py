@@ -6,14 +6,17 @@ Read next: session.py, commands.py.
 """
 
 import errno
+import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NoReturn
 
 import click
 
 from edge_node import __version__
 from edge_node.cli.commands import COMMANDS
 from edge_node.cli.exit_codes import ExitCode, exit_code_of
-from edge_node.cli.output import reader_is_gone, set_up_logging
+from edge_node.cli.output import complain, reader_is_gone, set_up_logging
 from edge_node.cli.session import Session
 from edge_node.primitives.errors import EdgeNodeError
 
@@ -35,10 +38,26 @@ _ADVICE = {
     errno.EDQUOT: "make room on the disk",
     errno.EMFILE: "raise the limit with `ulimit -n`",
 }
+# Since click 8.2 a group without a command is an error, whose message is the help.
+_SHOWS_HELP: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
 
 
 class _Root(click.Group):
     """The command, whose errors are sentences."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: object,
+    ) -> click.Context:
+        """Read the global options; one that can not be understood is already told as they say."""
+        set_up_logging("info", "json" if _want_json_logs(args) else "text")
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            _refuse(error)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands in the order in which people meet them."""
@@ -49,16 +68,34 @@ class _Root(click.Group):
         """Run what was asked for, and turn what goes wrong into a sentence and an exit status."""
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            _refuse(error)
         except EdgeNodeError as error:
-            click.echo(f"edge-node: {error}", err=True)
+            complain(str(error))
             ctx.exit(exit_code_of(error))
         except BrokenPipeError:
             reader_is_gone()
         except OSError as error:
-            click.echo(f"edge-node: {sentence_of(error)}", err=True)
+            complain(sentence_of(error))
             ctx.exit(ExitCode.NODE)
         except KeyboardInterrupt:
             ctx.exit(ExitCode.INTERRUPTED)
+
+
+def _want_json_logs(words: Sequence[str]) -> bool:
+    pairs = zip(words, [*words[1:], ""], strict=True)
+    return ("--log-format", "json") in pairs or "--log-format=json" in words
+
+
+def _refuse(error: click.UsageError) -> NoReturn:
+    """Tell in one sentence why a command line was not understood, and end."""
+    if isinstance(error, _SHOWS_HELP):
+        raise error
+    text = re.sub(r"\n\s*", " ", error.format_message())  # a list of choices
+    text = re.sub(r"'\. ([A-Z])", lambda found: f"'; {found[1].lower()}", text).rstrip(".?")
+    command = error.ctx.command_path if error.ctx is not None else "edge-node"
+    complain(f"{text[:1].lower()}{text[1:]}; see `{command} --help`")
+    raise click.exceptions.Exit(ExitCode.USAGE)
 
 
 @click.group(cls=_Root, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})

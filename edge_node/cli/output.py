@@ -133,3 +133,14 @@ def set_up_logging(level: str, log_format: str) -> None:
     else:
         stream.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[stream], force=True)
+
+
+def complain(sentence: str) -> None:
+    """Say on standard error what went wrong, in the form that the logs have."""
+    text = printable(" ".join(sentence.splitlines()))
+    line = f"edge-node: {text}"
+    for stream in logging.getLogger().handlers:
+        if isinstance(stream.formatter, _JsonFormatter):
+            level = logging.ERROR
+            line = stream.format(logging.LogRecord("edge-node", level, "", 0, text, None, None))
+    click.echo(line, err=True)

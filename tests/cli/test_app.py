@@ -2,9 +2,11 @@
 """The command as a whole: its help, its errors, its completion, and readers who go away."""
 
 import errno
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -13,6 +15,7 @@ from click.testing import CliRunner
 from edge_node import cli
 from edge_node.cli.app import app, sentence_of
 from edge_node.cli.exit_codes import ExitCode
+from edge_node.primitives.errors import EdgeNodeError
 from tests.cli.typing_in import leaf, leaves, typed
 
 ROOT = Path(__file__).parents[2]
@@ -46,10 +49,98 @@ def test_help_begins_with_what_a_newcomer_needs_and_lists_all_exit_codes(tmp_pat
 
 
 def test_options_that_can_not_be_understood(tmp_path: Path) -> None:
-    assert typed(tmp_path, "--set", "x", "config", "show").code == 2
-    assert typed(tmp_path, "nothing").code == 2
     wrong = typed(tmp_path, "--set", "node.colour=red", "config", "show")
     assert "there is no setting node.colour" in wrong.sentence(3)
+
+
+USAGE = [
+    ("nothing", "edge-node: no such command 'nothing'; see `edge-node --help`"),
+    ("--nothing", "edge-node: no such option"),
+    ("--set x config show", "edge-node: --set takes SECTION.KEY=VALUE, not 'x'; see"),
+    ("dataset fetc", "edge-node: no such command 'fetc'"),
+    ("demo --blocks zero", "edge-node: invalid value for '--blocks': 'zero' is not"),
+    ("model verify", "edge-node: missing argument 'FILE'; see `edge-node model verify --help`"),
+    ("dataset import . --name x", "edge-node: missing option '--format'; choose from: idx, npz"),
+    ("dataset fetch ab --offline", "edge-node: --from and --offline go with mnist only; see"),
+    ("--log-level loud status", "edge-node: invalid value for '--log-level': 'loud' is not"),
+]
+
+
+@pytest.mark.parametrize(("line", "wanted"), USAGE)
+def test_command_line_that_is_not_understood_is_one_sentence(
+    tmp_path: Path, line: str, wanted: str
+) -> None:
+    assert typed(tmp_path, *line.split()).sentence(2).startswith(wanted)
+    (told,) = json_lines(typed(tmp_path, "--log-format", "json", *line.split()).err)
+    assert told["message"].startswith(wanted.removeprefix("edge-node: "))
+
+
+def test_group_without_a_command_shows_its_help(tmp_path: Path) -> None:
+    seen = typed(tmp_path, "dataset")
+    assert "Fetch, import, publish and list datasets." in seen.out + seen.err
+
+
+@pytest.fixture
+def broken_cache(tmp_path: Path) -> Path:
+    """Make it so that an offline `dataset fetch mnist` says something on its way to its error."""
+    (tmp_path / "cache" / "edge-node" / "mnist").mkdir(parents=True)
+    return tmp_path / "new"
+
+
+FETCH = ("dataset", "fetch", "mnist", "--offline")
+
+
+def json_lines(text: str) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in text.splitlines()]
+    for line in lines:
+        assert set(line) == {"time_ms", "level", "logger", "message"}
+    return lines
+
+
+@pytest.mark.parametrize("form", [("--log-format", "json"), ("--log-format=json",)])
+def test_logs_and_the_last_word_are_json_where_that_is_wanted(
+    broken_cache: Path, form: tuple[str, ...]
+) -> None:
+    program = [sys.executable, "-m", "edge_node", "--data-dir", str(broken_cache)]
+    done = subprocess.run(
+        [*program, *form, *FETCH], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert (done.returncode, done.stdout) == (7, "")
+    log, last = json_lines(done.stderr)
+    assert (log["level"], last["level"]) == ("info", "error")
+    assert "must be there" in log["message"]
+    assert "edge-node dataset fetch mnist --from PATH" in last["message"]
+    assert log["time_ms"] <= last["time_ms"]
+
+
+def test_configured_form_counts_as_well(broken_cache: Path) -> None:
+    words = ("--set", "node.log_format=json", *FETCH)
+    assert [line["level"] for line in json_lines(typed(broken_cache, *words).err)] == [
+        "info",
+        "error",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("level", "lines"), [("debug", 2), ("info", 2), ("warning", 1), ("error", 1)]
+)
+def test_level_hides_what_is_below_and_never_the_last_word(
+    broken_cache: Path, level: str, lines: int
+) -> None:
+    told = typed(broken_cache, "--log-level", level, *FETCH).err.splitlines()
+    assert len(told) == lines
+    assert told[-1].startswith("edge-node: mnist is not to be had")
+    assert [" INFO " in line for line in told[:-1]] == [True] * (lines - 1)
+
+
+def test_last_word_is_one_line_that_steers_no_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise EdgeNodeError("one\ntwo \x1b[2J")
+
+    monkeypatch.setitem(app.commands, "status", click.Command("status", callback=fail))
+    assert typed(tmp_path, "status").sentence(1) == "edge-node: one two ?[2J"
 
 
 @pytest.mark.parametrize(
