@@ -89,7 +89,11 @@ class Manifest:
         ):
             if not 1 <= actual <= most:
                 raise ManifestMalformed(expected=f"{what} in 1..{most}", actual=actual)
-        if not 1 <= len(self.name.encode("utf-8")) <= _MAX_NAME_BYTES:
+        try:
+            name = self.name.encode()
+        except UnicodeEncodeError:
+            raise ManifestMalformed(expected="name in UTF-8", actual=ascii(self.name)) from None
+        if not 1 <= len(name) <= _MAX_NAME_BYTES:
             raise ManifestMalformed(
                 expected=f"name of 1..{_MAX_NAME_BYTES} bytes", actual=self.name
             )

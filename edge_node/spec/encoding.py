@@ -66,7 +66,10 @@ def _encode_into(value: Value, out: list[bytes]) -> None:
         out.append(_head(_BYTES, len(value)))
         out.append(value)
     elif isinstance(value, str):
-        text = value.encode("utf-8")
+        try:
+            text = value.encode("utf-8")
+        except UnicodeEncodeError:
+            raise InvalidEncoding("text that is not UTF-8", 0) from None
         if len(text) > MAX_TEXT_BYTES:
             raise InvalidEncoding(f"text of {len(text)} bytes above {MAX_TEXT_BYTES}", 0)
         out.append(_head(_TEXT, len(text)))

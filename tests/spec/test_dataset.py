@@ -80,6 +80,7 @@ def test_r_17_limits_themselves_are_allowed() -> None:
         {"name": ""},
         {"name": "a" * 65},
         {"name": "é" * 33},
+        {"name": "\udcff"},
     ],
 )
 def test_r_17_value_out_of_its_range_is_refused(changes: dict[str, object]) -> None:

@@ -201,6 +201,7 @@ def test_r_2_limits_themselves_are_allowed() -> None:
         {1},
         object(),
         "a" * (MAX_TEXT_BYTES + 1),
+        "\udcff",
         [[None]],
     ],
 )
