@@ -43,6 +43,7 @@ from edge_node.gossip.messages import (
 from edge_node.gossip.topics import MAX_BROKER_CHARACTERS, Kind, is_broker_name
 from edge_node.primitives.types import BlockHash, DatasetId, Hash32, Height
 from edge_node.spec import encoding
+from edge_node.spec.constants import MAX_CHECKPOINT_BYTES, MAX_GENESIS_BYTES, MAX_TRANSACTION_BYTES
 
 BLOCK_PARTS = 3
 """Header, body and transport."""
@@ -172,7 +173,7 @@ def _transactions(fields: Fields) -> Transactions:
         transactions=fields.octet_list(
             "transactions",
             1,
-            limits.MAX_TRANSACTION_BYTES,
+            MAX_TRANSACTION_BYTES,
             most=limits.MAX_BATCH_TRANSACTIONS,
         )
     )
@@ -268,7 +269,7 @@ def _response(fields: Fields) -> Response:
         found = fields.octet_list(
             "transactions",
             1,
-            limits.MAX_TRANSACTION_BYTES,
+            MAX_TRANSACTION_BYTES,
             most=limits.MAX_TRANSACTIONS_PER_REQUEST,
         )
         return FoundTransactions(transactions=found)
@@ -283,13 +284,11 @@ _READERS: dict[Kind, Callable[[Fields], Message]] = {
     Kind.INVENTORY: _inventory,
     Kind.PRESENCE: _presence,
     Kind.DATASETS: _datasets,
-    Kind.GENESIS: lambda fields: GenesisCopy(
-        data=fields.octets("genesis", 1, limits.MAX_GENESIS_BYTES)
-    ),
+    Kind.GENESIS: lambda fields: GenesisCopy(data=fields.octets("genesis", 1, MAX_GENESIS_BYTES)),
     Kind.REQUEST: _numbered,
     Kind.RESPONSE: _response,
     Kind.CHECKPOINT: lambda fields: Checkpoint(
-        data=fields.octets("checkpoint", 1, limits.MAX_CHECKPOINT_BYTES)
+        data=fields.octets("checkpoint", 1, MAX_CHECKPOINT_BYTES)
     ),
 }
 

@@ -25,6 +25,7 @@ from edge_node.gossip.errors import (
 from edge_node.gossip.topics import Kind, NodeId, Topic, node_id
 from edge_node.primitives.types import NetworkId, PublicKey, Signature
 from edge_node.spec import encoding
+from edge_node.spec.constants import MAX_CHECKPOINT_BYTES, MAX_GENESIS_BYTES
 
 VERSION = 1
 KEY_BYTES = 32
@@ -40,10 +41,10 @@ MAX_BODY_BYTES = {
     Kind.TRANSACTIONS: limits.MAX_BATCH_BYTES + _SMALL_BYTES,
     Kind.PRESENCE: _SMALL_BYTES,
     Kind.DATASETS: 64 * limits.MAX_OFFERS + _SMALL_BYTES,
-    Kind.GENESIS: limits.MAX_GENESIS_BYTES + _SMALL_BYTES,
+    Kind.GENESIS: MAX_GENESIS_BYTES + _SMALL_BYTES,
     Kind.REQUEST: _SMALL_BYTES,
     Kind.RESPONSE: limits.MAX_MESSAGE_BYTES - limits.ENVELOPE_BYTES,
-    Kind.CHECKPOINT: limits.MAX_CHECKPOINT_BYTES + _SMALL_BYTES,
+    Kind.CHECKPOINT: MAX_CHECKPOINT_BYTES + _SMALL_BYTES,
     Kind.INVENTORY: limits.SHORT_ID_BYTES * limits.MAX_INVENTORY + _SMALL_BYTES,
 }
 """The largest body of each kind; an envelope adds at most `limits.ENVELOPE_BYTES`."""

@@ -9,6 +9,7 @@ Read next: topics.py.
 from edge_node.spec.constants import (
     CHUNK_BYTES,
     MAX_BODY_BYTES,
+    MAX_DATASET_BYTES,
     MAX_HEADER_BYTES,
     MAX_TRANSPORT_BYTES,
 )
@@ -32,7 +33,6 @@ MAX_HEADERS_PER_PAGE = 512
 MAX_BATCH_BYTES = 8 * KIB
 """Transactions in one message."""
 MAX_BATCH_TRANSACTIONS = 64
-MAX_TRANSACTION_BYTES = MAX_BATCH_BYTES
 SHORT_ID_BYTES = 6
 """Of a transaction in an inventory: with its salt, enough to tell a million apart."""
 SALT_BYTES = 8
@@ -40,8 +40,6 @@ MAX_INVENTORY = 1_024
 """Short ids in one inventory."""
 MAX_TRANSACTIONS_PER_REQUEST = 200
 """The request stays below the size of a small message; an answer takes one piece at most."""
-MAX_CHECKPOINT_BYTES = 4 * KIB
-MAX_GENESIS_BYTES = 64 * KIB
 MAX_SOFTWARE_BYTES = 64
 """The name and version that a node tells of itself."""
 MAX_CAPABILITIES = 16
@@ -118,8 +116,8 @@ MAX_PARCEL_JOBS = 32
 MAX_ANNOUNCED_PER_PEER = 4
 """Announced bodies being fetched that one peer alone is said to have."""
 MAX_DATASET_JOBS = 8
-MAX_DATASET_CHUNKS = 65_536
-"""4 GiB; the genesis allows far less."""
+MAX_DATASET_CHUNKS = 2 * MAX_DATASET_BYTES // CHUNK_BYTES
+"""Twice what a chain's dataset may have; nobody else's table is larger than a parcel either."""
 MAX_ROUNDS = 4
 """Times that all holders are asked for a parcel before it is given up."""
 RETRY_MS = 1_000

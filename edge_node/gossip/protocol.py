@@ -48,6 +48,7 @@ from edge_node.gossip.topics import DEFAULT_BROKER, Kind, NodeId
 from edge_node.gossip.transactions import TransactionDesk
 from edge_node.primitives.randomness import RandomSource
 from edge_node.primitives.types import BlockHash, DatasetId, Hash32, ModelHash
+from edge_node.spec.constants import MAX_CHECKPOINT_BYTES
 
 __all__ = ["Gossip", "Identity", "PeerView", "Profile"]
 
@@ -340,8 +341,8 @@ class Gossip:
         MessageTooLarge
             G-1.
         """
-        if not 0 < len(data) <= limits.MAX_CHECKPOINT_BYTES:
-            raise MessageTooLarge(expected=limits.MAX_CHECKPOINT_BYTES, actual=len(data))
+        if not 0 < len(data) <= MAX_CHECKPOINT_BYTES:
+            raise MessageTooLarge(expected=MAX_CHECKPOINT_BYTES, actual=len(data))
         self._checkpoint = data
         if self._connected:
             self._exchange.publish(Kind.CHECKPOINT, Checkpoint(data=data))

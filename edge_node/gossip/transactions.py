@@ -25,6 +25,7 @@ from edge_node.gossip.messages import (
 from edge_node.gossip.peers import Peer
 from edge_node.gossip.ports import TransactionsReceived
 from edge_node.gossip.topics import Kind
+from edge_node.spec.constants import MAX_TRANSACTION_BYTES
 
 
 def short_id(salt: bytes, transaction: bytes) -> bytes:
@@ -57,10 +58,8 @@ class TransactionDesk:
             G-1: one of them is empty or fits in no message; none is told.
         """
         for transaction in transactions:
-            if not 0 < len(transaction) <= limits.MAX_TRANSACTION_BYTES:
-                raise MessageTooLarge(
-                    expected=limits.MAX_TRANSACTION_BYTES, actual=len(transaction)
-                )
+            if not 0 < len(transaction) <= MAX_TRANSACTION_BYTES:
+                raise MessageTooLarge(expected=MAX_TRANSACTION_BYTES, actual=len(transaction))
         if not self._queue:
             self._batch_at_ms = max(self._batch_at_ms, now_ms + limits.BATCH_DELAY_MS)
         self._queue.extend(transactions)

@@ -10,14 +10,13 @@ from dataclasses import asdict
 
 from edge_node.datasets.errors import DatasetError
 from edge_node.node.control import JsonObject, Request
-from edge_node.node.intake import MAX_TRANSACTION_BYTES
 from edge_node.node.mining import MAX_TRAINER_RESTARTS, Miner
 from edge_node.node.node import Node
 from edge_node.node.status import FamilyStatus, NodeStatus, PeerStatus
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import DatasetId, Hash32
-from edge_node.spec.constants import PPM
+from edge_node.spec.constants import MAX_TRANSACTION_BYTES, PPM
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.encoding import decode
 from edge_node.spec.state import Family

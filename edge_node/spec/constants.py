@@ -37,6 +37,13 @@ MAX_HAVE = 16
 MAX_TRANSPORT_BYTES = 1 << 20
 """A full model of `MAX_CONNECTIONS` weights is 512 KiB and its thresholds."""
 
+MAX_TRANSACTION_BYTES = 512
+"""Above the largest transaction there is, 150 bytes."""
+MAX_CHECKPOINT_BYTES = 256
+"""Above the largest checkpoint there is, 143 bytes."""
+MAX_GENESIS_BYTES = 65_536
+"""Who joins gets the genesis in one message of this size."""
+
 # Models (R-5)
 MAX_LAYERS = 16
 """Layers of an architecture."""
@@ -94,5 +101,7 @@ STATE_ROOT_WINDOW = 16
 # Datasets
 CHUNK_BYTES = 65_536
 """A dataset travels in chunks of this size, each named by its hash."""
+MAX_DATASET_BYTES = 1 << 31
+"""The hashes of its chunks, 1 MiB, travel as one parcel."""
 MAX_DATASETS = 64
 """Datasets in one state."""

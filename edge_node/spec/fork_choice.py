@@ -14,10 +14,10 @@ from typing import ClassVar
 
 from edge_node.primitives.hashing import tagged_hash
 from edge_node.primitives.types import BlockHash, Hash32, Height, NetworkId, PublicKey, Signature
+from edge_node.spec.constants import MAX_CHECKPOINT_BYTES
 from edge_node.spec.encoding import decode, encode
 from edge_node.spec.errors import InvalidInput, RuleBroken
 
-MAX_CHECKPOINT_BYTES = 256
 MAX_CHECKPOINT_HEIGHT = (1 << 63) - 1
 """What databases keep as an integer."""
 

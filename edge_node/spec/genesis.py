@@ -23,11 +23,10 @@ from edge_node.spec.recipe import EvolutionRates
 from edge_node.spec.signature import PUBLIC_KEY_BYTES
 from edge_node.spec.transaction import ADDRESS_BYTES
 
-MAX_GENESIS_BYTES = 1 << 20
 MAX_MEMBERS = 256
 """Members that may sign checkpoints."""
-MAX_ALLOCATIONS = 4_096
-"""First accounts; with all else they stay within MAX_ITEMS of an encoding."""
+MAX_ALLOCATIONS = 1_024
+"""First accounts; with all else at its most they stay within MAX_GENESIS_BYTES."""
 _MAX_NAME_BYTES = 64
 _MAX_SCHEDULE = 16
 _MAX_STEP_EXPONENT = 14
@@ -159,7 +158,7 @@ _RANGES: tuple[tuple[str, int, int], ...] = (
     ("max_future_ms", 1, _MAX_MS),
     ("target_ms", 0, _MAX_MS),
     ("min_evaluation_images", 1, 1 << 24),
-    ("max_dataset_bytes", 1, 1 << 40),
+    ("max_dataset_bytes", 1, limits.MAX_DATASET_BYTES),
     ("base_reward", 0, 1 << 40),
     ("halving_blocks", 1, 1 << 40),
     ("min_fee", 0, limits.MAX_AMOUNT),
@@ -191,7 +190,7 @@ class Genesis:
             raise GenesisMalformed(
                 expected="one with the proof rule `evolution`", actual=self.proof
             )
-        _check_within("bytes of the name", len(self.name.encode()), 1, _MAX_NAME_BYTES)
+        _check_within("bytes of the name", len(_utf_8(self.name)), 1, _MAX_NAME_BYTES)
         _check_within("the timestamp", self.timestamp, 0, _MAX_TIMESTAMP)
         _check_within("members", len(self.members), 0, MAX_MEMBERS)
         _check_within("datasets", len(self.datasets), 1, limits.MAX_DATASETS)
@@ -253,7 +252,7 @@ def genesis_from_bytes(data: bytes) -> Genesis:
     InvalidEncoding, GenesisMalformed, ManifestMalformed
         R-2, R-24, R-17.
     """
-    match decode(data, max_bytes=MAX_GENESIS_BYTES):
+    match decode(data, max_bytes=limits.MAX_GENESIS_BYTES):
         case [
             limits.PROTOCOL_VERSION,
             str(name),
@@ -314,6 +313,13 @@ def _bytes(value: Decoded) -> bytes:
     if not isinstance(value, bytes):
         raise GenesisMalformed(expected="one with keys of bytes", actual=value)
     return value
+
+
+def _utf_8(name: str) -> bytes:
+    try:
+        return name.encode()
+    except UnicodeEncodeError:
+        raise GenesisMalformed(expected="one with a name in UTF-8", actual=ascii(name)) from None
 
 
 def _check_within(what: str, actual: int, least: int, most: int) -> None:

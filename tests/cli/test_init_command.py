@@ -102,3 +102,18 @@ def test_json_errors_leave_standard_output_empty(tmp_path: Path) -> None:
     assert (seen.code, seen.out) == (7, "")
     with pytest.raises(json.JSONDecodeError):
         json.loads(seen.err)
+
+
+def test_name_that_is_no_text_is_refused_in_one_sentence(with_dataset: Path, rules: str) -> None:
+    words = ("init", "--dataset", "easy", "--parameters", rules, "--name", "\udcff")
+    assert "a name in UTF-8" in typed(with_dataset, *words).sentence(6)
+    assert not (with_dataset / "genesis").exists()
+
+
+def test_dataset_limit_that_no_peer_could_deliver_is_refused(
+    with_dataset: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "large.toml"
+    path.write_text(f"max_dataset_bytes = {1 << 40}\n")
+    seen = typed(with_dataset, "init", "--dataset", "easy", "--parameters", str(path))
+    assert f"max_dataset_bytes in 1..{1 << 31}" in seen.sentence(6)

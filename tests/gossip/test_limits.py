@@ -1,11 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The limits fit each other: what one part may send, the next may take."""
 
+from edge_node.datasets.chunk_table import MAX_TABLE_BYTES
 from edge_node.gossip import limits
 from edge_node.gossip.envelope import MAX_BODY_BYTES, max_payload_bytes
+from edge_node.gossip.protocol import Gossip, Profile
 from edge_node.gossip.topics import Kind
+from edge_node.spec.constants import (
+    CHUNK_BYTES,
+    MAX_DATASET_BYTES,
+    MAX_GENESIS_BYTES,
+    MAX_HEADER_BYTES,
+    MAX_TRANSPORT_BYTES,
+)
 from edge_node.spec.constants import MAX_BODY_BYTES as MAX_BLOCK_BODY_BYTES
-from edge_node.spec.constants import MAX_HEADER_BYTES, MAX_TRANSPORT_BYTES
+from edge_node.spec.dataset import SplitName
+from tests.gossip.simulation import FakeChain, SeededRandom, identity_of
 
 
 def test_every_message_fits_a_packet_of_our_brokers() -> None:
@@ -63,3 +73,12 @@ def test_a_node_that_announces_all_it_may_is_not_over_its_rate() -> None:
     assert tips_per_s <= limits.ANNOUNCES_PER_S
     assert 1_000 // limits.BATCH_DELAY_MS <= limits.BATCHES_PER_S
     assert limits.PEER_SILENCE_MS > 3 * limits.REFRESH_MS
+
+
+def test_largest_genesis_and_table_of_the_law_travel() -> None:
+    assert MAX_BODY_BYTES[Kind.GENESIS] >= MAX_GENESIS_BYTES + 16
+    profile = Profile(software="x", genesis=bytes(MAX_GENESIS_BYTES))
+    Gossip(identity=identity_of("a"), port=FakeChain(), random=SeededRandom("a"), profile=profile)
+    chunks = MAX_DATASET_BYTES // CHUNK_BYTES + len(SplitName)
+    assert chunks <= limits.MAX_DATASET_CHUNKS
+    assert 32 * chunks + 1_024 <= min(MAX_TABLE_BYTES, limits.MAX_PARCEL_BYTES)

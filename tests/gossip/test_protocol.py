@@ -13,6 +13,7 @@ from edge_node.gossip.ports import (
     TransactionsReceived,
 )
 from edge_node.gossip.protocol import Gossip, Profile
+from edge_node.spec.constants import MAX_CHECKPOINT_BYTES, MAX_GENESIS_BYTES, MAX_TRANSACTION_BYTES
 from tests.gossip.simulation import (
     FakeChain,
     Faults,
@@ -92,11 +93,11 @@ def test_nothing_too_large_is_published() -> None:
     net.run(500)
     before = len(net.log)
     with pytest.raises(MessageTooLarge):
-        a.gossip.announce_transactions((bytes(limits.MAX_TRANSACTION_BYTES + 1),), net.now_ms)
+        a.gossip.announce_transactions((bytes(MAX_TRANSACTION_BYTES + 1),), net.now_ms)
     with pytest.raises(MessageTooLarge):
         a.gossip.announce_transactions((b"good", b""), net.now_ms)
     with pytest.raises(MessageTooLarge):
-        a.gossip.announce_checkpoint(bytes(limits.MAX_CHECKPOINT_BYTES + 1), net.now_ms)
+        a.gossip.announce_checkpoint(bytes(MAX_CHECKPOINT_BYTES + 1), net.now_ms)
     transport = bytes(limits.MAX_PARCEL_BYTES)
     block_hash, block = make_block(1, a.chain.main[-1], transport=transport)
     with pytest.raises(ParcelMismatch):
@@ -201,7 +202,7 @@ def test_a_node_tells_its_genesis() -> None:
         Profile(software="x\n"),
         Profile(software="x", capabilities=("y",) * (limits.MAX_CAPABILITIES + 1)),
         Profile(software="x", broker="a name too long"),
-        Profile(software="x", genesis=bytes(limits.MAX_GENESIS_BYTES + 1)),
+        Profile(software="x", genesis=bytes(MAX_GENESIS_BYTES + 1)),
     ],
 )
 def test_a_profile_that_others_would_refuse_is_refused(profile: Profile) -> None:

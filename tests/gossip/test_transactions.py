@@ -107,7 +107,7 @@ def test_many_come_in_several_rounds() -> None:
 def test_an_answer_is_bounded_in_bytes() -> None:
     net = SimNetwork("bytes")
     a = net.add("a")
-    a.chain.pool = numbered(100, size_bytes=5_000)
+    a.chain.pool = numbered(180, size_bytes=490)
     late = net.add("late")
     net.run(limits.INVENTORY_SPREAD_MS + 1_000)
     assert 0 < sum(map(len, late.chain.pool)) <= limits.PIECE_BYTES

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from edge_node.primitives.hashing import tagged_hash
 from edge_node.primitives.types import BlockHash, Hash32, Height, NetworkId, PublicKey, Signature
+from edge_node.spec.constants import MAX_CHECKPOINT_BYTES
 from edge_node.spec.encoding import Decoded, InvalidEncoding, encode
 from edge_node.spec.fork_choice import (
-    MAX_CHECKPOINT_BYTES,
     Candidate,
     Checkpoint,
     CheckpointInvalid,

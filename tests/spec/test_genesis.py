@@ -5,15 +5,14 @@ from dataclasses import fields, replace
 
 import pytest
 
-from edge_node.primitives.hashing import tagged_hash
+from edge_node.primitives.hashing import ZERO_HASH, tagged_hash
 from edge_node.primitives.types import Address, Amount, PublicKey, TimestampMs
 from edge_node.spec import genesis as module
-from edge_node.spec.constants import MAX_AMOUNT, MAX_DATASETS, PPM
-from edge_node.spec.dataset import Manifest, ManifestMalformed
+from edge_node.spec.constants import MAX_AMOUNT, MAX_DATASETS, MAX_GENESIS_BYTES, PPM
+from edge_node.spec.dataset import Manifest, ManifestMalformed, Split
 from edge_node.spec.encoding import Decoded, InvalidEncoding, decode, encode
 from edge_node.spec.genesis import (
     MAX_ALLOCATIONS,
-    MAX_GENESIS_BYTES,
     MAX_MEMBERS,
     Genesis,
     GenesisMalformed,
@@ -209,6 +208,12 @@ def test_r_24_largest_genesis_survives() -> None:
         parameters=replace(PARAMETERS, step_schedule=((1 << 40, 14),) * 16),
     )
     assert genesis_from_bytes(full.encode()) == full
+    # One dataset and one amount take at most so many bytes more than these.
+    longest = replace(MANIFEST, name="n" * 64, splits=(Split(count=1 << 24, root=ZERO_HASH),) * 3)
+    more = len(encode(longest.value())) - len(encode(full.datasets[0].value()))
+    at_most = len(full.encode()) + MAX_DATASETS * more + MAX_ALLOCATIONS * 8
+    at_most += 9 * len(fields(Parameters))
+    assert at_most <= MAX_GENESIS_BYTES
 
 
 @pytest.mark.parametrize(
@@ -216,6 +221,7 @@ def test_r_24_largest_genesis_survives() -> None:
     [
         ({"name": ""}, "bytes of the name"),
         ({"name": "ü" * 33}, "bytes of the name"),
+        ({"name": "\udcff"}, "a name in UTF-8, not '.udcff'"),
         ({"timestamp": -1}, "the timestamp"),
         ({"timestamp": 1 << 48 | 1}, "the timestamp"),
         ({"members": (PublicKey(bytes(31)),)}, "a member's key"),
