@@ -40,7 +40,7 @@ class NodeReport:
     head: str
     """Hash of its head."""
     backend: str
-    """What evaluated models there."""
+    """What evaluated models there; several, joined by `+` as they came, where one stepped in."""
     validated: int
     """Blocks of the main chain that it has judged valid."""
     mined: int
@@ -152,7 +152,7 @@ def node_report(
     return NodeReport(
         id=name,
         head=chain[-1].block_hash.hex(),
-        backend=chain[-1].backend,
+        backend="+".join(dict.fromkeys(block.backend for block in chain)),
         validated=len(chain),
         mined=mined_by.count(name),
     )

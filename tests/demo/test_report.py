@@ -3,8 +3,18 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
-from edge_node.demo.report import DemoReport, Exports, NodeReport
+import pytest
+
+from edge_node.demo.report import (
+    DemoReport,
+    Exports,
+    NodeReport,
+    node_report,
+    stopped_chain,
+)
+from tests.chain.workshop import ANN, Tree, easy_network, opened, take
 from tests.demo.pictures import generation
 
 NODES = tuple(
@@ -57,3 +67,25 @@ def test_accuracy_that_did_not_rise_is_told_with_both_figures() -> None:
         assert "accuracy on untouched images did not rise" in failure
         assert "850000 ppm at height 1" in failure
         assert f"{last} ppm at height 12" in failure
+
+
+@pytest.mark.parametrize(
+    ("used", "told"),
+    [
+        (("lce", "lce", "lce"), "lce"),
+        (("native", "numpy", "native"), "native+numpy"),
+        (("lce", "native", "reference"), "lce+native+reference"),
+    ],
+)
+def test_every_back_end_that_judged_a_block_is_told(
+    tmp_path: Path, used: tuple[str, ...], told: str
+) -> None:
+    network = easy_network()
+    with opened(tmp_path / "chain", network) as importer:
+        for grown in Tree(network).branch(None, len(used)):
+            take(importer, grown.mined)
+    with stopped_chain(tmp_path / "chain", network.rules.network) as (chain, _):
+        judged = [replace(block, backend=name) for block, name in zip(chain, used, strict=True)]
+        report = node_report("node-1", judged, {ANN.key: "node-1"})
+    assert report.backend == told
+    assert (report.validated, report.head) == (3, judged[-1].block_hash.hex())
