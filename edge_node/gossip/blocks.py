@@ -111,7 +111,8 @@ class BlockDesk:
             peer = self._exchange.peers.get(fetched.sender)
             if peer is not None:
                 self._exchange.blame(peer, error, now_ms)
-            self._downloads.refetch(fetched)
+            if not self._downloads.refetch(fetched):
+                self.given_up(BlockHash(fetched.digest), now_ms)
             return
         if self._sync.expects(facts.block_hash):
             self._sync.body_came(fetched, now_ms)
@@ -142,8 +143,8 @@ class BlockDesk:
             if peer is not None:
                 refused = TransportRefused(expected="sound", actual=bytes(block_hash))
                 self._exchange.blame(peer, refused, now_ms)
-            if not in_sync:
-                self._downloads.want(ObjectKind.BLOCK, block_hash, avoid=sender)
+            if not in_sync and not self._downloads.want(ObjectKind.BLOCK, block_hash, avoid=sender):
+                self.given_up(block_hash, now_ms)
         elif verdict is BlockVerdict.ORPHAN and peer is not None and not in_sync:
             self._sync.begin(peer, now_ms)
         if in_sync:

@@ -27,7 +27,7 @@ from edge_node.gossip.messages import (
 )
 from edge_node.gossip.parcels import check_data, check_piece, split
 from edge_node.gossip.peers import Peer
-from edge_node.gossip.ports import ChunkReceived, DatasetComplete
+from edge_node.gossip.ports import ChunkReceived, DatasetComplete, FetchFailed
 from edge_node.gossip.topics import NodeId
 from edge_node.primitives.types import DatasetId, Hash32, Height
 
@@ -44,6 +44,8 @@ class Fetched:
     """Header, body and transport of a block; one part otherwise."""
     sender: NodeId
     """Who gave the table: answerable for the content."""
+    height: Height | None = None
+    """Of a block of a sync."""
 
 
 class Downloads:
@@ -74,10 +76,8 @@ class Downloads:
         avoid: NodeId | None = None,
         not_before_ms: int = 0,
         until_ms: int | None = None,
-    ) -> None:
+    ) -> bool:
         """Begin to fetch a block, model or manifest, or learn of one more holder.
-
-        Nothing begins if too many fetches are under way.
 
         Parameters
         ----------
@@ -93,12 +93,20 @@ class Downloads:
             When to ask first.
         until_ms : int or None
             When it lapses; never if None.
+
+        Returns
+        -------
+        bool
+            False if nothing begins, because too many fetches are under way.
         """
         job = self._jobs.get((kind, digest))
         if job is None:
-            job = Job(kind=kind, digest=digest, height=height, announced=parcel is not None)
-            if not self._has_room(job, holder):
-                return
+            # What our node wishes stays its wish when a copy was bad; blocks it never wishes for.
+            begun_by = holder if parcel is not None else avoid
+            origin = begun_by if kind is ObjectKind.BLOCK else None
+            job = Job(kind=kind, digest=digest, height=height, origin=origin)
+            if not self._has_room(job):
+                return False
             job.not_before_ms, job.until_ms = not_before_ms, until_ms
             self._jobs[kind, digest] = job
         if holder is not None:
@@ -107,9 +115,15 @@ class Downloads:
                 job.use_table(parcel, holder)
         if avoid is not None:
             job.tried.add(avoid)
+        return True
 
-    def _has_room(self, job: Job, holder: NodeId | None) -> bool:
-        """Say whether a fetch may begin: nobody's announcements crowd out another's, or a wish."""
+    def want_own(self, kind: ObjectKind, digest: Hash32) -> None:
+        """Begin to fetch what our node wants; `FetchFailed` tells it if there is no room."""
+        if not self.want(kind, digest):
+            self._exchange.emit(FetchFailed(kind=kind, digest=digest))
+
+    def _has_room(self, job: Job) -> bool:
+        """Say whether a fetch may begin: nobody's messages crowd out another's, or a wish."""
         if job.height is not None:
             return True
         others = [
@@ -117,22 +131,26 @@ class Downloads:
             for each in self._jobs.values()
             if each.kind is not ObjectKind.DATASET
             and each.height is None
-            and each.announced == job.announced
+            and (each.origin is None) == (job.origin is None)
         ]
-        alone = sum(each.hints == {holder} for each in others)
-        return len(others) < limits.MAX_PARCEL_JOBS and (
-            not job.announced or alone < limits.MAX_ANNOUNCED_PER_PEER
-        )
+        if len(others) >= limits.MAX_PARCEL_JOBS:
+            return False
+        if job.origin is None:
+            return True
+        alone = sum(each.origin == job.origin and each.hints <= {job.origin} for each in others)
+        return alone < limits.MAX_ANNOUNCED_PER_PEER
 
     def want_dataset(
         self, dataset_id: DatasetId, hashes: tuple[Hash32, ...], missing: list[int]
     ) -> None:
         """Begin to fetch the missing chunks of a dataset.
 
-        Nothing begins if too many datasets are being fetched, or this one has too many chunks.
+        `FetchFailed` says if too many datasets are being fetched, or this one has too many chunks.
         """
+        self.cancel(ObjectKind.DATASET, dataset_id)
         jobs = sum(each.kind is ObjectKind.DATASET for each in self._jobs.values())
         if jobs >= limits.MAX_DATASET_JOBS or len(hashes) > limits.MAX_DATASET_CHUNKS:
+            self._exchange.emit(FetchFailed(kind=ObjectKind.DATASET, digest=dataset_id))
             return
         job = Job(kind=ObjectKind.DATASET, digest=dataset_id, hashes=hashes)
         job.waiting.extend(missing)
@@ -146,9 +164,9 @@ class Downloads:
         """Stop fetching something."""
         self._jobs.pop((kind, digest), None)
 
-    def refetch(self, fetched: Fetched) -> None:
-        """Begin again: what came is not what its hash names."""
-        self.want(fetched.kind, fetched.digest, avoid=fetched.sender)
+    def refetch(self, fetched: Fetched) -> bool:
+        """Begin again: what came is not what its hash names; False if there is no room."""
+        return self.want(fetched.kind, fetched.digest, height=fetched.height, avoid=fetched.sender)
 
     # Answers
 
@@ -268,7 +286,13 @@ class Downloads:
 
     def _complete(self, job: Job, parcel: Parcel, data: bytes, sender: NodeId) -> Fetched:
         self.cancel(job.kind, job.digest)
-        return Fetched(kind=job.kind, digest=job.digest, parts=split(parcel, data), sender=sender)
+        return Fetched(
+            kind=job.kind,
+            digest=job.digest,
+            parts=split(parcel, data),
+            sender=sender,
+            height=job.height,
+        )
 
     def _finish_dataset(self, job: Job) -> None:
         if not job.waiting and not job.asked:

@@ -29,8 +29,8 @@ class Job:
     """Who should have it."""
     height: Height | None = None
     """Of a block on a chain that is being synced: whoever's tip is as high may have it."""
-    announced: bool = False
-    """It began with a peer's announcement, not with a wish of our own."""
+    origin: NodeId | None = None
+    """Whose announcement or bad copy it began with; None for a wish of our own."""
     parcel: Parcel | None = None
     """The table; None until it is here, and for a dataset."""
     source: NodeId | None = None

@@ -112,9 +112,9 @@ PIECE_WINDOW = 8
 PIECES_PER_REQUEST = 4
 """Half a window: while one request is answered the next is on its way."""
 MAX_PARCEL_JOBS = 32
-"""Of our own wish, and as many that others announced; a sync has its window besides."""
+"""Of our own wish, and as many that others' messages began; a sync has its window besides."""
 MAX_ANNOUNCED_PER_PEER = 4
-"""Announced bodies being fetched that one peer alone is said to have."""
+"""Bodies being fetched that one peer alone announced, or that its bad copies have us ask for."""
 MAX_DATASET_JOBS = 8
 MAX_DATASET_CHUNKS = 2 * MAX_DATASET_BYTES // CHUNK_BYTES
 """Twice what a chain's dataset may have; nobody else's table is larger than a parcel either."""

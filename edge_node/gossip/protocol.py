@@ -367,12 +367,12 @@ class Gossip:
 
     def want_model(self, model_hash: ModelHash, now_ms: int) -> list[Action]:
         """Fetch a full model blob; it comes as `ObjectReceived`."""
-        self._downloads.want(ObjectKind.MODEL, model_hash)
+        self._downloads.want_own(ObjectKind.MODEL, model_hash)
         return self._finish(now_ms)
 
     def want_manifest(self, dataset_id: DatasetId, now_ms: int) -> list[Action]:
         """Fetch a dataset's manifest; it comes as `ObjectReceived`."""
-        self._downloads.want(ObjectKind.MANIFEST, dataset_id)
+        self._downloads.want_own(ObjectKind.MANIFEST, dataset_id)
         return self._finish(now_ms)
 
     def want_dataset(

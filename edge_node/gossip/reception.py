@@ -46,6 +46,7 @@ from edge_node.gossip.peers import Peer, RecentSet
 from edge_node.gossip.ports import (
     CheckpointReceived,
     DatasetsOffered,
+    FetchFailed,
     Incoming,
     ObjectReceived,
     PeerOffline,
@@ -276,7 +277,8 @@ class Reception:
             error = ParcelMismatch(expected=bytes(fetched.digest), actual=bytes(actual))
             if liar is not None:
                 self._exchange.blame(liar, error, now_ms)
-            self._downloads.refetch(fetched)
+            if not self._downloads.refetch(fetched):
+                self._exchange.emit(FetchFailed(kind=fetched.kind, digest=fetched.digest))
             return
         self._exchange.emit(
             ObjectReceived(

@@ -4,7 +4,8 @@
 import pytest
 
 from edge_node.gossip import limits
-from edge_node.gossip.messages import ObjectKind, Offer
+from edge_node.gossip.messages import BlockAnnouncement, ObjectKind, Offer
+from edge_node.gossip.parcels import pack
 from edge_node.gossip.ports import (
     ChunkReceived,
     DatasetComplete,
@@ -12,10 +13,19 @@ from edge_node.gossip.ports import (
     ObjectReceived,
     PeerWasBanned,
 )
+from edge_node.gossip.topics import Kind
 from edge_node.primitives.hashing import tagged_hash
 from edge_node.primitives.types import DatasetId, Hash32, ModelHash
-from tests.gossip.mallory import WrongChunks
-from tests.gossip.simulation import FakeChain, Faults, SimNetwork, SimNode, hashes_in, make_block
+from tests.gossip.mallory import Mallory, WrongChunks
+from tests.gossip.simulation import (
+    GENESIS,
+    FakeChain,
+    Faults,
+    SimNetwork,
+    SimNode,
+    hashes_in,
+    make_block,
+)
 
 
 def with_dataset(
@@ -191,3 +201,44 @@ def test_a_dead_announcer_is_replaced_by_another_holder() -> None:
     net.act(second, second.gossip.tip_changed(net.now_ms))
     net.run(10_000)
     assert third.chain.main[-1] == block_hash
+
+
+def test_bad_copies_of_many_keys_leave_room_for_what_the_node_wants() -> None:
+    net = SimNetwork("bad copies")
+    holder, dataset_id = with_dataset(net, "holder", 2)
+    node = net.add("node")
+    net.run(500)
+    for number in range(limits.MAX_PARCEL_JOBS):
+        mallory = Mallory(net, f"mallory {number}")
+        mallory.come()
+        for salt in ("x", "y"):
+            block_hash, block = make_block(1, GENESIS, transport=b"bad", salt=f"{number}{salt}")
+            parts = (block.header, block.body, block.transport)
+            packed = pack(ObjectKind.BLOCK, block_hash, parts)
+            data = packed.data[len(block.header) :]
+            announcement = BlockAnnouncement(header=block.header, parcel=packed.parcel, data=data)
+            mallory.say(Kind.BLOCK, announcement)
+    net.run(200)
+    want_dataset(net, node, dataset_id)
+    net.run(2_000)
+    assert node.chain.chunks == holder.chain.chunks
+
+
+def test_wish_for_which_there_is_no_room_is_told_as_failed() -> None:
+    net = SimNetwork("wishes")
+    node = net.add("node")
+    net.run(500)
+    ids = [DatasetId(Hash32(bytes([i] * 32))) for i in range(limits.MAX_PARCEL_JOBS + 1)]
+    for each in ids:
+        net.act(node, node.gossip.want_manifest(each, net.now_ms))
+    failed = FetchFailed(kind=ObjectKind.MANIFEST, digest=ids[-1])
+    assert node.told(FetchFailed) == [failed]
+
+
+def test_dataset_of_too_many_chunks_is_told_as_failed() -> None:
+    net = SimNetwork("too many")
+    node = net.add("node")
+    dataset_id = node.chain.add_dataset("d", 1)
+    hashes = (Hash32(bytes(32)),) * (limits.MAX_DATASET_CHUNKS + 1)
+    net.act(node, node.gossip.want_dataset(dataset_id, hashes, net.now_ms))
+    assert node.told(FetchFailed) == [FetchFailed(kind=ObjectKind.DATASET, digest=dataset_id)]
