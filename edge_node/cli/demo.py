@@ -23,13 +23,18 @@ from edge_node.demo.network import NodeGlimpse
 from edge_node.demo.report import DemoReport
 from edge_node.demo.run import DemoOptions, Watch, run_demo
 from edge_node.inference.select import available_backends, select_backend
+from edge_node.node.networks import DEMO
 from edge_node.node.system import SystemClock
 from edge_node.primitives.clock import Clock
 
 
 @click.command()
 @click.option(
-    "--blocks", type=click.IntRange(1), default=12, show_default=True, help="Height to reach."
+    "--blocks",
+    type=click.IntRange(DEMO.min_population + 1),  # the first that evolved
+    default=12,
+    show_default=True,
+    help="Height to reach.",
 )
 @click.option(
     "--output",

@@ -258,10 +258,10 @@ def _empty(folder: Path) -> None:
 def _environment(account: Account) -> dict[str, str]:
     """Return an environment in which no choice of this machine's user counts."""
     return {
-        "OPENBLAS_NUM_THREADS": "1",  # else each trainer takes all cores from the others
         **{name: value for name, value in os.environ.items() if not name.startswith(PREFIX)},
         variable_name("network", "user"): account.user,
         variable_name("network", "password"): account.password,
+        "OPENBLAS_NUM_THREADS": "1",  # else each trainer takes all cores from the others
     }
 
 

@@ -119,10 +119,21 @@ class Climber:
         """Let the next step's candidates begin at a nonce; later steps begin at 0 again."""
         self._nonce = nonce
 
-    def climb(self, candidates: int) -> ClimbResult:
-        """Try up to `candidates` nonces and keep every step that does no harm."""
+    def climb(self, candidates: int, most_steps: int | None = None) -> ClimbResult:
+        """Try up to `candidates` nonces and keep every step that does no harm.
+
+        Parameters
+        ----------
+        candidates : int
+        most_steps : int, optional
+            Most steps to keep now; by default as many as the recipe has room for.
+        """
+        room = self._max_steps - len(self._steps)
         stretch = self._walker.walk(
-            len(self._steps), self._nonce, candidates, self._max_steps - len(self._steps)
+            len(self._steps),
+            self._nonce,
+            candidates,
+            room if most_steps is None else min(room, most_steps),
         )
         self._steps += stretch.accepted
         self._nonce = stretch.next_nonce

@@ -92,7 +92,9 @@ class Evolution:
         if self._slices % CROSS_EVERY == 0:
             self._cross(individual)
         else:
-            self._candidates += individual.climber.climb(self._judge.slice_candidates).tried
+            slice_candidates = self._judge.slice_candidates(self._task.architecture)
+            room = self._room(individual.steps)
+            self._candidates += individual.climber.climb(slice_candidates, room).tried
         return self.tell(individual, climbed=len(individual.steps) > before)
 
     def ask(self) -> Individual:
@@ -103,10 +105,9 @@ class Evolution:
 
     def tell(self, individual: Individual, *, climbed: bool) -> Offer | None:
         """Take note of a slice; return an offer if the individual would make a block."""
-        steps = individual.steps
-        offer = None if self._too_dear(steps) else self._offer(individual)
+        offer = self._offer(individual)
         individual.stale = 0 if climbed else individual.stale + 1
-        if len(steps) >= self._task.parameters.max_recipe_steps or self._too_dear(steps):
+        if self._room(individual.steps) == 0:
             # It has no way to go on, and may have become the best: nobody is to become its copy.
             self._individuals.remove(individual)
             self._fill()
@@ -168,17 +169,21 @@ class Evolution:
             nonce=self._stream.below(NONCES),
             partner=self._stream.below(len(self._task.relatives)),
         )
-        if self._too_dear((*individual.steps, step)):
+        if self._draws((*individual.steps, step)) > self._task.parameters.max_recipe_draws:
             return
         partner = self._task.relatives[step.partner].model
         self._candidates += 1
         individual.climber.try_cross(step, partner)
 
-    def _too_dear(self, steps: Sequence[Step]) -> bool:
-        """Say whether others would not replay a recipe (R-39)."""
+    def _room(self, steps: Sequence[Step]) -> int:
+        """Return how many mutations more others would replay (R-39)."""
         parameters = self._task.parameters
-        draws = most_draws(self._task.architecture, steps, parameters.rates)
-        return draws > parameters.max_recipe_draws
+        left = parameters.max_recipe_draws - self._draws(steps)
+        mutations = left // self._draws([Step(kind=StepKind.FLIP, nonce=0)])
+        return min(mutations, parameters.max_recipe_steps - len(steps))
+
+    def _draws(self, steps: Sequence[Step]) -> int:
+        return most_draws(self._task.architecture, steps, self._task.parameters.rates)
 
     def _renew(self, individual: Individual) -> None:
         """Put a copy of the best in the place of an individual that stands still."""

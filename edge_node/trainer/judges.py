@@ -25,17 +25,19 @@ from edge_node.trainer.task import SplitSource
 IMAGES_PER_MARGIN = 6_000
 """Candidates race with a margin of one image for so many: 8 on 50,000 climbs further than 4."""
 LEAST_MARGIN = 4
-SLICE_CANDIDATES = 1_000
-SLICE_CANDIDATES_IN_NUMPY = 100
-"""A slice is what a trainer does before it looks at what came in: less than half a second."""
+SLICE_MACS = 160_000_000
+SLICE_MACS_IN_NUMPY = SLICE_MACS // 10
+"""A slice is what a trainer does before it looks at what came in. So many multiplications, each
+candidate counted as one image, are 1,000 candidates of the 4,440 family; 100 in numpy, which take
+half a second here."""
+LEAST_SLICE_CANDIDATES, MOST_SLICE_CANDIDATES = 4, 1_000
 
 
 class Judge(Protocol):
     """Port: the heavy work of a trainer."""
 
-    @property
-    def slice_candidates(self) -> int:
-        """Candidates that an individual tries before another may be asked."""
+    def slice_candidates(self, architecture: Architecture) -> int:
+        """Return how many candidates an individual tries before another may be asked."""
 
     def train(
         self,
@@ -79,10 +81,11 @@ class KernelJudge:
         self._loaded: dict[tuple[DatasetId, SplitName], LabelledImages] = {}
         self._sliced: dict[tuple[DatasetId, SplitName, int], SlicedImages] = {}
 
-    @property
-    def slice_candidates(self) -> int:
+    def slice_candidates(self, architecture: Architecture) -> int:
         """See Judge."""
-        return SLICE_CANDIDATES_IN_NUMPY if load_library() is None else SLICE_CANDIDATES
+        macs = SLICE_MACS_IN_NUMPY if load_library() is None else SLICE_MACS
+        wanted = max(LEAST_SLICE_CANDIDATES, macs // architecture.macs)
+        return min(wanted, MOST_SLICE_CANDIDATES)
 
     def train(
         self,

@@ -91,11 +91,11 @@ def test_json_is_one_object_with_the_contracts_keys(
     tmp_path: Path, ending_with: Callable[[DemoReport], list[DemoOptions]]
 ) -> None:
     asked = ending_with(REPORT)
-    told = typed(tmp_path, *demo(tmp_path, "--json", "--blocks", "2")).json()
+    told = typed(tmp_path, *demo(tmp_path, "--json", "--blocks", "4")).json()
     assert set(told) == KEYS
     assert told["generations"][1]["reserve_ppm"] == 1_000_000
     (options,) = asked
-    assert (options.blocks, options.output, len(options.backends)) == (2, tmp_path / "out", 3)
+    assert (options.blocks, options.output, len(options.backends)) == (4, tmp_path / "out", 3)
 
 
 def test_tables_are_whole_in_80_columns(

@@ -5,6 +5,7 @@ import pytest
 
 from edge_node.primitives.types import DatasetId
 from edge_node.spec import training
+from edge_node.spec.architecture import BINARY_4K, UINT8_1M, UINT8_94K
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.engine import LabelledImages
 from edge_node.spec.evaluation import count_correct, slice_images
@@ -99,9 +100,16 @@ def test_each_split_is_read_once() -> None:
     assert splits.asked == [SplitName.TRAIN, SplitName.EVALUATION]
 
 
-def test_without_compiled_kernels_slices_are_shorter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slices_are_shorter_for_larger_networks_and_without_compiled_kernels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     judge = KernelJudge(Splits(DATA), SELECTION_IMAGES)
-    monkeypatch.setattr("edge_node.trainer.judges.load_library", lambda: None)
-    in_numpy = judge.slice_candidates
+    families = (BINARY_4K, UINT8_94K, UINT8_1M)
     monkeypatch.setattr("edge_node.trainer.judges.load_library", object)
-    assert 0 < in_numpy < judge.slice_candidates
+    compiled = [judge.slice_candidates(family) for family in families]
+    monkeypatch.setattr("edge_node.trainer.judges.load_library", lambda: None)
+    in_numpy = [judge.slice_candidates(family) for family in families]
+    assert sorted(compiled, reverse=True) == compiled
+    assert sorted(in_numpy, reverse=True) == in_numpy
+    assert all(0 < few <= many for few, many in zip(in_numpy, compiled, strict=True))
+    assert in_numpy[0] < compiled[0]
