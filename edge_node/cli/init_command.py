@@ -7,6 +7,7 @@ Read next: edge_node/node/data_directory.py.
 
 import os
 import secrets
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -17,13 +18,17 @@ from edge_node.cli.output import emit, json_option, short
 from edge_node.cli.session import Session
 from edge_node.datasets.store import DatasetStore
 from edge_node.gossip.genesis_fetch import fetch_genesis
-from edge_node.gossip.join_line import JoinLine, parse_join_line
+from edge_node.gossip.join_line import JoinLine, format_broker, parse_join_line
+from edge_node.gossip.mqtt import TlsOptions
 from edge_node.kernels.libsodium import load_ed25519
+from edge_node.node.config import NetworkSection
+from edge_node.node.configuration import read_password
 from edge_node.node.control import JsonObject
 from edge_node.node.data_directory import DataDirectory
 from edge_node.node.errors import NodeError
 from edge_node.node.networks import LAN, new_genesis
 from edge_node.node.parameters_file import read_parameters
+from edge_node.node.service import tls_of
 from edge_node.node.system import SystemClock
 from edge_node.node.toml_files import Setting, SettingValue, toml_text
 from edge_node.primitives.types import NetworkId
@@ -47,7 +52,11 @@ class DirectoryUnusable(NodeError):
 
 @click.command()
 @click.option(
-    "--join", "line", metavar="LINE", help="Join a network: the line of `edge-node broker run`."
+    "--join",
+    "line",
+    metavar="LINE",
+    help="Join a network: the line of `edge-node broker run`, or one with your own broker. The"
+    " network.tls_* settings count, and are kept.",
 )
 @click.option("--name", default="edge", show_default=True, help="Name of a new network.")
 @click.option("--dataset", metavar="NAME_OR_ID", help="What it learns, instead of MNIST.")
@@ -99,9 +108,14 @@ def init(  # noqa: PLR0913 - one per option
     seed = secrets.token_bytes(SEED_BYTES)
     key = load_ed25519().public_key(seed)
     if line is not None:
-        join_line = parse_join_line(line)
-        genesis = _fetch(join_line)
-        directory.initialise(genesis, seed, settings=toml_text(_settings_of(join_line)))
+        network = session.config.network
+        join_line, password_file = parse_join_line(line, tls=network.tls), None
+        if not join_line.user:
+            password_file = network.password_file
+            join_line = replace(join_line, user=network.user, password=read_password(network))
+        genesis = _fetch(join_line, tls_of(network))
+        settings = _settings_of(join_line, network, password_file)
+        directory.initialise(genesis, seed, settings=toml_text(settings))
     else:
         rules = LAN if parameters is None else read_parameters(parameters, LAN)
         if dataset is None:
@@ -162,24 +176,41 @@ def _dataset(directory: DataDirectory, text: str, elsewhere: Path | None) -> Man
     return store.open(dataset_id).manifest
 
 
-def _fetch(line: JoinLine) -> Genesis:
+def _fetch(line: JoinLine, tls: TlsOptions) -> Genesis:
     data = fetch_genesis(
         line,
         client_id=f"edge-node-join-{secrets.token_hex(8)}",
         genesis_id=_network_id,
         clock=SystemClock(),
         timeout_ms=JOIN_TIMEOUT_MS,
+        tls=tls,
     )
     return genesis_from_bytes(data)
 
 
-def _settings_of(line: JoinLine) -> list[Setting]:
+def _settings_of(
+    line: JoinLine, network: NetworkSection, password_file: Path | None
+) -> list[Setting]:
+    """Return what a node needs to connect again as it did to join."""
+    tls = line.brokers[0].tls
     values: dict[str, SettingValue] = {
-        "brokers": tuple(str(broker) for broker in line.brokers),
+        "brokers": tuple(format_broker(broker, tls=tls) for broker in line.brokers),
         "user": line.user,
         "password": line.password,
-        "tls": line.tls,
+        "tls": tls,
     }
+    files = {
+        "tls_ca_file": network.tls_ca_file,
+        "tls_certificate_file": network.tls_certificate_file,
+        "tls_key_file": network.tls_key_file,
+    }
+    if not any(broker.tls for broker in line.brokers):
+        files.clear()
+    if password_file is not None:
+        del values["password"]
+        files["password_file"] = password_file
+    # Absolute, for in the file they would be relative to it.
+    values |= {key: str(path.resolve()) for key, path in files.items() if path is not None}
     return [Setting(section="network", key=key, value=value) for key, value in values.items()]
 
 

@@ -16,7 +16,14 @@ from edge_node.node.service import options_of, run_service
 
 
 @click.command()
-@click.option("--broker", "brokers", multiple=True, metavar="HOST:PORT", help="Tried in turn.")
+@click.option(
+    "--broker",
+    "brokers",
+    multiple=True,
+    metavar="BROKER",
+    help="HOST[:PORT], or mqtt://[USER:PASSWORD@]HOST[:PORT], or mqtts://... for TLS; several are"
+    " tried in turn.",
+)
 @click.option("--backend", help="auto, native, numpy, reference, lce or tflite.")
 @click.option("--no-trainer", is_flag=True, help="Validate only.")
 @events_option

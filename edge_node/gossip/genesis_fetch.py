@@ -72,12 +72,14 @@ def fetch_genesis(
     timeout_ms : int
         To connect and to find it.
     tls : TlsOptions or None
-        Own certificates; those of the system are used if the line wants TLS and this is None.
+        Own certificates, for brokers that speak TLS; those of the system if None.
 
     Raises
     ------
     GenesisNotFound
         Not within the time: no broker, not let in, or no node of that network was ever on it.
+    LinkOptionInvalid
+        A certificate file can not be read.
     """
     link = MqttLink(
         LinkOptions(
@@ -85,7 +87,7 @@ def fetch_genesis(
             client_id=client_id,
             user=line.user,
             password=line.password,
-            tls=tls if tls is not None or not line.tls else TlsOptions(),
+            tls=tls or TlsOptions(),
             subscriptions=(genesis_filter(line.network_id),),
         )
     )

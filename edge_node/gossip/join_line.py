@@ -2,13 +2,14 @@
 """The join line: all that a new node needs, in one line to copy.
 
 `edge-node://USER:PASSWORD@HOST:PORT/?network=<64 hex digits>`, with `&tls=1` where the broker
-speaks TLS and `&or=HOST:PORT` for each further broker. The genesis itself is not in it: it comes
-from the broker as a retained message and must hash to the network id (genesis_fetch.py).
+speaks TLS and `&or=BROKER` for each further broker, in any form in which a broker is named. The
+genesis itself is not in it: it comes from the broker as a retained message and must hash to the
+network id (genesis_fetch.py).
 Law of the file: pure functions; what was not understood is refused, and no error shows a password.
 Read next: genesis_fetch.py.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from edge_node.gossip.errors import JoinLineInvalid
@@ -19,21 +20,30 @@ DEFAULT_PORT = 1883
 DEFAULT_TLS_PORT = 8883
 MAX_LINE_CHARACTERS = 1_024
 MAX_BROKERS = 8
+HIDDEN = "(hidden)"
+_TLS_OF_SCHEME = {"mqtt": False, "mqtts": True}
+_FORMS = "HOST[:PORT], mqtt://[USER:PASSWORD@]HOST[:PORT], or mqtts://..."
 _NETWORK_DIGITS = 64
 _MAX_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerAddress:
-    """Where a broker listens."""
+    """Where a broker listens, and how it is spoken to."""
 
     host: str
     """Name or address."""
     port: int
     """1..65535."""
+    tls: bool = False
+    """Whether it speaks TLS."""
+    user: str = ""
+    """User name at this broker; empty for the one that counts for all."""
+    password: str = field(default="", repr=False)
+    """Its password."""
 
     def __str__(self) -> str:
-        """Return `host:port`, an IPv6 address in brackets."""
+        """Return `host:port`, an IPv6 address in brackets; never the account."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
@@ -47,27 +57,32 @@ class JoinLine:
     network_id: NetworkId
     """Hash of the genesis."""
     user: str
-    """User name at the broker; empty for none."""
-    password: str
+    """User name at the brokers that have none of their own; empty for none."""
+    password: str = field(repr=False)
     """Its password."""
-    tls: bool = False
-    """Whether the brokers speak TLS."""
 
 
 def format_join_line(line: JoinLine) -> str:
     """Return the line to copy."""
-    account = ""
-    if line.user:
-        account = f"{quote(line.user, safe='')}:{quote(line.password, safe='')}@"
+    first, *more = line.brokers
+    assert not first.user, "its account is the line's"
     query = [("network", line.network_id.hex())]
-    if line.tls:
+    if first.tls:
         query.append(("tls", "1"))
-    query += [("or", str(broker)) for broker in line.brokers[1:]]
-    return f"{SCHEME}://{account}{line.brokers[0]}/?{urlencode(query, safe=':[]')}"
+    query += [("or", format_broker(broker, tls=first.tls)) for broker in more]
+    account = _account_text(line.user, line.password)
+    return f"{SCHEME}://{account}{first}/?{urlencode(query, safe=':[]')}"
 
 
-def parse_join_line(text: str) -> JoinLine:
+def parse_join_line(text: str, *, tls: bool = False) -> JoinLine:
     """Return what a join line says.
+
+    Parameters
+    ----------
+    text : str
+        The line; spaces around it do not count.
+    tls : bool
+        Whether brokers speak TLS of which the line does not say it.
 
     Raises
     ------
@@ -87,44 +102,82 @@ def parse_join_line(text: str) -> JoinLine:
     account, _, place = parts.netloc.rpartition("@")
     user, _, password = account.partition(":")
     network = [value for name, value in options if name == "network"]
-    tls = [value for name, value in options if name == "tls"]
+    said = [value for name, value in options if name == "tls"]
     more = [value for name, value in options if name == "or"]
     unknown = {name for name, _ in options} - {"network", "tls", "or"}
     if unknown:
         raise JoinLineInvalid(expected="network, tls, or", actual=min(unknown))
-    if len(network) != 1 or tls not in ([], ["0"], ["1"]):
+    if len(network) != 1 or said not in ([], ["0"], ["1"]):
         raise JoinLineInvalid(expected="one network, tls 0 or 1", actual="something else")
-    secure = tls == ["1"]
+    secure = said == ["1"] if said else tls
     if len(more) >= MAX_BROKERS:
         raise JoinLineInvalid(expected=f"<= {MAX_BROKERS} brokers", actual=len(more) + 1)
-    port = DEFAULT_TLS_PORT if secure else DEFAULT_PORT
     return JoinLine(
-        brokers=tuple(parse_broker(each, default_port=port) for each in (place, *more)),
+        brokers=tuple(parse_broker(each, tls=secure) for each in (place, *more)),
         network_id=_network_id(network[0]),
         user=unquote(user),
         password=unquote(password),
-        tls=secure,
     )
 
 
-def parse_broker(text: str, *, default_port: int = DEFAULT_PORT) -> BrokerAddress:
-    """Return the address in `HOST`, `HOST:PORT` or `[IPV6]:PORT`.
+def format_broker(broker: BrokerAddress, *, tls: bool) -> str:
+    """Return a broker as `parse_broker` with the same `tls` reads it."""
+    if broker.tls == tls and not broker.user:
+        return str(broker)
+    scheme = "mqtts" if broker.tls else "mqtt"
+    return f"{scheme}://{_account_text(broker.user, broker.password)}{broker}"
+
+
+def parse_broker(text: str, *, tls: bool = False) -> BrokerAddress:
+    """Return the broker in `HOST[:PORT]` or `mqtt://[USER[:PASSWORD]@]HOST[:PORT]`, or mqtts.
+
+    Parameters
+    ----------
+    text : str
+        An IPv6 address stands in brackets; user and password are percent-encoded.
+    tls : bool
+        Whether the broker speaks TLS if no scheme says it; the port follows: 1883, or 8883.
 
     Raises
     ------
     JoinLineInvalid
-        No host, or no port in 1..65535.
+        No host, no port in 1..65535, a space, another scheme, or a part that has no meaning.
     """
+    refused = JoinLineInvalid(expected=_FORMS, actual=hide_account(text))
+    if len(text) > MAX_LINE_CHARACTERS or not text.isprintable() or " " in text:
+        raise refused
+    separator = "://" in text
     try:
-        parts = urlsplit(f"//{text}")
-        port = parts.port if parts.port is not None else default_port
-    except ValueError:
-        raise JoinLineInvalid(expected="HOST:PORT with a port in 1..65535", actual=text) from None
-    if not parts.hostname or parts.path or parts.query or parts.username is not None:
-        raise JoinLineInvalid(expected="HOST:PORT", actual=text)
-    if not 0 < port <= _MAX_PORT:
-        raise JoinLineInvalid(expected="a port in 1..65535", actual=port)
-    return BrokerAddress(host=parts.hostname, port=port)
+        parts = urlsplit(text if separator else f"//{text}")
+        secure = _TLS_OF_SCHEME[parts.scheme] if separator else tls
+        port = parts.port
+        user, password = (
+            unquote(each or "", errors="strict") for each in (parts.username, parts.password)
+        )
+    except (ValueError, KeyError):
+        raise refused from None
+    if port is None:
+        port = DEFAULT_TLS_PORT if secure else DEFAULT_PORT
+    if not parts.hostname or parts.query or parts.fragment or not 0 < port <= _MAX_PORT:
+        raise refused
+    if parts.path not in ({"", "/"} if separator else {""}):
+        raise refused
+    if parts.username is not None and not (separator and user):
+        raise refused
+    return BrokerAddress(host=parts.hostname, port=port, tls=secure, user=user, password=password)
+
+
+def hide_account(text: str) -> str:
+    """Return a text that names brokers, for people to see: without user and password."""
+    before, at, place = text.rpartition("@")
+    if not at:
+        return text
+    scheme, separator, _ = before.partition("://")
+    return f"{scheme}{separator}{HIDDEN}@{place}" if separator else f"{HIDDEN}@{place}"
+
+
+def _account_text(user: str, password: str) -> str:
+    return f"{quote(user, safe='')}:{quote(password, safe='')}@" if user else ""
 
 
 def _network_id(text: str) -> NetworkId:

@@ -14,7 +14,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
@@ -71,11 +71,11 @@ class LinkOptions:
     client_id: str
     """Stable over restarts, and nobody else's: a second client with it throws the first out."""
     user: str = ""
-    """Set it whenever the broker knows users; an anonymous session is worth less."""
-    password: str = ""
+    """Of brokers without an account of their own; an anonymous session is worth less."""
+    password: str = field(default="", repr=False)
     """Its password."""
-    tls: TlsOptions | None = None
-    """None for a plain connection."""
+    tls: TlsOptions = TlsOptions()
+    """For those of the brokers that speak TLS."""
     subscriptions: tuple[str, ...] = ()
     """Filters, subscribed at every connect."""
     will: SetWill | None = None
@@ -173,9 +173,7 @@ class MqttLink:
             clean_session=True,
             protocol=paho.MQTTv311,
         )
-        if options.user:
-            client.username_pw_set(options.user, options.password)
-        if options.tls is not None:
+        if any(broker.tls for broker in options.brokers):
             _use_tls(client, options.tls)
         client.connect_timeout = CONNECT_TIMEOUT_S
         # Nodes that lose one broker together must not all come back in the same moment.
@@ -206,7 +204,13 @@ class MqttLink:
         return self._options.brokers[self._turn % len(self._options.brokers)]
 
     def _connect_next(self, client: paho.Client) -> None:
-        client.connect_async(self._broker.host, self._broker.port, self._options.keepalive_s)
+        broker, everywhere = self._broker, self._options
+        account = broker if broker.user else everywhere
+        client.username_pw_set(account.user or None, account.password if account.user else None)
+        # Only this switch of the library's takes TLS back for a broker without it. Were it
+        # renamed, that broker would be lost, but no other ever spoken to without TLS.
+        client._ssl = broker.tls  # noqa: SLF001  # see above
+        client.connect_async(broker.host, broker.port, everywhere.keepalive_s)
 
     # Callbacks, on the network thread
 

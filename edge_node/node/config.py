@@ -35,15 +35,16 @@ class NetworkSection:
     """How to reach the others."""
 
     brokers: tuple[str, ...] = ()
-    """HOST:PORT, tried in turn; none: a broker of our own."""
+    """HOST[:PORT], or mqtt://[USER:PASSWORD@]HOST[:PORT], or mqtts://... for TLS, tried in turn;
+    none: a broker of our own."""
     user: str = ""
-    """Name at the broker; empty for none."""
+    """Name at brokers without one of their own; empty for none."""
     password: str = ""
     """Its password; better in a file of its own."""
     password_file: Path | None = None
     """A file whose first line is the password."""
     tls: bool = False
-    """Whether the brokers speak TLS."""
+    """Whether brokers that are named without mqtt:// or mqtts:// speak TLS."""
     tls_ca_file: Path | None = None
     """Certificates of the authority that is trusted; the system's if none."""
     tls_certificate_file: Path | None = None

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Final
 
+from edge_node.gossip.join_line import HIDDEN, hide_account, parse_broker
 from edge_node.node.architecture_text import parse_architecture
 from edge_node.node.boards import BOARDS_FOLDER, is_board_file, read_board
 from edge_node.node.config import (
@@ -32,7 +33,13 @@ from edge_node.node.configuration_errors import (
     SettingsContradict,
     UnknownSetting,
 )
-from edge_node.node.configuration_schema import SETTINGS, check_settings, parse_setting
+from edge_node.node.configuration_schema import (
+    BROKERS,
+    PASSWORD,
+    SETTINGS,
+    check_settings,
+    parse_setting,
+)
 from edge_node.node.toml_files import SettingValue, read_toml
 from edge_node.spec.architecture import ArchitectureOutOfRange
 
@@ -43,10 +50,7 @@ PREFIX: Final = "EDGE_NODE_"
 FILE_VARIABLE: Final = "EDGE_NODE_CONFIG"
 """Names the user's file; the one variable that is no setting."""
 
-HIDDEN: Final = "(hidden)"
-
 _MIRRORS = Path(__file__).resolve().parents[1] / "data" / "dataset_mirrors.toml"
-_SECRETS = frozenset({("network", "password")})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +62,7 @@ class Origin:
     key: str
     """Its key."""
     value: SettingValue
-    """What it is; HIDDEN for a secret that is set."""
+    """What it is; HIDDEN in the place of a secret."""
     source: str
     """A flag, a variable, a file, or `default`."""
 
@@ -266,9 +270,15 @@ def _check_together(config: Config, chosen: _Layer) -> None:
             other="network.tls_key_file",
             cure="set both of them, or none",
         )
-    if not network.tls and (network.tls_ca_file or network.tls_certificate_file):
+    # Without a broker it is `init --join` that will learn of one.
+    plain = network.brokers and not any(
+        parse_broker(each, tls=network.tls).tls for each in network.brokers
+    )
+    if plain and (network.tls_ca_file or network.tls_certificate_file):
         raise SettingsContradict(
-            one="network.tls = false", other="a TLS file", cure="set network.tls = true"
+            one="network.brokers without TLS",
+            other="a TLS file",
+            cure="name a broker mqtts://..., or set network.tls = true",
         )
     if config.broker.embedded == "none" and not network.brokers:
         raise SettingsContradict(
@@ -297,9 +307,17 @@ def _origins(config: Config, chosen: _Layer) -> Iterator[Origin]:
             yield Origin(
                 section=section.name,
                 key=each.name,
-                value=HIDDEN if setting in _SECRETS and value else _plain(shown),
+                value=_without_secret(setting, _plain(shown)),
                 source=chosen[setting].source if setting in chosen else "default",
             )
+
+
+def _without_secret(setting: tuple[str, str], value: SettingValue) -> SettingValue:
+    if setting == PASSWORD and value:
+        return HIDDEN
+    if setting == BROKERS and isinstance(value, tuple):
+        return tuple(map(hide_account, value))
+    return value
 
 
 def _plain(value: "SettingValue | Path") -> SettingValue:

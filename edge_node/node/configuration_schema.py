@@ -16,7 +16,7 @@ from typing import Any, Final
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from edge_node.gossip.errors import GossipError
-from edge_node.gossip.join_line import MAX_BROKERS, parse_broker
+from edge_node.gossip.join_line import HIDDEN, MAX_BROKERS, parse_broker
 from edge_node.node.configuration_errors import SettingInvalid, UnknownSetting
 from edge_node.node.toml_files import SettingValue
 
@@ -64,13 +64,14 @@ def _brokers() -> "fields.Field[Any]":
     return fields.List(
         fields.String(validate=_check_broker),
         validate=validate.Length(max=MAX_BROKERS),
-        metadata={"expected": f"a list of up to {MAX_BROKERS} texts HOST:PORT"},
+        metadata={
+            "expected": f"a list of up to {MAX_BROKERS} brokers, each HOST[:PORT],"
+            " mqtt://[USER:PASSWORD@]HOST[:PORT] or mqtts://..., percent-encoded"
+        },
     )
 
 
 def _check_broker(text: str) -> None:
-    if " " in text or not text.isprintable():
-        raise ValidationError("a space or control character")
     try:
         parse_broker(text)
     except GossipError as error:
@@ -127,6 +128,10 @@ _SCHEMAS: Final = {name: Schema.from_dict(dict(keys))() for name, keys in _SECTI
 SETTINGS: Final = tuple((section, key) for section, keys in _SECTIONS.items() for key in keys)
 """Every (section, key) that there is."""
 
+BROKERS: Final = ("network", "brokers")
+"""Their URLs may hold passwords."""
+PASSWORD: Final = ("network", "password")
+
 
 def check_settings(
     values: Mapping[str, object], source: str
@@ -177,7 +182,7 @@ def check_setting(section: str, key: str, value: object, source: str) -> Setting
             source=source,
             name=f"{section}.{key}",
             expected=str(keys[key].metadata["expected"]),
-            actual=value,
+            actual=HIDDEN if _may_be_secret(section, key, value) else value,
         ) from None
     if isinstance(checked, list):
         return tuple(map(str, checked))
@@ -201,6 +206,11 @@ def parse_setting(section: str, key: str, text: str, source: str) -> SettingValu
     elif field is not None and not isinstance(field, fields.String) and text in ("true", "false"):
         value = text == "true"
     return check_setting(section, key, value, source)
+
+
+def _may_be_secret(section: str, key: str, value: object) -> bool:
+    # What is wrong may be that a special character has torn an account apart.
+    return (section, key) == PASSWORD or ((section, key) == BROKERS and "@" in str(value))
 
 
 def _near(name: str, names: "Sequence[str] | Mapping[str, object]") -> list[str]:

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import platform
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -35,7 +35,7 @@ from edge_node.kernels.libsodium import load_ed25519
 from edge_node.node.answers import answer
 from edge_node.node.architecture_text import family_for, parse_architecture
 from edge_node.node.chain_view import ChainView, PoolView
-from edge_node.node.config import Config
+from edge_node.node.config import Config, NetworkSection
 from edge_node.node.configuration import read_password
 from edge_node.node.control import ControlServer
 from edge_node.node.data_directory import DataDirectory
@@ -64,8 +64,8 @@ class ServiceOptions:
     """Name at the broker."""
     password: str = ""
     """Its password."""
-    tls: TlsOptions | None = None
-    """How to trust the broker; None for a plain connection."""
+    tls: TlsOptions = field(default_factory=TlsOptions)
+    """Certificates, for brokers that speak TLS."""
     broker_program: str = ""
     """`mosquitto` or `amqtt` for a broker of our own; empty for the first that is there."""
     broker_listen: str = LOOPBACK
@@ -96,16 +96,10 @@ def options_of(config: Config) -> ServiceOptions:
         parse_architecture(trainer.architecture)
     return ServiceOptions(
         data_dir=config.node.data_dir,
-        brokers=tuple(parse_broker(each) for each in network.brokers),
+        brokers=tuple(parse_broker(each, tls=network.tls) for each in network.brokers),
         user=network.user,
         password=read_password(network),
-        tls=TlsOptions(
-            ca_file=network.tls_ca_file,
-            certificate_file=network.tls_certificate_file,
-            key_file=network.tls_key_file,
-        )
-        if network.tls
-        else None,
+        tls=tls_of(network),
         broker_program="" if own == "auto" else own,
         broker_listen=config.broker.listen,
         broker_port=config.broker.port,
@@ -115,6 +109,15 @@ def options_of(config: Config) -> ServiceOptions:
         if trainer.enabled
         else None,
         new_family=trainer.architecture,
+    )
+
+
+def tls_of(network: NetworkSection) -> TlsOptions:
+    """Return the certificates that a configuration names."""
+    return TlsOptions(
+        ca_file=network.tls_ca_file,
+        certificate_file=network.tls_certificate_file,
+        key_file=network.tls_key_file,
     )
 
 

@@ -1,18 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real time and real connections: what the tests with real brokers share."""
 
+import os
+import socket
+import subprocess
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from edge_node.gossip.embedded_broker import RunningBroker
+import pytest
+
+from edge_node.gossip.embedded_broker import (
+    Account,
+    RunningBroker,
+    find_mosquitto,
+    free_port,
+    password_line,
+)
 from edge_node.gossip.inbox import LinkEvent, LinkUp
 from edge_node.gossip.mqtt import LinkOptions, MqttLink
 from edge_node.gossip.ports import Incoming, Publish, SetWill
 from edge_node.primitives.types import TimestampMs
 
 PATIENCE_MS = 30_000
+TLS = Path(__file__).with_name("tls")
+"""`certificate.pem`, its own authority, for 127.0.0.1, and `key.pem`."""
 ROOT = "pol/v1/test"
 
 
@@ -66,6 +80,48 @@ def linked(link_options: LinkOptions, *, up: bool = True) -> Iterator[PatientLin
         yield link
     finally:
         link.stop()
+
+
+@contextmanager
+def tls_mosquitto(folder: Path, account: Account | None = None) -> Iterator[int]:
+    """Run a user's own mosquitto with TLS and give its port.
+
+    It wants the account, or a client's certificate where there is none.
+    """
+    program = find_mosquitto()
+    if program is None:
+        pytest.skip("no mosquitto on this machine")
+    port = free_port("127.0.0.1")
+    config, passwords = folder / "tls.conf", folder / "tls.passwords"
+    lines = [f"listener {port} 127.0.0.1", f"keyfile {TLS / 'key.pem'}"]
+    lines += [f"{name} {TLS / 'certificate.pem'}" for name in ("cafile", "certfile")]
+    if account is None:
+        lines += ["allow_anonymous true", "require_certificate true"]
+    else:
+        passwords.write_text(password_line(account, b"salt of 12 b"))
+        passwords.chmod(0o600)
+        lines += ["allow_anonymous false", f"password_file {passwords}"]
+    # Started by root it would become another user, who may not read these files.
+    lines += ["user root"] if os.geteuid() == 0 else []
+    config.write_text("\n".join(lines) + "\n")
+    with subprocess.Popen([program, "-c", config], stderr=subprocess.DEVNULL) as broker:
+        try:
+            until_listening(port)
+            yield port
+        finally:
+            broker.kill()
+
+
+def until_listening(port: int) -> None:
+    end_ms = CLOCK.monotonic_ms() + PATIENCE_MS
+    while CLOCK.monotonic_ms() < end_ms:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
+    raise AssertionError(f"nobody listens on {port}")
 
 
 def wait_for(link: PatientLink, wanted: Callable[[LinkEvent], bool]) -> LinkEvent:

@@ -6,12 +6,13 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edge_node.gossip import limits
-from edge_node.gossip.embedded_broker import RunningBroker, find_mosquitto, free_port
+from edge_node.gossip.embedded_broker import Account, RunningBroker, free_port
 from edge_node.gossip.errors import LinkOptionInvalid
 from edge_node.gossip.inbox import LinkDown, LinkRefused, LinkUp
 from edge_node.gossip.join_line import BrokerAddress
@@ -26,16 +27,16 @@ from edge_node.gossip.ports import Incoming, SetWill
 from tests.gossip.real import (
     PATIENCE_MS,
     ROOT,
+    TLS,
     linked,
     message,
     options,
+    tls_mosquitto,
     wait_for,
     wait_for_payload,
 )
 
 pytestmark = pytest.mark.slow  # real brokers, killed and awaited
-
-TLS = Path(__file__).with_name("tls")
 
 
 @pytest.mark.parametrize("size_bytes", [1, limits.PIECE_BYTES, limits.MAX_MESSAGE_BYTES])
@@ -211,36 +212,51 @@ def test_impossible_options_are_refused(tmp_path: Path) -> None:
     with pytest.raises(LinkOptionInvalid):
         MqttLink(LinkOptions(brokers=(here,), client_id=""))
     missing = TlsOptions(ca_file=tmp_path / "missing.pem")
+    safe = BrokerAddress(host="127.0.0.1", port=1, tls=True)
     with pytest.raises(LinkOptionInvalid, match=r"missing\.pem"):
-        MqttLink(LinkOptions(brokers=(here,), client_id="x", tls=missing))
+        MqttLink(LinkOptions(brokers=(here, safe), client_id="x", tls=missing))
 
 
 # The library leaves the socket of a failed handshake to the garbage collector.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("trusted", [True, False])
 def test_tls_with_client_certificate(tmp_path: Path, trusted: bool) -> None:
-    mosquitto_path = find_mosquitto()
-    if mosquitto_path is None:
-        pytest.skip("no mosquitto on this machine")
-    port = free_port("127.0.0.1")
     certificate, key = TLS / "certificate.pem", TLS / "key.pem"
-    config = tmp_path / "tls.conf"
-    user = "user root\n" if os.geteuid() == 0 else ""
-    config.write_text(
-        f"{user}listener {port} 127.0.0.1\nallow_anonymous true\ncafile {certificate}\n"
-        f"certfile {certificate}\nkeyfile {key}\nrequire_certificate true\n"
-    )
-    with subprocess.Popen([mosquitto_path, "-c", config], stderr=subprocess.DEVNULL) as broker:
+    with tls_mosquitto(tmp_path) as port:
         tls = TlsOptions(
             ca_file=certificate if trusted else None,
             certificate_file=certificate,
             key_file=key,
         )
         link_options = LinkOptions(
-            brokers=(BrokerAddress(host="127.0.0.1", port=port),), client_id="safe", tls=tls
+            brokers=(BrokerAddress(host="127.0.0.1", port=port, tls=True),),
+            client_id="safe",
+            tls=tls,
         )
         kind = LinkUp if trusted else LinkRefused
         with linked(link_options, up=False) as link:
             wait_for(link, lambda event: isinstance(event, kind))
             assert link.is_connected == trusted
-        broker.terminate()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_each_broker_of_a_list_is_spoken_to_in_its_own_way(
+    tmp_path: Path, mosquitto: RunningBroker
+) -> None:
+    account = mosquitto.account
+    plain = replace(mosquitto.address, user=account.user, password=account.password)
+    with tls_mosquitto(tmp_path, Account(user="ann", password="pw")) as port:
+        safe = BrokerAddress(host="127.0.0.1", port=port, tls=True, user="ann", password="pw")
+        link_options = LinkOptions(
+            brokers=(safe, plain),
+            client_id="both",
+            # Nobody's: where a broker has an account of its own it must not count.
+            user="general",
+            password="general",
+            tls=TlsOptions(ca_file=TLS / "certificate.pem"),
+        )
+        with linked(link_options, up=False) as link:
+            for broker in (safe, plain, safe):
+                up = wait_for(link, lambda event: isinstance(event, (LinkUp, LinkRefused)))
+                assert up == LinkUp(broker=str(broker))
+                break_connection(link)

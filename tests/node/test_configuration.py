@@ -155,6 +155,28 @@ def test_password_is_never_shown(request_: ConfigRequest) -> None:
     assert "(hidden)" not in repr(load_config(request_).origins)
 
 
+def test_account_in_a_broker_s_url_is_never_shown(request_: ConfigRequest) -> None:
+    write(request_, '[network]\nbrokers = ["mqtts://ann:sesame@h", "i"]\ntls_ca_file = "a"')
+    loaded = load_config(request_)
+    assert loaded.config.network.brokers == ("mqtts://ann:sesame@h", "i")
+    (shown,) = [origin.value for origin in loaded.origins if origin.key == "brokers"]
+    assert shown == ("mqtts://(hidden)@h", "i")
+    assert "sesame" not in repr(loaded.origins)
+
+
+@pytest.mark.parametrize(
+    "text", ["mqtt://ann:ses,ame@h", "mqtt://ann:sesame@h:x", "tcp://ann:sesame@h", "ann:sesame@h"]
+)
+def test_account_in_a_url_that_is_refused_is_not_shown(request_: ConfigRequest, text: str) -> None:
+    with pytest.raises(SettingInvalid, match="percent-encoded") as caught:
+        load_config(replace(request_, flags={"network.brokers": text}))
+    assert not any(part in str(caught.value) for part in ("ses", "ame@"))
+    write(request_, f'[network]\nbrokers = "{text}"')
+    with pytest.raises(SettingInvalid) as caught:
+        load_config(request_)
+    assert not any(part in str(caught.value) for part in ("ses", "ame@"))
+
+
 @pytest.mark.parametrize("content", [None, b"\xff"])
 def test_password_file_that_can_not_be_read_is_named(
     request_: ConfigRequest, content: bytes | None
@@ -191,7 +213,11 @@ MISTAKES: list[tuple[str, type[ConfigurationError], str]] = [
     ('[trainer]\narchitecture = "1bit:dense1"', SettingInvalid, r"possible network \(R-4"),
     ('[network]\npassword = "a"\npassword_file = "b"', SettingsContradict, "keep one of them"),
     ('[network]\ntls = true\ntls_key_file = "a"', SettingsContradict, "set both of them, or none"),
-    ('[network]\ntls_ca_file = "a"', SettingsContradict, r"set network\.tls = true"),
+    (
+        '[network]\nbrokers = ["h", "mqtt://i"]\ntls_ca_file = "a"',
+        SettingsContradict,
+        r"set network\.tls = true",
+    ),
     ('[broker]\nembedded = "none"', SettingsContradict, "name a broker"),
 ]
 

@@ -11,6 +11,7 @@ import pytest
 from edge_node.datasets.store import DatasetStore
 from edge_node.gossip.embedded_broker import find_mosquitto
 from edge_node.gossip.join_line import BrokerAddress
+from edge_node.gossip.mqtt import TlsOptions
 from edge_node.inference.select import AUTO_ORDER
 from edge_node.node.config import (
     BrokerSection,
@@ -148,7 +149,11 @@ def test_options_are_what_the_configuration_chooses(tmp_path: Path) -> None:
     config = Config(
         node=NodeSection(data_dir=tmp_path),
         network=NetworkSection(
-            brokers=("one", "[::1]:99"), user="ann", password_file=tmp_path / "password", tls=True
+            brokers=("one", "[::1]:99", "mqtt://bob:pw@two"),
+            user="ann",
+            password_file=tmp_path / "password",
+            tls=True,
+            tls_ca_file=tmp_path / "ca.pem",
         ),
         inference=InferenceSection(backend="lce", candidates=("reference",)),
         trainer=TrainerSection(enabled=False),
@@ -156,11 +161,12 @@ def test_options_are_what_the_configuration_chooses(tmp_path: Path) -> None:
     )
     options = options_of(config)
     assert options.brokers == (
-        BrokerAddress(host="one", port=1883),
-        BrokerAddress(host="::1", port=99),
+        BrokerAddress(host="one", port=8883, tls=True),
+        BrokerAddress(host="::1", port=99, tls=True),
+        BrokerAddress(host="two", port=1883, user="bob", password="pw"),
     )
     assert (options.user, options.password) == ("ann", "secret")
-    assert options.tls is not None
+    assert options.tls == TlsOptions(ca_file=tmp_path / "ca.pem")
     assert options.trainer is None
     assert (options.backend, options.candidates) == ("lce", ("reference",))
     assert (options.broker_program, options.broker_listen) == ("", "0.0.0.0")
