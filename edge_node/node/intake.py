@@ -23,12 +23,15 @@ from edge_node.gossip.ports import (
 from edge_node.gossip.protocol import Gossip
 from edge_node.node.held_blocks import HeldBlocks
 from edge_node.primitives.clock import Clock
+from edge_node.primitives.errors import EdgeNodeError
 from edge_node.primitives.types import TimestampMs
 from edge_node.spec.block import Block, body_from_bytes, header_from_bytes
+from edge_node.spec.constants import MAX_TRANSACTION_BYTES
 from edge_node.spec.encoding import InvalidEncoding, decode, encode
 from edge_node.spec.engine import DatasetMissing
 from edge_node.spec.errors import InvalidInput
 from edge_node.spec.fork_choice import checkpoint_from_bytes
+from edge_node.spec.ledger import FeeTooLow
 from edge_node.spec.transaction import (
     TransactionMalformed,
     TransactionSignatureInvalid,
@@ -45,8 +48,13 @@ _LOG = logging.getLogger(__name__)
 
 RETRY_HELD_MS = 250
 """How often held blocks are tried again."""
-MAX_TRANSACTION_BYTES = 512
-"""Above the largest there is."""
+_NEVER_VALID = (
+    InvalidEncoding,
+    TransactionMalformed,
+    TransactionSignatureInvalid,
+    FeeTooLow,
+)
+"""What is wrong with a transaction whatever the head, so that its sender is to blame."""
 
 
 class Intake:
@@ -131,18 +139,28 @@ class Intake:
         self._told = self._importer.head.head
 
     def take_transactions(self, batch: TransactionsReceived) -> list[Action]:
-        """Put transactions in the mempool; a batch with a forged one ends there."""
+        """Put transactions in the mempool; a batch with one that no head allows ends there.
+
+        What another head may allow costs its sender nothing: one of us may be behind.
+        """
+        turned_away: list[EdgeNodeError] = []
+        actions: list[Action] = []
         for data in batch.transactions:
             try:
                 value = decode(data, max_bytes=MAX_TRANSACTION_BYTES)
                 self._mempool.add(transaction_from_value(value), self._importer.head)
-            except (InvalidEncoding, TransactionMalformed, TransactionSignatureInvalid) as error:
+            except _NEVER_VALID as error:
                 _LOG.warning("transactions of %s refused: %s", batch.sender, error)
                 now_ms = self._clock.monotonic_ms()
-                return self._gossip.transactions_refused(batch.sender, now_ms)
+                actions = self._gossip.transactions_refused(batch.sender, now_ms)
+                break
             except (InvalidInput, MempoolRejected) as error:
-                _LOG.info("transaction turned away: %s", error)
-        return []
+                turned_away.append(error)
+        if turned_away:
+            # One line a message, or a stranger could fill the log.
+            count, first = len(turned_away), turned_away[0]
+            _LOG.info("%d transactions of %s turned away: %s", count, batch.sender, first)
+        return actions
 
     def submit(self, transaction: Transfer) -> list[Action]:
         """Take in a transaction of our own user, and tell it.

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from edge_node.primitives.types import Height, Signature
 from edge_node.spec.block import Block, Body
 from edge_node.spec.encoding import encode
 from edge_node.spec.fork_choice import Checkpoint
+from edge_node.spec.transaction import Transfer
 from tests.chain.workshop import EASY, Grown, Tree
 from tests.node.rig import Rig, World, world
 from tests.spec import toy_chain as toy
@@ -159,6 +161,39 @@ def test_transactions_wait_and_forged_ones_do_not(rig: Rig) -> None:
     for data in (b"garbage", encode(forged.value())):
         rig.node.do([TransactionsReceived(transactions=(data, data), sender=SENDER)])
     assert len(rig.mempool) == 1
+
+
+def test_turned_away_transactions_of_a_message_are_one_line(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    poor = [
+        toy.transfer(toy.miner("cat"), BOB.address, 5 + i, network=rig.world.network)
+        for i in range(64)
+    ]
+    datas = tuple(encode(each.value()) for each in poor)
+    with caplog.at_level("INFO"):
+        rig.node.do([TransactionsReceived(transactions=datas, sender=SENDER)])
+    told = [each.getMessage() for each in caplog.records if "turned away" in each.getMessage()]
+    assert len(told) == 1
+    assert told[0].startswith(f"64 transactions of {SENDER} turned away: R-")
+
+
+def test_only_transactions_that_no_head_allows_cost_their_sender(tmp_path: Path) -> None:
+    with world(tmp_path, replace(EASY, min_fee=2)) as room:
+        ann, bob = room.add("ann"), room.add("bob")
+        room.run()
+
+        def score_after(transaction: Transfer) -> int:
+            data = encode(transaction.value())
+            message = TransactionsReceived(transactions=(data,), sender=bob.gossip.node)
+            ann.node.do([message])
+            (peer,) = ann.gossip.peers()
+            return peer.score
+
+        pay = partial(toy.transfer, ANN, BOB.address, 5, network=room.network)
+        assert score_after(pay(fee=2)) == score_after(pay(fee=2)) == 0
+        assert score_after(pay(fee=2, nonce=9)) == 0, "the sender may be ahead of us"
+        assert score_after(pay(fee=1, nonce=1)) < 0
 
 
 def test_transaction_reaches_a_node_that_comes_later_and_is_confirmed(
