@@ -221,7 +221,13 @@ class SplitFile:
     def _wrong_chunks(self, path: Path, indices: Iterable[int]) -> list[int]:
         if not path.exists():
             return list(indices)
-        return [i for i in indices if chunk_hash(self._read_at(path, i)) != self._hashes[i]]
+        return [index for index in indices if not self._is_right(path, index)]
+
+    def _is_right(self, path: Path, index: int) -> bool:
+        try:
+            return chunk_hash(self._read_at(path, index)) == self._hashes[index]
+        except StoreCorrupt:
+            return False  # what the disk does not give back can still be written anew
 
     def _read_at(self, path: Path, index: int) -> bytes:
         start = index * CHUNK_BYTES

@@ -66,6 +66,26 @@ class DatasetStore:
             return False
         return all(file.is_whole() for file in files)
 
+    def check(self, dataset_id: DatasetId) -> None:
+        """Check a whole dataset against its table: its files are hashed once and after a change.
+
+        Raises
+        ------
+        DatasetUnknown, DatasetIncomplete, StoreCorrupt
+        """
+        for file in self._files(dataset_id)[1]:
+            file.open()
+
+    def is_sound(self, dataset_id: DatasetId) -> bool:
+        """Return True if a dataset is here whole and every byte is what its table says."""
+        if not self.has(dataset_id):
+            return False
+        try:
+            self.check(dataset_id)
+        except StoreCorrupt:
+            return False
+        return True
+
     def add(self, dataset: Dataset) -> DatasetId:
         """Store a whole dataset, in place of whatever was here of it.
 

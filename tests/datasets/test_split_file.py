@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A split on the disk survives restarts, torn writes and rot: what is read has the right hashes."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -143,6 +144,23 @@ def test_rot_is_found_and_named(tmp_path: Path) -> None:
     with pytest.raises(StoreCorrupt, match="chunk 2 has another hash"):
         split_file(tmp_path).chunk(2)
     assert split_file(tmp_path).chunk(1) == CHUNKS[1]
+
+
+def test_what_can_not_be_read_counts_as_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split_file(tmp_path).write(CHUNKS)
+    pread = os.pread
+
+    def bad_sector(descriptor: int, length: int, offset: int) -> bytes:
+        if offset == 2 * CHUNK_BYTES:
+            raise OSError(errno.EIO, "Input/output error")
+        return pread(descriptor, length, offset)
+
+    monkeypatch.setattr(os, "pread", bad_sector)
+    file = split_file(tmp_path)
+    file.reopen()
+    assert file.missing() == [2]
 
 
 def test_file_is_hashed_again_only_when_it_changed(tmp_path: Path) -> None:
