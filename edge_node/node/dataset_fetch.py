@@ -4,7 +4,7 @@
 Every node has the chain's datasets. Others travel beside it: who has published one offers it, and
 a user asks for it by its id (`edge-node dataset fetch`).
 Law of the file: what is on the disk already is never asked for again; a dataset counts as here only
-when its store says that it is whole.
+when it is whole and has its hashes. What the disk has damaged is thrown away and asked for.
 Read next: edge_node/datasets/store.py.
 """
 
@@ -15,7 +15,12 @@ from dataclasses import dataclass
 
 from edge_node.chain.importer import Importer
 from edge_node.datasets.chunk_table import chunk_table_from_bytes
-from edge_node.datasets.errors import DatasetError, DatasetUnavailable, StoreNotWritable
+from edge_node.datasets.errors import (
+    DatasetError,
+    DatasetUnavailable,
+    StoreCorrupt,
+    StoreNotWritable,
+)
 from edge_node.datasets.store import DatasetStore
 from edge_node.gossip.limits import MAX_DATASET_JOBS
 from edge_node.gossip.messages import ObjectKind, Offer
@@ -60,7 +65,7 @@ class DatasetFetch:
         self._datasets = datasets
         self._gossip = gossip
         self._missing: set[DatasetId] = set()
-        self._waiting: deque[DatasetId] = deque()  # of the missing, those not asked for yet
+        self._waiting: deque[DatasetId] = deque()  # those not asked for yet
         self._asked: set[DatasetId] = set()
         self._failed: dict[DatasetId, DatasetError] = {}
 
@@ -70,13 +75,20 @@ class DatasetFetch:
         return not self._missing
 
     def start(self, now_ms: int) -> list[Action]:
-        """Offer what is here and want what is not."""
-        wanted = self._importer.head.datasets
-        self._missing = {each for each in wanted if not self._datasets.has(each)}
-        for dataset in sorted(self._missing):
+        """Offer what is here and want what is not, or is damaged."""
+        chain = self._importer.head.datasets
+        self._missing = {each for each in chain if not self._is_sound(each)}
+        published = set(self._datasets.published()) - set(chain)
+        self._asked = {each for each in published if not self._is_sound(each)}
+        for dataset in sorted(self._missing) + sorted(self._asked):
             _LOG.info("dataset %s is not here: asking peers", dataset.hex()[:8])
             self._waiting.append(dataset)
         return self.offer(now_ms) + self._begin(now_ms)
+
+    def check(self, now_ms: int) -> list[Action]:
+        """Look at the chain's datasets anew, because one of them may not be readable any longer."""
+        here = set(self._importer.head.datasets) - self._missing
+        return self._want_again([each for each in here if not self._is_sound(each)], now_ms)
 
     def ask(self, dataset: DatasetId, now_ms: int) -> list[Action]:
         """Begin to fetch a dataset that a user wants, unless it is on its way or here.
@@ -89,8 +101,10 @@ class DatasetFetch:
         if dataset in self._failed:
             raise self._failed.pop(dataset)
         under_way = self._missing | self._asked
-        if dataset in under_way or self._datasets.has(dataset):
+        if dataset in under_way or self._is_sound(dataset):
             return []
+        if dataset in self._importer.head.datasets:
+            return self._want_again([dataset], now_ms)
         if len(under_way) >= MAX_DATASET_JOBS:
             raise DatasetUnavailable(
                 name=f"dataset {dataset.hex()}",
@@ -137,18 +151,54 @@ class DatasetFetch:
                 place = self._datasets.table(dataset).locate(event.index)
                 self._datasets.put_chunk(dataset, *place, event.data)
             if dataset in self._missing | self._asked and self._datasets.has(dataset):
-                self._missing.discard(dataset)
-                self._asked.discard(dataset)
-                _LOG.info("dataset %s is complete", dataset.hex()[:8])
-                return self.offer(now_ms) + self._begin(now_ms)
+                return self._take_whole(dataset, now_ms)
         except (DatasetError, InvalidInput) as error:
             _LOG.warning("%s", error)
             if isinstance(error, StoreNotWritable):
                 self._give_up(dataset, error)
         return ()
 
+    def _take_whole(self, dataset: DatasetId, now_ms: int) -> Iterable[Action]:
+        if not self._is_sound(dataset):
+            # Only its table had come anew, and what lay beside it was damaged as well.
+            repaired = not self._datasets.has(dataset)
+            return self._gossip.want_manifest(dataset, now_ms) if repaired else ()
+        self._missing.discard(dataset)
+        self._asked.discard(dataset)
+        _LOG.info("dataset %s is complete", dataset.hex()[:8])
+        return self.offer(now_ms) + self._begin(now_ms)
+
+    def _want_again(self, lost: list[DatasetId], now_ms: int) -> list[Action]:
+        """Want datasets of the chain that were here."""
+        if not lost:
+            return []
+        self._missing.update(lost)
+        self._waiting.extend(sorted(lost))
+        return self.offer(now_ms) + self._begin(now_ms)
+
+    def _is_sound(self, dataset: DatasetId) -> bool:
+        """Say whether a dataset is here as it must be; what is damaged of it is thrown away."""
+        if not self._datasets.has(dataset):
+            return False
+        try:
+            self._datasets.check(dataset)
+        except StoreCorrupt as error:
+            self._repair(dataset, error)
+            return False
+        return True
+
+    def _repair(self, dataset: DatasetId, damage: StoreCorrupt) -> None:
+        name = dataset.hex()[:8]
+        try:
+            count = len(self._datasets.repair(dataset))
+        except DatasetError as error:
+            _LOG.error("dataset %s is damaged and stays so: %s", name, error)
+        else:
+            what = f"{damage.path}: {damage.what}"
+            _LOG.warning("dataset %s is damaged (%s); fetching %d chunks anew", name, what, count)
+
     def _begin(self, now_ms: int) -> list[Action]:
-        """Ask for missing datasets of the chain, as many as gossip fetches at once."""
+        """Ask for missing datasets, as many as gossip fetches at once."""
         actions: list[Action] = []
         under_way = len(self._missing | self._asked) - len(self._waiting)
         for _ in range(min(len(self._waiting), MAX_DATASET_JOBS - under_way)):

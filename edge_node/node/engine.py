@@ -70,7 +70,6 @@ class NodeEngine:
         self._datasets = datasets
         self._stop = threading.Event() if stop is None else stop
         self._counting: threading.Thread | None = None
-        self._open: dict[tuple[DatasetId, SplitName], Samples] = {}
 
     @property
     def backend_name(self) -> str:
@@ -133,14 +132,14 @@ class NodeEngine:
         Raises
         ------
         DatasetMissing
+        StoreCorrupt
+            Its files have changed since they were checked.
         """
-        key = (dataset, name)
-        if key not in self._open:
-            try:
-                self._open[key] = self._datasets.open(dataset)[name]
-            except (DatasetUnknown, DatasetIncomplete):
-                raise DatasetMissing(dataset) from None
-        return self._open[key]
+        try:
+            # Opened each time: the store looks whether the files are still those it has checked.
+            return self._datasets.open(dataset)[name]
+        except (DatasetUnknown, DatasetIncomplete):
+            raise DatasetMissing(dataset) from None
 
     def close(self) -> None:
         """Give back processes and memory."""

@@ -4,7 +4,7 @@
 A block is imported, held for later or refused, and gossip hears which; a new head cleans the
 mempool and is told to peers. What waits is tried again when its time has come.
 Law of the file: bad input ends here, as a verdict and a line in the log; only faults of this
-machine (a full disk, a damaged store) and the order to stop pass through.
+machine (a full disk, a damaged chain) and the order to stop pass through.
 Read next: held_blocks.py, edge_node/chain/importer.py.
 """
 
@@ -13,6 +13,7 @@ import logging
 from edge_node.chain.errors import MempoolRejected, ParentUnknown
 from edge_node.chain.importer import Importer
 from edge_node.chain.mempool import Mempool
+from edge_node.datasets.errors import StoreCorrupt
 from edge_node.gossip.ports import (
     Action,
     BlockReceived,
@@ -93,6 +94,8 @@ class Intake:
         self._retry_at_ms = 0
         self.imported = 0
         """Blocks judged valid since the start."""
+        self.dataset_lost = False
+        """Set when a dataset could not be read to judge a block, which waits; the node looks."""
 
     def take_block(self, block: BlockReceived) -> list[Action]:
         """Judge a block that gossip delivered."""
@@ -216,7 +219,8 @@ class Intake:
         _LOG.debug("judging block %s from %s", name, block.sender)
         try:
             self._extend(block.header, block.body)
-        except (BlockFromTheFuture, DatasetMissing) as error:
+        except (BlockFromTheFuture, DatasetMissing, StoreCorrupt) as error:
+            self.dataset_lost |= not isinstance(error, BlockFromTheFuture)
             if block.block_hash not in self._held:
                 _LOG.info("block %s waits: %s", name, error)
             return BlockVerdict.HELD

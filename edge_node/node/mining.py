@@ -97,6 +97,11 @@ class Miner:
         """True once the trainer has died too often to be started again."""
         return self._restarts >= MAX_TRAINER_RESTARTS and not self._trainer.alive
 
+    @property
+    def needs_trainer(self) -> bool:
+        """True if the trainer has died and `collect` will start another."""
+        return not self._trainer.alive and self._restarts < MAX_TRAINER_RESTARTS
+
     def follow(self, head: State) -> None:
         """Work on top of `head` from now on; what was found under another stays if it holds."""
         self._head = head
@@ -118,7 +123,7 @@ class Miner:
                 self.progress = message
             elif self._head is not None:
                 self._offers.put(message, self._head)
-        if not self._trainer.alive and self._restarts < MAX_TRAINER_RESTARTS:
+        if self.needs_trainer:
             self._restart()
 
     def due(self, now_ms: TimestampMs, *, transactions_wait: bool) -> Finding | None:

@@ -17,6 +17,7 @@ from edge_node.chain.block_builder import Finding, Signer, build_block
 from edge_node.chain.errors import AlreadySigned, ParentUnknown
 from edge_node.chain.importer import Importer
 from edge_node.chain.mempool import Mempool
+from edge_node.datasets.errors import StoreCorrupt
 from edge_node.datasets.store import DatasetStore
 from edge_node.gossip.inbox import LinkDown, LinkEvent, LinkUp
 from edge_node.gossip.mqtt import MqttLink, PublishResult
@@ -141,6 +142,8 @@ class Node:
         for event in parts.link.poll(POLL_MS):
             self.do(self._link_event(event, parts.clock.monotonic_ms()))
         self.do(parts.gossip.tick(parts.clock.monotonic_ms()))
+        if self._dataset_may_be_lost():
+            self.do(self.fetch.check(parts.clock.monotonic_ms()))
         if self.fetch.complete:
             self.do(self._intake.retry_held())
         if parts.miner is not None:
@@ -178,6 +181,12 @@ class Node:
         self._actions.extend(actions)
         while self._actions:
             self._actions.extend(self._carry_out(self._actions.popleft()))
+
+    def _dataset_may_be_lost(self) -> bool:
+        """Say whether a block could not be judged, or the trainer has died of what it read."""
+        lost, self._intake.dataset_lost = self._intake.dataset_lost, False
+        miner = self.parts.miner
+        return lost or (miner is not None and miner.needs_trainer)
 
     def _link_event(self, event: LinkEvent, now_ms: int) -> Iterable[Action]:
         gossip = self.parts.gossip
@@ -255,7 +264,9 @@ class Node:
             ParentUnknown,
             BlockFromTheFuture,
             DatasetMissing,
+            StoreCorrupt,
         ) as error:
+            self._intake.dataset_lost |= isinstance(error, (DatasetMissing, StoreCorrupt))
             _LOG.warning("own block dropped: %s", error)
             return False
         self.mined += 1

@@ -14,8 +14,10 @@ from edge_node.gossip.ports import ChunkReceived, FetchFailed, ObjectReceived
 from edge_node.gossip.topics import NodeId
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import DatasetId, Hash32
+from edge_node.spec.dataset import SplitName
 from tests.chain.workshop import EASY
 from tests.node.rig import Rig, World, stored, world
+from tests.node.test_node import mine
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
 
@@ -99,6 +101,147 @@ def test_fetch_goes_on_where_a_restart_has_left_it(room: World) -> None:
     room.run(2_000)
     ask(bob, OTHER_ID)
     room.run_until(lambda: bob.datasets.has(OTHER_ID), FETCH_MS)
+
+
+def flip(rig: Rig, dataset: DatasetId, name: SplitName) -> None:
+    """Do what a bad disk does to four bytes of a split."""
+    with (rig.datasets.folder(dataset) / f"{name.name.lower()}.bin").open("rb+") as file:
+        before = file.read(4)
+        file.seek(0)
+        file.write(bytes(byte ^ 0xFF for byte in before))
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [each.getMessage() for each in caplog.records if each.levelname != "INFO"]
+
+
+@pytest.mark.parametrize("name", list(SplitName))
+def test_what_a_disk_damaged_comes_anew_at_the_start(
+    room: World, caplog: pytest.LogCaptureFixture, name: SplitName
+) -> None:
+    room.add("ann")
+    bob = room.add("bob")
+    bob.close()
+    flip(bob, room.data.dataset_id, name)
+    bob = room.add("bob")
+    assert not bob.node.fetch.complete
+    (line,) = warnings(caplog)
+    assert line.startswith(f"dataset {room.data.dataset_id.hex()[:8]} is damaged (")
+    assert line.endswith(f"{name.name.lower()}.bin: chunks 0 of 1); fetching 1 chunks anew")
+    room.run_until(lambda: bob.node.fetch.complete, FETCH_MS)
+    bob.datasets.check(room.data.dataset_id)
+    assert warnings(caplog) == [line]
+
+
+def test_damage_that_a_block_finds_is_repaired_and_the_block_is_judged(
+    room: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    ann, bob = room.add("ann", mines=True), room.add("bob")
+    room.run()
+    mine(ann)
+    room.run_until(lambda: bob.height == 1)
+    flip(bob, room.data.dataset_id, SplitName.EVALUATION)
+    mine(ann)
+    room.run_until(lambda: bob.height == 2, FETCH_MS)
+    assert bob.node.fetch.complete
+    (line,) = warnings(caplog)
+    assert "evaluation.bin: chunks 0 of 1" in line
+
+
+def test_split_that_is_gone_when_a_block_needs_it_comes_anew(room: World) -> None:
+    ann, bob = room.add("ann", mines=True), room.add("bob")
+    room.run()
+    (bob.datasets.folder(room.data.dataset_id) / "evaluation.bin").unlink()
+    mine(ann)
+    room.run_until(lambda: bob.height == 1, FETCH_MS)
+
+
+def test_damage_under_an_own_block_is_repaired(
+    room: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    ann = room.add("ann", mines=True)
+    room.add("bob")
+    room.run()
+    flip(ann, room.data.dataset_id, SplitName.TRAIN)
+    with pytest.raises(AssertionError, match="not within"):
+        mine(ann)
+    assert ann.node.fetch.complete
+    own, repaired = warnings(caplog)
+    assert own.startswith("own block dropped: ")
+    assert "train.bin: chunks 0 of 1" in repaired
+    mine(ann)
+
+
+def test_trainer_that_dies_of_a_damaged_dataset_gets_its_task_when_it_is_repaired(
+    room: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    ann = room.add("ann", mines=True)
+    room.run()
+    flip(ann, room.data.dataset_id, SplitName.TRAIN)
+    ann.trainer.alive = False
+    room.run()
+    assert len(ann.trainers) == 2
+    assert ann.mines_on is None
+    room.add("bob")
+    room.run_until(lambda: ann.mines_on == ann.importer.head.head, FETCH_MS)
+    repaired, died = warnings(caplog)
+    assert "train.bin: chunks 0 of 1" in repaired
+    assert "start 1 of another" in died
+
+
+def test_damage_that_nobody_can_cure_stops_no_node(
+    room: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    ann, bob = room.add("ann", mines=True), room.add("bob")
+    bob.close()
+    path = bob.datasets.folder(room.data.dataset_id) / "train.bin"
+    path.unlink()
+    path.mkdir()
+    bob = room.add("bob")
+    room.run()
+    mine(ann)
+    room.run(20_000)
+    assert not bob.node.fetch.complete
+    assert (ann.height, bob.height) == (1, 0)
+    assert {"is damaged and stays so" in each for each in warnings(caplog)} == {True}
+    assert len(warnings(caplog)) <= 3
+
+
+def test_fetch_repairs_what_a_user_asks_for(room: World) -> None:
+    publish(room.add("ann"))
+    bob = room.add("bob")
+    publish(bob)
+    flip(bob, OTHER_ID, SplitName.TRAIN)
+    ask(bob, OTHER_ID)
+    assert bob.node.fetch.progress(OTHER_ID).missing == 1
+    room.run_until(lambda: bob.datasets.is_sound(OTHER_ID), FETCH_MS)
+    flip(bob, room.data.dataset_id, SplitName.TRAIN)
+    ask(bob, room.data.dataset_id)
+    assert not bob.node.fetch.complete
+    room.run_until(lambda: bob.node.fetch.complete, FETCH_MS)
+
+
+def test_published_dataset_that_is_damaged_comes_anew_at_the_start(room: World) -> None:
+    publish(room.add("ann"))
+    bob = room.add("bob")
+    publish(bob)
+    bob.close()
+    flip(bob, OTHER_ID, SplitName.TRAIN)
+    bob = room.add("bob")
+    assert bob.node.fetch.complete, "it does not keep the node from mining"
+    assert bob.datasets.published() == []
+    room.run_until(lambda: bob.datasets.published() == [OTHER_ID], FETCH_MS)
+
+
+def test_lost_table_beside_a_damaged_split(room: World) -> None:
+    room.add("ann")
+    bob = room.add("bob")
+    bob.close()
+    flip(bob, room.data.dataset_id, SplitName.TRAIN)
+    (bob.datasets.folder(room.data.dataset_id) / "table").unlink()
+    bob = room.add("bob")
+    room.run_until(lambda: bob.node.fetch.complete, FETCH_MS)
+    assert bob.datasets.is_sound(room.data.dataset_id)
 
 
 def test_garbage_from_a_peer_changes_nothing(room: World, caplog: pytest.LogCaptureFixture) -> None:
