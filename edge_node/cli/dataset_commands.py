@@ -52,7 +52,7 @@ def fetch(
     """Fetch MNIST, or what a node has published.
 
     An ID is fetched through the node that runs in the data directory, checked against the ID, and
-    goes on where it was if it is broken off.
+    goes on where it was if it is broken off. What the disk has damaged is fetched again.
     """
     store = DatasetStore(session.directory.datasets)
     if name == "mnist":
@@ -61,7 +61,7 @@ def fetch(
         raise click.UsageError("--from and --offline go with mnist only")
     else:
         dataset_id = parse_dataset_id(name)
-        if not store.has(dataset_id):
+        if not store.is_sound(dataset_id):
             fetch_from_peers(session.directory.control, dataset_id)
     _report(session, store.open(dataset_id).manifest, as_json=as_json)
 

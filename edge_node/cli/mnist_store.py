@@ -37,7 +37,7 @@ def stored_mnist(
     DatasetError
     """
     store = DatasetStore(root)
-    is_here = store.has(MNIST_ID)
+    is_here = store.is_sound(MNIST_ID)
     if files is not None or not is_here:
         request = FetchRequest(
             cache=cache_folder(os.environ),

@@ -94,6 +94,12 @@ def test_fetch_of_what_is_here_needs_no_node(toy_node: Path) -> None:
     assert typed(toy_node, "dataset", "fetch", EASY, "--json").json()["name"] == "easy"
 
 
+def test_fetch_of_what_is_damaged_here_needs_one(toy_node: Path) -> None:
+    with (toy_node / "datasets" / EASY / "train.bin").open("rb+") as file:
+        file.write(b"rot!")
+    assert "edge-node run" in typed(toy_node, "dataset", "fetch", EASY).sentence(5)
+
+
 def test_fetch_that_can_not_begin(toy_node: Path, tmp_path: Path) -> None:
     other = "ab" * 32
     assert "edge-node run" in typed(toy_node, "dataset", "fetch", other).sentence(5)
