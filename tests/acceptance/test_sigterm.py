@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 END_S = 2.0
 BUSY_MACHINE_S = 3.0
 """What the other tests may add on two cores; less than any time-out that a node could wait for."""
-LONG_REPLAY = 6_000
+LONG_REPLAY = 30_000
 """Training steps of a founder, which whoever imports it replays for a second or more."""
 
 
