@@ -2,14 +2,27 @@
 """`edge-node init`: a network on a dataset of one's own, and places where none can be made."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from edge_node.cli.session import Session
 from edge_node.datasets.store import DatasetStore
+from edge_node.gossip import codec
+from edge_node.gossip.envelope import seal
+from edge_node.gossip.join_line import BrokerAddress
+from edge_node.gossip.messages import GenesisCopy
+from edge_node.gossip.mqtt import LinkOptions, TlsOptions
+from edge_node.gossip.ports import Publish
+from edge_node.gossip.topics import Kind, Topic, network_prefix
 from edge_node.node.data_directory import DataDirectory
-from tests.chain.workshop import easy_dataset
+from edge_node.node.service import options_of
+from edge_node.spec.genesis import Genesis
+from tests.chain.workshop import easy_dataset, easy_network
 from tests.cli.typing_in import as_stored, typed
+from tests.gossip.real import TLS, linked, tls_mosquitto
+from tests.gossip.simulation import identity_of
 
 
 @pytest.fixture
@@ -71,6 +84,54 @@ def test_join_takes_nothing_of_ones_own(tmp_path: Path) -> None:
     assert typed(tmp_path, "init", "--join", "edge-node://x", "--dataset-from", "/").code == 2
     assert typed(tmp_path / "new", "init", "--join", "nonsense").code == 8
     assert not (tmp_path / "new" / "genesis").exists()
+
+
+@pytest.mark.slow  # a real broker
+def test_join_takes_certificates_and_account_from_the_settings_and_keeps_them(
+    tmp_path: Path,
+) -> None:
+    for name in ("certificate.pem", "key.pem"):
+        shutil.copy(TLS / name, tmp_path)
+    (tmp_path / "secret").write_text("open sesame\n")
+    (tmp_path / "mine.toml").write_text(
+        '[network]\nuser = "ann"\npassword_file = "secret"\ntls_ca_file = "certificate.pem"\n'
+        'tls_certificate_file = "certificate.pem"\ntls_key_file = "key.pem"\n'
+    )
+    genesis, root = easy_network().genesis, tmp_path / "new"
+    network = genesis.network_id().hex()
+    certificate = tmp_path / "certificate.pem"
+    tls = TlsOptions(
+        ca_file=certificate, certificate_file=certificate, key_file=tmp_path / "key.pem"
+    )
+    with tls_mosquitto(tmp_path) as port:
+        broker = BrokerAddress(host="127.0.0.1", port=port, tls=True)
+        with linked(LinkOptions(brokers=(broker,), client_id="a", tls=tls)) as link:
+            link.publish(retained(genesis))
+        line = f"edge-node://127.0.0.1:{port}/?network={network}&tls=1"
+        words = ("--config", str(tmp_path / "mine.toml"), "init", "--join", line, "--json")
+        assert typed(root, *words).json()["network"] == network
+    kept = options_of(Session(flags={"node.data_dir": str(root)}, file=None).config)
+    assert (kept.brokers, kept.tls) == ((broker,), tls)
+    assert (kept.user, kept.password) == ("ann", "open sesame")
+    assert "sesame" not in (root / "config.toml").read_text(), "it stays in its own file"
+
+
+def retained(genesis: Genesis) -> Publish:
+    """Return the message by which a node keeps a genesis on its broker."""
+    identity = identity_of("ann", network_id=genesis.network_id())
+    topic = Topic(
+        network=network_prefix(genesis.network_id()), kind=Kind.GENESIS, sender=identity.node
+    )
+    payload = seal(
+        topic,
+        codec.encode(GenesisCopy(data=genesis.encode())),
+        network_id=genesis.network_id(),
+        key=identity.key,
+        session=1,
+        sequence=1,
+        sign=identity.sign,
+    )
+    return Publish(topic=topic.path(), payload=payload, qos=1, retain=True)
 
 
 @pytest.mark.parametrize(
