@@ -18,7 +18,9 @@ from click.testing import CliRunner
 from edge_node.cli import demo as command
 from edge_node.cli.app import app
 from edge_node.cli.exit_codes import ExitCode
+from edge_node.demo.backends import choose_backends
 from edge_node.demo.report import DemoReport
+from edge_node.inference.select import available_backends
 from edge_node.primitives.types import DatasetId, Hash32
 from tests.acceptance.running import eventually
 from tests.demo.pictures import generation
@@ -70,10 +72,35 @@ def test_twelve_blocks_on_three_nodes(tmp_path: Path) -> None:
     first, last = report["generations"][0], report["generations"][-1]
     assert last["reserve_ppm"] > first["reserve_ppm"]
     assert set(report["exports"]) == {"tflite", "c_header", "blob", "plot"}
+    used = [node["backend"] for node in report["nodes"]]
+    assert used == list(choose_backends(available_backends()).chosen)
     for path in report["exports"].values():
         assert Path(path).stat().st_size > 0
     assert processes_of(tmp_path) == []
     assert list(scratch.iterdir()) == []
+    every_back_end_computes_its_best_model(report["exports"]["blob"], output)
+
+
+def every_back_end_computes_its_best_model(blob: str, output: Path) -> None:
+    """Verify it as a user would, on the images by which blocks are judged."""
+    words = ("model", "verify", blob, "--backend", "all", "--dataset", "mnist", "--json")
+    done = subprocess.run(
+        [sys.executable, "-m", "edge_node", "--data-dir", str(output), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3_000:]
+    verdict = json.loads(done.stdout)
+    assert verdict["equal"] is True
+    took_part = [each for each in verdict["backends"] if each["available"]]
+    installed = [status.name for status in available_backends() if status.available]
+    assert [each["name"] for each in took_part] == installed
+    assert {"reference", "numpy"} <= set(installed)
+    assert {each["total"] for each in took_part} == {10_000}
+    assert len({each["digest"] for each in took_part}) == 1
+    assert len({each["correct"] for each in took_part}) == 1
+    assert all(len(each["digest"]) == 64 for each in took_part)
 
 
 def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
