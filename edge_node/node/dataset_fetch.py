@@ -101,6 +101,9 @@ class DatasetFetch:
         if dataset in self._failed:
             raise self._failed.pop(dataset)
         under_way = self._missing | self._asked
+        if dataset in under_way and self._datasets.is_sound(dataset):
+            # The user has put it here meanwhile.
+            return [*self._take_whole(dataset, now_ms)]
         if dataset in under_way or self._is_sound(dataset):
             return []
         if dataset in self._importer.head.datasets:
@@ -165,6 +168,8 @@ class DatasetFetch:
             return self._gossip.want_manifest(dataset, now_ms) if repaired else ()
         self._missing.discard(dataset)
         self._asked.discard(dataset)
+        if dataset in self._waiting:
+            self._waiting.remove(dataset)
         _LOG.info("dataset %s is complete", dataset.hex()[:8])
         return self.offer(now_ms) + self._begin(now_ms)
 

@@ -221,6 +221,17 @@ def test_fetch_repairs_what_a_user_asks_for(room: World) -> None:
     room.run_until(lambda: bob.node.fetch.complete, FETCH_MS)
 
 
+def test_user_who_imports_a_damaged_dataset_again_cures_a_node_that_is_alone(room: World) -> None:
+    bob = room.add("bob")
+    flip(bob, room.data.dataset_id, SplitName.TRAIN)
+    ask(bob, room.data.dataset_id)
+    room.run()
+    assert not bob.node.fetch.complete
+    DatasetStore(bob.directory.datasets).add(stored(room.data))
+    ask(bob, room.data.dataset_id)
+    assert bob.node.fetch.complete
+
+
 def test_published_dataset_that_is_damaged_comes_anew_at_the_start(room: World) -> None:
     publish(room.add("ann"))
     bob = room.add("bob")
