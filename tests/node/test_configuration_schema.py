@@ -9,7 +9,7 @@ from edge_node.node.toml_files import SettingValue
 
 GOOD: list[tuple[str, str, object]] = [
     ("node", "log_level", "debug"),
-    ("network", "brokers", ["broker.lan:1883", "[::1]:1884", "10.0.0.1"]),
+    ("network", "brokers", ["broker.lan:1883", "[::1]:1884", "10.0.0.1", "mqtts://a:b@h:1"]),
     ("network", "brokers", []),
     ("network", "tls", True),
     ("inference", "candidates", ["reference"]),
@@ -18,18 +18,20 @@ GOOD: list[tuple[str, str, object]] = [
     ("broker", "port", 0),
 ]
 
+BROKERS = r"a list of up to 8 brokers, each HOST\[:PORT\], mqtt://"
+
 BAD: list[tuple[str, str, object, str]] = [
     ("node", "log_level", "loud", "one of debug, info, warning, error"),
     ("node", "log_level", 3, "one of debug, info, warning, error"),
     ("node", "data_dir", 5, "a text"),
-    ("network", "brokers", "broker.lan:1883", "a list of up to 8 texts HOST:PORT"),
-    ("network", "brokers", ["mqtt://broker.lan:1883"], "a list of up to 8 texts HOST:PORT"),
-    ("network", "brokers", ["me:secret@broker.lan"], "a list of up to 8 texts HOST:PORT"),
-    ("network", "brokers", ["broker.lan:0"], "a list of up to 8 texts HOST:PORT"),
-    ("network", "brokers", ["my broker:1883"], "a list of up to 8 texts HOST:PORT"),
-    ("network", "brokers", ["broker.lan\n"], "a list of up to 8 texts HOST:PORT"),
-    ("network", "brokers", ["a"] * 9, "a list of up to 8 texts HOST:PORT"),
-    ("network", "brokers", [1883], "a list of up to 8 texts HOST:PORT"),
+    ("network", "brokers", "broker.lan:1883", BROKERS),
+    ("network", "brokers", ["http://broker.lan:1883"], BROKERS),
+    ("network", "brokers", ["me:secret@broker.lan"], BROKERS),
+    ("network", "brokers", ["broker.lan:0"], BROKERS),
+    ("network", "brokers", ["my broker:1883"], BROKERS),
+    ("network", "brokers", ["broker.lan\n"], BROKERS),
+    ("network", "brokers", ["a"] * 9, BROKERS),
+    ("network", "brokers", [1883], BROKERS),
     ("network", "tls", 1, "true or false"),
     ("network", "tls", "true", "true or false"),
     ("network", "tls", "yes", "true or false"),
