@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bit-sliced evaluation: one vector word holds one bit of one activation of 64 to 512 images.
+// Bit-sliced evaluation: one vector word holds one bit of one activation of 128 to 512
+// images.
 //
 // Twin of spec/evaluation.py (rule R-8), which does the same with Python's big integers. Images are
 // sliced once into an immutable object that any number of threads may use for any number of models.
