@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from edge_node.bench.climbing import candidate_rows, difficulty_rows
-from edge_node.bench.evaluating import evaluation_rows, image_rows
+from edge_node.bench.evaluating import evaluation_rows, image_rows, reference_rows
 from edge_node.bench.learning import training_rows
 from edge_node.bench.rows import Row, row_fields
 from edge_node.bench.sizes import transport_rows
@@ -31,6 +31,7 @@ QUICK_BUDGET_S, QUICK_REPETITIONS = 0.1, 2
 
 SECTIONS: Mapping[str, Callable[[Workload], Iterator[Row]]] = {
     "evaluation": evaluation_rows,
+    "reference": reference_rows,
     "images": image_rows,
     "candidates": candidate_rows,
     "difficulty": difficulty_rows,

@@ -50,6 +50,7 @@ def test_passes_the_splits_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, q
 def test_sections_cover_the_table() -> None:
     assert list(SECTIONS) == [
         "evaluation",
+        "reference",
         "images",
         "candidates",
         "difficulty",

@@ -13,11 +13,12 @@ from edge_node.bench.evaluating import (
     evaluation_rows,
     image_rows,
     lce_images_per_s,
+    reference_rows,
 )
 from edge_node.bench.workload import compiled_paths, path_name, train_model
 from edge_node.inference import lce
 from edge_node.inference.tflite_export import int8_file, lce_file
-from edge_node.spec.architecture import UINT8_4K
+from edge_node.spec.architecture import BINARY_4K, UINT8_4K
 from tests.bench.samples import TICK_NS, random_samples, small_workload
 from tests.inference.interpreters import need_kernels, need_lce
 
@@ -30,7 +31,27 @@ def test_evaluation_has_a_row_for_each_path() -> None:
     assert [row.name for row in rows] == [f"evaluation/binary-4k/{name}" for name in names]
     for row in rows:
         assert (row.value, row.unit) == (TICK_NS / 1e6, "ms")
-        assert (row.goal is None) == row.name.endswith("scalar")
+        assert row.goal is not None
+    assert rows[-1].goal == 13  # whatever else there is, a path of 128 bits comes last
+
+
+def test_the_law_has_a_row_for_each_family_and_a_goal_for_all_images(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(evaluating, "REFERENCE", (("a", BINARY_4K, 0.6), ("b", UINT8_4K, 15.0)))
+    rows = list(reference_rows(small_workload()))
+    assert [row.name for row in rows] == ["reference/a/64 images", "reference/b/64 images"]
+    for row in rows:
+        assert (row.value, row.baseline_value, row.unit) == (TICK_NS / 1e9, TICK_NS / 1e9, "s")
+        assert row.goal is None
+    monkeypatch.setattr(evaluating, "SELECTION_IMAGES", 64)
+    assert [row.goal for row in reference_rows(replace(small_workload(), quick=False))] == [0.6, 15]
+
+
+def test_the_law_must_count_what_numpy_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluating.law, "count_correct", lambda *_: -1)
+    with pytest.raises(EvaluatorsDisagree):
+        next(reference_rows(small_workload()))
 
 
 def test_images_have_a_row_for_each_path(monkeypatch: pytest.MonkeyPatch) -> None:
