@@ -10,10 +10,13 @@ Read next: envelope.py.
 
 from typing import ClassVar
 
-from edge_node.primitives.errors import EdgeNodeError
+from edge_node.primitives.errors import Mismatch
+
+_OWN_SHOWN = 1_000
+"""Characters of a value that this machine gives and no stranger: paths, the end of a log."""
 
 
-class GossipError(EdgeNodeError):
+class GossipError(Mismatch):
     """A message breaks a rule of gossip.
 
     Parameters
@@ -22,22 +25,8 @@ class GossipError(EdgeNodeError):
         What the rule wants and what the message has.
     """
 
-    wants: ClassVar[str] = "value"
-    """What is compared, in words, for the message."""
-
     penalty: ClassVar[int] = 0
     """Points that the proven sender loses; 100 are a ban."""
-
-    def __init__(self, *, expected: object, actual: object) -> None:
-        super().__init__(
-            f"{self.reason}: {self.wants} must be {_show(expected)}, not {_show(actual)}"
-        )
-        self.expected = expected
-        self.actual = actual
-
-
-def _show(value: object) -> str:
-    return value.hex() if isinstance(value, bytes) else str(value)
 
 
 class MessageTooLarge(GossipError):
@@ -235,6 +224,7 @@ class BrokerDidNotStart(GossipError):
 
     reason = "broker-start"
     wants = "broker"
+    most_shown = _OWN_SHOWN
 
 
 class BrokerOptionInvalid(GossipError):
@@ -256,3 +246,4 @@ class LinkOptionInvalid(GossipError):
 
     reason = "link-option"
     wants = "connection option"
+    most_shown = _OWN_SHOWN

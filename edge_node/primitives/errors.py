@@ -18,3 +18,32 @@ class EdgeNodeError(Exception):
 
     peer_fault: ClassVar[bool] = False
     """True if the sender of the input broke the rule on purpose or by a defect."""
+
+
+class Mismatch(EdgeNodeError):
+    """A value is not what a rule wants.
+
+    Parameters
+    ----------
+    expected, actual : object
+        What the rule wants and what the input has.
+    """
+
+    wants: ClassVar[str] = "value"
+    """What is compared, in words, for the message."""
+
+    most_shown: ClassVar[int] = 200
+    """Characters of a value in the message; two hashes and a few words."""
+
+    def __init__(self, *, expected: object, actual: object) -> None:
+        super().__init__(
+            f"{self.reason}: {self.wants} must be {self._shown(expected)}, "
+            f"not {self._shown(actual)}"
+        )
+        self.expected = expected
+        self.actual = actual
+
+    def _shown(self, value: object) -> str:
+        text = value.hex() if isinstance(value, bytes) else str(value)
+        # What a stranger sent may be a megabyte; a log line is not.
+        return text if len(text) <= self.most_shown else f"{text[: self.most_shown]}..."

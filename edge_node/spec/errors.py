@@ -9,10 +9,7 @@ Read next: encoding.py.
 
 from typing import ClassVar
 
-from edge_node.primitives.errors import EdgeNodeError
-
-_MOST_SHOWN = 200
-"""Characters of a value in a message; two hashes and a few words."""
+from edge_node.primitives.errors import EdgeNodeError, Mismatch
 
 
 class InvalidInput(EdgeNodeError):
@@ -21,30 +18,8 @@ class InvalidInput(EdgeNodeError):
     peer_fault: ClassVar[bool] = True
 
 
-class RuleBroken(InvalidInput):
-    """A rule that compares two values.
-
-    Parameters
-    ----------
-    expected, actual : object
-        What the rule wants and what the input has.
-    """
-
-    wants: ClassVar[str] = "value"
-    """What is compared, in words, for the message."""
-
-    def __init__(self, *, expected: object, actual: object) -> None:
-        super().__init__(
-            f"{self.reason}: {self.wants} must be {_show(expected)}, not {_show(actual)}"
-        )
-        self.expected = expected
-        self.actual = actual
-
-
-def _show(value: object) -> str:
-    text = value.hex() if isinstance(value, bytes) else str(value)
-    # What a stranger sent may be a megabyte; a log line is not.
-    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
+class RuleBroken(InvalidInput, Mismatch):
+    """A rule that compares two values."""
 
 
 class InvalidModelData(RuleBroken):

@@ -33,6 +33,14 @@ def test_message_says_what_was_wanted_and_what_came(rule: type[GossipError]) -> 
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_what_a_stranger_sent_does_not_fill_the_log(rule: type[GossipError]) -> None:
+    error = rule(expected=1, actual=["a" * 256] * 1_000)
+    assert len(str(error)) < 1_200
+    if rule.reason.startswith("G-"):
+        assert len(str(error)) < 300
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_only_a_proven_fault_costs_points(rule: type[GossipError]) -> None:
     assert rule.peer_fault == (rule.penalty > 0)
 
