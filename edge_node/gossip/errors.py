@@ -211,6 +211,17 @@ class JoinLineInvalid(GossipError):
     reason = "join-line"
     wants = "join line"
 
+    def __init__(self, *, expected: object, actual: object) -> None:
+        super().__init__(expected=expected, actual=actual)
+        self.args = (f"{self}; copy the whole line that `edge-node broker run` printed",)
+
+
+class BrokerAddressInvalid(GossipError):
+    """Something else stands where a broker is named."""
+
+    reason = "broker-address"
+    wants = "broker"
+
 
 class BrokerMissing(GossipError):
     """No broker program is installed."""

@@ -12,7 +12,7 @@ Read next: genesis_fetch.py.
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
-from edge_node.gossip.errors import JoinLineInvalid
+from edge_node.gossip.errors import BrokerAddressInvalid, JoinLineInvalid
 from edge_node.primitives.types import Hash32, NetworkId
 
 SCHEME = "edge-node"
@@ -98,7 +98,7 @@ def parse_join_line(text: str, *, tls: bool = False) -> JoinLine:
     except ValueError:
         raise JoinLineInvalid(expected=f"{SCHEME}://...", actual="another text") from None
     if parts.scheme != SCHEME or parts.path not in {"", "/"} or parts.fragment:
-        raise JoinLineInvalid(expected=f"{SCHEME}://...", actual=f"{parts.scheme}://...")
+        raise JoinLineInvalid(expected=f"{SCHEME}://...", actual="another text")
     account, _, place = parts.netloc.rpartition("@")
     user, _, password = account.partition(":")
     network = [value for name, value in options if name == "network"]
@@ -113,7 +113,7 @@ def parse_join_line(text: str, *, tls: bool = False) -> JoinLine:
     if len(more) >= MAX_BROKERS:
         raise JoinLineInvalid(expected=f"<= {MAX_BROKERS} brokers", actual=len(more) + 1)
     return JoinLine(
-        brokers=tuple(parse_broker(each, tls=secure) for each in (place, *more)),
+        brokers=tuple(_broker_of_line(each, tls=secure) for each in (place, *more)),
         network_id=_network_id(network[0]),
         user=unquote(user),
         password=unquote(password),
@@ -140,10 +140,10 @@ def parse_broker(text: str, *, tls: bool = False) -> BrokerAddress:
 
     Raises
     ------
-    JoinLineInvalid
+    BrokerAddressInvalid
         No host, no port in 1..65535, a space, another scheme, or a part that has no meaning.
     """
-    refused = JoinLineInvalid(expected=_FORMS, actual=hide_account(text))
+    refused = BrokerAddressInvalid(expected=_FORMS, actual=hide_account(text))
     if len(text) > MAX_LINE_CHARACTERS or not text.isprintable() or " " in text:
         raise refused
     separator = "://" in text
@@ -174,6 +174,13 @@ def hide_account(text: str) -> str:
         return text
     scheme, separator, _ = before.partition("://")
     return f"{scheme}{separator}{HIDDEN}@{place}" if separator else f"{HIDDEN}@{place}"
+
+
+def _broker_of_line(text: str, *, tls: bool) -> BrokerAddress:
+    try:
+        return parse_broker(text, tls=tls)
+    except BrokerAddressInvalid as error:
+        raise JoinLineInvalid(expected=error.expected, actual=error.actual) from None
 
 
 def _account_text(user: str, password: str) -> str:

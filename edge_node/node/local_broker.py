@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_node.gossip.embedded_broker import LOOPBACK, Account, load_account
-from edge_node.gossip.errors import JoinLineInvalid
+from edge_node.gossip.errors import BrokerAddressInvalid
 from edge_node.gossip.join_line import BrokerAddress, parse_broker
 
 FILE_NAME = "listening"
@@ -49,6 +49,6 @@ def find_local_broker(folder: Path) -> LocalBroker | None:
     try:
         address = parse_broker((folder / FILE_NAME).read_text(encoding="utf-8").strip())
         socket.create_connection((address.host, address.port), PROBE_TIMEOUT_S).close()
-    except (OSError, UnicodeDecodeError, JoinLineInvalid):
+    except (OSError, UnicodeDecodeError, BrokerAddressInvalid):
         return None
     return LocalBroker(address=address, account=load_account(folder))

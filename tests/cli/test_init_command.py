@@ -82,7 +82,9 @@ def test_options_that_would_count_for_nothing_are_refused(tmp_path: Path) -> Non
 def test_join_takes_nothing_of_ones_own(tmp_path: Path) -> None:
     assert typed(tmp_path, "init", "--join", "edge-node://x", "--dataset", "easy").code == 2
     assert typed(tmp_path, "init", "--join", "edge-node://x", "--dataset-from", "/").code == 2
-    assert typed(tmp_path / "new", "init", "--join", "nonsense").code == 8
+    refused = typed(tmp_path / "new", "init", "--join", "nonsense").sentence(8)
+    assert "must be edge-node://..., not another text" in refused
+    assert "copy the whole line that `edge-node broker run` printed" in refused
     assert not (tmp_path / "new" / "genesis").exists()
 
 

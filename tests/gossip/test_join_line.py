@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_node.gossip.errors import JoinLineInvalid
+from edge_node.gossip.errors import BrokerAddressInvalid, JoinLineInvalid
 from edge_node.gossip.join_line import (
     BrokerAddress,
     JoinLine,
@@ -114,6 +114,7 @@ def test_anything_else_is_refused_and_no_secret_shown(text: str) -> None:
     with pytest.raises(JoinLineInvalid) as caught:
         parse_join_line(text)
     assert "secret" not in str(caught.value)
+    assert str(caught.value).endswith("; copy the whole line that `edge-node broker run` printed")
 
 
 @given(st.text(max_size=100))
@@ -171,7 +172,7 @@ def test_broker_without_scheme_is_spoken_to_as_the_settings_say() -> None:
     ],
 )
 def test_no_broker_and_no_secret_shown(text: str) -> None:
-    with pytest.raises(JoinLineInvalid) as caught:
+    with pytest.raises(BrokerAddressInvalid) as caught:
         parse_broker(text)
     assert not any(part in str(caught.value) for part in ("secret", "sec ret"))
 
