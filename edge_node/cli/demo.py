@@ -5,6 +5,7 @@ Law of the file: live progress and the final table; the network itself is edge_n
 Read next: edge_node/demo/run.py.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from rich.text import Text
 
 from edge_node.cli.exit_codes import ExitCode
 from edge_node.cli.mnist_store import stored_mnist
-from edge_node.cli.output import console, emit, json_option, percent, short, table
+from edge_node.cli.output import complain, console, emit, json_option, percent, short, table
 from edge_node.demo.backends import choose_backends
 from edge_node.demo.network import NodeGlimpse
 from edge_node.demo.report import DemoReport
@@ -26,6 +27,8 @@ from edge_node.inference.select import available_backends, select_backend
 from edge_node.node.networks import DEMO
 from edge_node.node.system import SystemClock
 from edge_node.primitives.clock import Clock
+
+_LOG = logging.getLogger(__name__)
 
 
 @click.command()
@@ -57,7 +60,7 @@ def demo(*, blocks: int, output: Path, offline: bool, as_json: bool) -> None:
     datasets, dataset = stored_mnist(output / "datasets", offline=offline)
     choice = choose_backends(available_backends())
     for sentence in choice.missing:
-        click.echo(sentence, err=True)
+        _LOG.warning("%s", sentence)
     options = DemoOptions(output=output, blocks=blocks, backends=choice.chosen, dataset=dataset)
     backend, clock = select_backend(), SystemClock()
     if as_json:
@@ -67,7 +70,7 @@ def demo(*, blocks: int, output: Path, offline: bool, as_json: bool) -> None:
             report = run_demo(options, datasets, backend, clock, watch)
     emit(report.as_json(), as_json=as_json, show=lambda: _show(report))
     for failure in report.failures:
-        click.echo(f"edge-node: {failure}", err=True)
+        complain(failure)
     if report.failures:
         raise SystemExit(ExitCode.FAILED)
 

@@ -18,6 +18,7 @@ from edge_node.demo.network import NodeGlimpse
 from edge_node.demo.report import DemoReport, Exports, GenerationReport, NodeReport
 from edge_node.demo.run import DemoOptions, Watch
 from edge_node.inference.backend import Backend
+from edge_node.inference.select import BackendStatus
 from edge_node.primitives.clock import Clock
 from tests.cli.typing_in import typed
 
@@ -127,3 +128,20 @@ def test_what_was_not_shown_is_a_no_and_said(
     assert seen.code == 1
     assert set(json.loads(seen.out)) == KEYS
     assert "edge-node: " in seen.err
+    words = ("--log-format", "json", *demo(tmp_path, "--json"))
+    told = [json.loads(line) for line in typed(tmp_path, *words).err.splitlines()]
+    assert told[-1]["level"] == "error"
+
+
+def test_missing_back_ends_are_told_as_the_logs_are(
+    tmp_path: Path,
+    ending_with: Callable[[DemoReport], list[DemoOptions]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ending_with(REPORT)
+    here = BackendStatus(name="reference", why_unavailable=None)
+    gone = BackendStatus(name="lce", why_unavailable="install it")
+    monkeypatch.setattr(demo_module, "available_backends", lambda: (here, gone))
+    words = ("--log-format", "json", *demo(tmp_path, "--json"))
+    told = [json.loads(line) for line in typed(tmp_path, *words).err.splitlines()]
+    assert "back end lce is missing: install it" in [line["message"] for line in told]
