@@ -37,6 +37,11 @@ from edge_node.spec.errors import InvalidInput
 
 _LOG = logging.getLogger(__name__)
 
+ASK_AGAIN_MS = 1_000
+"""Pause before a dataset of the chain that nobody gave is asked for again."""
+DISK_RETRY_MS = 30_000
+"""Pause after the disk took no more of a dataset of the chain: room is made by people."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchProgress:
@@ -66,6 +71,7 @@ class DatasetFetch:
         self._gossip = gossip
         self._missing: set[DatasetId] = set()
         self._waiting: deque[DatasetId] = deque()  # those not asked for yet
+        self._paused: dict[DatasetId, int] = {}  # of the missing, and when each is asked for again
         self._asked: set[DatasetId] = set()
         self._failed: dict[DatasetId, DatasetError] = {}
 
@@ -84,6 +90,14 @@ class DatasetFetch:
             _LOG.info("dataset %s is not here: asking peers", dataset.hex()[:8])
             self._waiting.append(dataset)
         return self.offer(now_ms) + self._begin(now_ms)
+
+    def tick(self, now_ms: int) -> list[Action]:
+        """Ask again for datasets of the chain whose pause is over."""
+        due = sorted(each for each, at_ms in self._paused.items() if now_ms >= at_ms)
+        for dataset in due:
+            del self._paused[dataset]
+            self._waiting.append(dataset)
+        return self._begin(now_ms) if due else []
 
     def check(self, now_ms: int) -> list[Action]:
         """Look at the chain's datasets anew, because one of them may not be readable any longer."""
@@ -145,6 +159,8 @@ class DatasetFetch:
             dataset = DatasetId(event.digest)
         else:
             dataset = event.dataset_id
+        if dataset in self._paused:
+            return ()  # what was on its way when the pause began
         try:
             if isinstance(event, FetchFailed):
                 return self._ask_again(event, now_ms)
@@ -158,7 +174,7 @@ class DatasetFetch:
         except (DatasetError, InvalidInput) as error:
             _LOG.warning("%s", error)
             if isinstance(error, StoreNotWritable):
-                self._give_up(dataset, error)
+                return self._fail(dataset, error, now_ms, pause_ms=DISK_RETRY_MS)
         return ()
 
     def _take_whole(self, dataset: DatasetId, now_ms: int) -> Iterable[Action]:
@@ -170,6 +186,7 @@ class DatasetFetch:
         self._asked.discard(dataset)
         if dataset in self._waiting:
             self._waiting.remove(dataset)
+        self._paused.pop(dataset, None)
         _LOG.info("dataset %s is complete", dataset.hex()[:8])
         return self.offer(now_ms) + self._begin(now_ms)
 
@@ -205,35 +222,36 @@ class DatasetFetch:
     def _begin(self, now_ms: int) -> list[Action]:
         """Ask for missing datasets, as many as gossip fetches at once."""
         actions: list[Action] = []
-        under_way = len(self._missing | self._asked) - len(self._waiting)
+        under_way = len(self._missing | self._asked) - len(self._waiting) - len(self._paused)
         for _ in range(min(len(self._waiting), MAX_DATASET_JOBS - under_way)):
             actions += self._gossip.want_manifest(self._waiting.popleft(), now_ms)
         return actions
 
     def _ask_again(self, event: FetchFailed, now_ms: int) -> Iterable[Action]:
         dataset = DatasetId(event.digest)
-        if event.kind is not ObjectKind.MANIFEST:
+        if event.kind is ObjectKind.MANIFEST:
+            tried = "no node that is online offers it"
+            advice = "run `edge-node dataset publish` where it is, and keep that node running"
+        elif event.kind is ObjectKind.DATASET:
+            tried = "it has more chunks than a node fetches, or too many others are on their way"
+            advice = "wait until one of the others is here"
+        else:
             return ()
-        if dataset in self._missing:
-            # Whoever has it may not be here yet; gossip pauses between its rounds.
-            self._waiting.append(dataset)
-            return self._begin(now_ms)
-        self._give_up(
-            dataset,
-            DatasetUnavailable(
-                name=f"dataset {dataset.hex()}",
-                tried=["no node that is online offers it"],
-                advice="run `edge-node dataset publish` where it is, and keep that node running",
-            ),
-        )
-        return self._begin(now_ms)
+        error = DatasetUnavailable(name=f"dataset {dataset.hex()}", tried=[tried], advice=advice)
+        # Whoever has it may not be here yet.
+        return self._fail(dataset, error, now_ms, pause_ms=ASK_AGAIN_MS)
 
-    def _give_up(self, dataset: DatasetId, error: DatasetError) -> None:
-        """Keep for the user why a dataset does not come; one of the chain is never given up."""
-        if dataset in self._asked:
+    def _fail(
+        self, dataset: DatasetId, error: DatasetError, now_ms: int, *, pause_ms: int
+    ) -> list[Action]:
+        """Pause with one of the chain, which is never given up; keep for the user why one fails."""
+        if dataset in self._missing:
+            self._paused[dataset] = now_ms + pause_ms
+        elif dataset in self._asked:
             self._asked.discard(dataset)
             self._failed[dataset] = error
-            self._gossip.forget_dataset(dataset)
+        self._gossip.forget_dataset(dataset)
+        return self._begin(now_ms)
 
     def _take_table(self, event: ObjectReceived, now_ms: int) -> Iterable[Action]:
         if event.kind is not ObjectKind.MANIFEST:

@@ -142,6 +142,7 @@ class Node:
         for event in parts.link.poll(POLL_MS):
             self.do(self._link_event(event, parts.clock.monotonic_ms()))
         self.do(parts.gossip.tick(parts.clock.monotonic_ms()))
+        self.do(self.fetch.tick(parts.clock.monotonic_ms()))
         if self._dataset_may_be_lost():
             self.do(self.fetch.check(parts.clock.monotonic_ms()))
         if self.fetch.complete:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from edge_node.datasets.errors import DatasetError, DatasetUnavailable
+from edge_node.datasets.errors import DatasetError, DatasetUnavailable, StoreNotWritable
 from edge_node.datasets.store import DatasetStore
 from edge_node.gossip.limits import MAX_DATASET_JOBS
 from edge_node.gossip.messages import ObjectKind
 from edge_node.gossip.ports import ChunkReceived, FetchFailed, ObjectReceived
 from edge_node.gossip.topics import NodeId
+from edge_node.node.dataset_fetch import DISK_RETRY_MS
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import DatasetId, Hash32
 from edge_node.spec.dataset import SplitName
@@ -50,6 +51,23 @@ def test_dataset_of_the_chain_comes_as_soon_as_somebody_has_it(room: World) -> N
     room.add("ann")
     room.run_until(lambda: bob.node.fetch.complete, FETCH_MS)
     assert bob.datasets.has(room.data.dataset_id)
+
+
+def test_full_disk_is_tried_again_after_a_pause(
+    room: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    room.add("ann")
+    bob = room.add("bob", has_data=False)
+
+    def full(*_: object) -> None:
+        raise StoreNotWritable(path=Path("datasets"), why="no space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(bob.datasets, "put_chunk", full)
+        room.run(10_000)
+    assert not bob.node.fetch.complete
+    assert caplog.text.count("no space left on device") == 1
+    room.run_until(lambda: bob.node.fetch.complete, DISK_RETRY_MS)
 
 
 def test_who_has_fetched_it_gives_it_to_the_next(room: World) -> None:
