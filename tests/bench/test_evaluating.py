@@ -18,6 +18,7 @@ from edge_node.bench.evaluating import (
 from edge_node.bench.workload import compiled_paths, path_name, train_model
 from edge_node.inference import lce
 from edge_node.inference.tflite_export import int8_file, lce_file
+from edge_node.spec import evaluation as law
 from edge_node.spec.architecture import BINARY_4K, UINT8_4K
 from tests.bench.samples import TICK_NS, random_samples, small_workload
 from tests.inference.interpreters import need_kernels, need_lce
@@ -49,7 +50,7 @@ def test_the_law_has_a_row_for_each_family_and_a_goal_for_all_images(
 
 
 def test_the_law_must_count_what_numpy_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluating.law, "count_correct", lambda *_: -1)
+    monkeypatch.setattr(law, "count_correct", lambda *_: -1)
     with pytest.raises(EvaluatorsDisagree):
         next(reference_rows(small_workload()))
 

@@ -6,8 +6,19 @@ from dataclasses import replace
 import pytest
 
 from edge_node.bench import learning
-from edge_node.bench.learning import COURSES, course_rows, reserve_accuracy, training_rows
+from edge_node.bench.learning import (
+    COURSES,
+    FLOAT_STE,
+    FLOAT_STE_HERE,
+    NUMPY_TRAINER,
+    course_rows,
+    reserve_accuracy,
+    rival_of,
+    take_course,
+    training_rows,
+)
 from edge_node.bench.workload import base_model
+from edge_node.spec.architecture import DENSE_256
 from edge_node.spec.bnn import classify, logits
 from edge_node.spec.training import step_exponent
 from tests.bench.samples import TICK_NS, small_workload
@@ -27,10 +38,30 @@ def test_every_course_has_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     assert speed.baseline_value == 8 / (TICK_NS / 1e9)
     assert (seconds.unit, seconds.value) == ("s", TICK_NS / 1e9)
     assert accuracy.value is not None
+    assert (speed.baseline, accuracy.baseline) == (NUMPY_TRAINER, FLOAT_STE)
+
+
+def test_dense_network_is_held_against_floats_of_the_same_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dense = replace(SHORT, architecture=DENSE_256, float_accuracy=None)
+    monkeypatch.setattr(learning, "COURSES", (dense,))
+    speed, _, accuracy = training_rows(small_workload())
+    assert speed.baseline == FLOAT_STE_HERE
+    assert speed.baseline_value == 64 / (TICK_NS / 1e9)  # one step of the only batch
+    assert accuracy.baseline == f"{FLOAT_STE_HERE}, 0 s"
+    assert accuracy.baseline_value is not None
+    assert 0 <= accuracy.baseline_value <= 1
+
+
+def test_every_dense_course_has_its_rival_here() -> None:
+    assert [course.name for course in COURSES if course.float_accuracy is None] == ["dense-256"]
 
 
 def test_missed_accuracy_has_no_seconds() -> None:
-    seconds, accuracy = course_rows(small_workload(), replace(SHORT, accuracy_goal=1.01))
+    workload, course = small_workload(), replace(SHORT, accuracy_goal=1.01)
+    taken = take_course(workload, course)
+    seconds, accuracy = course_rows(course, taken, rival_of(workload, course, taken))
     assert (seconds.value, seconds.reached, accuracy.reached) == (None, False, False)
 
 
