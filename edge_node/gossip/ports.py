@@ -205,16 +205,6 @@ class TransactionsReceived:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeadersReceived:
-    """A sync has headers to fetch bodies for; `block_result` INVALID on one ends it."""
-
-    headers: tuple[bytes, ...]
-    """Linked, lowest first, unknown so far."""
-    sender: NodeId
-    """Whose chain it is."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SyncFinished:
     """No peer is known to have more work than we."""
 
@@ -333,7 +323,6 @@ class SessionOutdated:
 Event: TypeAlias = (
     BlockReceived
     | TransactionsReceived
-    | HeadersReceived
     | SyncFinished
     | ObjectReceived
     | ChunkReceived

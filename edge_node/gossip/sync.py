@@ -10,7 +10,6 @@ Law of the file: a tip is a hint; only the node's verdict on a block counts.
 Read next: protocol.py.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 
 from edge_node.gossip import limits
@@ -30,7 +29,6 @@ from edge_node.gossip.ports import (
     BlockReceived,
     BlockVerdict,
     HeaderFacts,
-    HeadersReceived,
     SyncFinished,
 )
 from edge_node.gossip.topics import NodeId
@@ -48,12 +46,6 @@ class Phase(Enum):
     IDLE = "idle"
     HEADERS = "headers"
     BODIES = "bodies"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Planned:
-    facts: HeaderFacts
-    header: bytes
 
 
 class ChainSync:
@@ -97,9 +89,9 @@ class ChainSync:
         self._witness: Peer | None = None
         self._start = 0
         self._step = limits.HEADERS_OVERLAP
-        self._page: list[_Planned] | None = None
+        self._page: list[HeaderFacts] | None = None
         self._second: dict[int, BlockHash] | None = None
-        self._plan: list[_Planned] = []
+        self._plan: list[HeaderFacts] = []
         self._index: dict[BlockHash, int] = {}
         self._cursor = 0
         self._ready: dict[BlockHash, Fetched] = {}
@@ -115,7 +107,7 @@ class ChainSync:
     def stop(self) -> None:
         """Give the sync up; nobody is to blame."""
         for planned in self._plan:
-            self._downloads.cancel(ObjectKind.BLOCK, planned.facts.block_hash)
+            self._downloads.cancel(ObjectKind.BLOCK, planned.block_hash)
         self._reset()
 
     def expects(self, block_hash: BlockHash) -> bool:
@@ -214,7 +206,7 @@ class ChainSync:
             self._witness = None
             try:
                 page = self._linked(response)
-                self._second = {each.facts.height: each.facts.block_hash for each in page}
+                self._second = {each.height: each.block_hash for each in page}
             finally:
                 self._plan_page(now_ms)
 
@@ -225,7 +217,7 @@ class ChainSync:
             self.body_failed(now_ms)
             return
         port = self._exchange.port
-        if not (port.known(page[0].facts.parent) or port.known(page[0].facts.block_hash)):
+        if not (port.known(page[0].parent) or port.known(page[0].block_hash)):
             if self._start <= 1:
                 raise ForeignChain(expected="one after our genesis", actual=self._start)
             start = max(1, self._start - self._step)
@@ -244,11 +236,11 @@ class ChainSync:
             self._witness = None
             self._plan_page(now_ms)
 
-    def _linked(self, response: Response) -> list[_Planned]:
+    def _linked(self, response: Response) -> list[HeaderFacts]:
         """Check that headers hang together."""
         if not isinstance(response, Headers):
             raise ParcelMismatch(expected="headers", actual=type(response).__name__)
-        page: list[_Planned] = []
+        page: list[HeaderFacts] = []
         for header in response.headers:
             facts = self._exchange.port.header_facts(header)
             if facts is None:
@@ -256,14 +248,14 @@ class ChainSync:
             if facts.block_hash in self._rejected:
                 raise HeadersNotLinked(expected="a valid block", actual=bytes(facts.block_hash))
             if page:
-                last = page[-1].facts
+                last = page[-1]
                 if facts.parent != last.block_hash or facts.height != last.height + 1:
                     raise HeadersNotLinked(
                         expected=bytes(last.block_hash), actual=bytes(facts.parent)
                     )
             elif facts.height != self._start:
                 raise HeadersNotLinked(expected=f"height {self._start}", actual=facts.height)
-            page.append(_Planned(facts=facts, header=header))
+            page.append(facts)
         return page
 
     def _plan_page(self, now_ms: int) -> None:
@@ -271,23 +263,20 @@ class ChainSync:
         if self.phase is not Phase.HEADERS or self._page is None or self._witness is not None:
             return
         port = self._exchange.port
-        last = self._page[-1].facts.height
-        self._plan = [each for each in self._page if not port.known(each.facts.block_hash)]
+        last = self._page[-1].height
+        self._plan = [each for each in self._page if not port.known(each.block_hash)]
         second = self._second or {}
         for each in self._plan:
-            other = second.get(each.facts.height)
-            if other is not None and other != each.facts.block_hash:
-                self._disputed = each.facts.block_hash
+            other = second.get(each.height)
+            if other is not None and other != each.block_hash:
+                self._disputed = each.block_hash
                 break
-        self._index = {each.facts.block_hash: i for i, each in enumerate(self._plan)}
+        self._index = {each.block_hash: i for i, each in enumerate(self._plan)}
         self._cursor = 0
         self._start = last + 1
         self._step = limits.HEADERS_OVERLAP
         self.phase = Phase.BODIES
         self._moved_ms = now_ms
-        if self._plan and self._target is not None:
-            headers = tuple(each.header for each in self._plan)
-            self._exchange.emit(HeadersReceived(headers=headers, sender=self._target.node))
 
     def body_came(self, fetched: Fetched, now_ms: int) -> None:
         """Take a body of the plan."""
@@ -334,7 +323,7 @@ class ChainSync:
         new = []
         flying = 0
         for planned in self._plan[self._cursor : self._cursor + ahead]:
-            block_hash = planned.facts.block_hash
+            block_hash = planned.block_hash
             if self._downloads.wants(ObjectKind.BLOCK, block_hash):
                 flying += 1
             elif not (
@@ -349,9 +338,9 @@ class ChainSync:
         for planned in new:
             self._downloads.want(
                 ObjectKind.BLOCK,
-                planned.facts.block_hash,
+                planned.block_hash,
                 holder=holder,
-                height=planned.facts.height,
+                height=planned.height,
             )
 
     def _deliver(self) -> None:
@@ -359,7 +348,7 @@ class ChainSync:
         room = 1 if self._disputed is not None else limits.BODY_WINDOW
         while self._cursor < len(self._plan) and len(self._unjudged) < room:
             planned = self._plan[self._cursor]
-            block_hash = planned.facts.block_hash
+            block_hash = planned.block_hash
             fetched = self._ready.pop(block_hash, None)
             if block_hash in self._judging:
                 self._unjudged.add(block_hash)

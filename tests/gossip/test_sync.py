@@ -4,17 +4,16 @@
 import pytest
 
 from edge_node.gossip import limits
-from edge_node.gossip.messages import Tip
+from edge_node.gossip.messages import Headers, Tip
 from edge_node.gossip.ports import (
     BlockReceived,
-    HeadersReceived,
     PeerWasBanned,
     SyncFinished,
 )
-from edge_node.gossip.topics import Kind
+from edge_node.gossip.topics import Kind, network_prefix, parse
 from edge_node.primitives.types import Height
 from tests.gossip.mallory import ForeignChain, LiarChain, Mallory, UnlinkedChain
-from tests.gossip.simulation import GENESIS, FakeChain, Faults, SimNetwork, make_block
+from tests.gossip.simulation import GENESIS, NETWORK, FakeChain, Faults, SimNetwork, make_block
 
 
 def grown(count: int, *, salt: str = "", body_bytes: int = 200) -> FakeChain:
@@ -49,8 +48,12 @@ def test_pages_follow_each_other() -> None:
     net.add("old", grown(limits.MAX_HEADERS_PER_PAGE + 100, body_bytes=10))
     late = net.add("late")
     net.run_until_same(20_000)
-    pages = [e for e in late.told(HeadersReceived) if isinstance(e, HeadersReceived)]
-    assert [len(each.headers) for each in pages] == [limits.MAX_HEADERS_PER_PAGE, 100]
+    prefix = network_prefix(NETWORK)
+    said = [each for each in net.log if parse(each.topic, network=prefix).kind is Kind.RESPONSE]
+    pages = [each for each in map(Mallory.read, said) if isinstance(each, Headers)]
+    rest = 100 + limits.HEADERS_OVERLAP
+    assert [len(each.headers) for each in pages] == [limits.MAX_HEADERS_PER_PAGE, rest]
+    assert late.gossip.synced
 
 
 def test_bodies_come_from_several_peers() -> None:
