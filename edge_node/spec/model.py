@@ -29,12 +29,6 @@ class BlobMalformed(InvalidModelData):
     wants: ClassVar[str] = "the model blob"
 
 
-class BlobVersionUnknown(BlobMalformed):
-    """A model blob is of another version of the protocol than this program's."""
-
-    wants: ClassVar[str] = "the version of the model blob"
-
-
 class ThresholdOutOfRange(InvalidModelData):
     """A threshold lies where it could never decide (R-6), so two blobs would mean one model."""
 
@@ -105,7 +99,7 @@ def model_from_blob(blob: bytes) -> Model:
     match decode(blob, max_bytes=MAX_TRANSPORT_BYTES):
         # R-5: the version before all that another one may mean otherwise.
         case [int(version), *_] if version != PROTOCOL_VERSION:
-            raise BlobVersionUnknown(expected=PROTOCOL_VERSION, actual=version)
+            raise BlobMalformed(expected=f"of version {PROTOCOL_VERSION}", actual=version)
         case [int(), genome, bytes(packed), list(flat)]:
             architecture = architecture_from_value(genome)
             return Model(
