@@ -36,6 +36,7 @@ def test_evaluation_has_a_row_for_each_path() -> None:
     assert rows[-1].goal == 13  # whatever else there is, a path of 128 bits comes last
 
 
+@pytest.mark.slow
 def test_the_law_has_a_row_for_each_family_and_a_goal_for_all_images(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -97,6 +97,7 @@ def json_lines(text: str) -> list[dict[str, Any]]:
     return lines
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [("--log-format", "json"), ("--log-format=json",)])
 def test_logs_and_the_last_word_are_json_where_that_is_wanted(
     broken_cache: Path, form: tuple[str, ...]
@@ -185,6 +186,7 @@ def test_elsewhere_than_on_linux_it_says_so(
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [("config", "show"), ("config", "show", "--json")], ids=" ".join)
 def test_reader_who_has_seen_enough_is_no_error(tmp_path: Path, words: tuple[str, ...]) -> None:
     program = [sys.executable, "-m", "edge_node", "--data-dir", str(tmp_path)]

@@ -223,6 +223,7 @@ for split, index in target.missing_chunks(dataset_id):
 """
 
 
+@pytest.mark.slow
 def test_download_goes_on_after_each_kill_9(store: DatasetStore, tmp_path: Path) -> None:
     store.add(DATASET)
     target = tmp_path / "target"

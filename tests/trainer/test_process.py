@@ -44,6 +44,8 @@ print("alive" if trainer.alive else "dead")
 trainer.stop()
 """
 
+pytestmark = pytest.mark.slow  # processes
+
 
 class Gone:
     """A dataset that is not there any longer."""
