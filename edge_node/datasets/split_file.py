@@ -54,6 +54,7 @@ class SplitFile:
         self._hashes = hashes
         self._size_bytes = size_bytes
         self._have: set[int] | None = None
+        self._mapped: tuple[bytes, Bytes] | None = None  # with the stamp of the file that it shows
 
     def is_whole(self) -> bool:
         """Return True if all chunks were stored.
@@ -141,7 +142,8 @@ class SplitFile:
     def open(self) -> Bytes:
         """Return the split's bytes, read-only and mapped from the disk.
 
-        They are hashed the first time, and whenever the file is not the one that was hashed.
+        They are hashed the first time, and whenever the file is not the one that was hashed; as
+        long as it is, they are the same array.
 
         Raises
         ------
@@ -155,8 +157,10 @@ class SplitFile:
         if size != self._size_bytes:
             what = f"it must have {self._size_bytes} bytes, not {size}"
             raise StoreCorrupt(path=self.path, what=what)
-        if self._read_mark() != self._stamp():
-            stamp = self._stamp()
+        stamp = self._stamp()
+        if self._mapped is not None and self._mapped[0] == stamp:
+            return self._mapped[1]
+        if self._read_mark() != stamp:
             if damaged := self.damaged():
                 shown = ", ".join(map(str, damaged[:_SHOWN_CHUNKS]))
                 more = " and more" if len(damaged) > _SHOWN_CHUNKS else ""
@@ -166,7 +170,8 @@ class SplitFile:
             write_durably(self._mark, [stamp])
         with self.path.open("rb") as file:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        return np.frombuffer(mapped, dtype=np.uint8)
+        self._mapped = stamp, np.frombuffer(mapped, dtype=np.uint8)
+        return self._mapped[1]
 
     def damaged(self) -> list[int]:
         """Return the chunks of a whole split that have another hash now."""

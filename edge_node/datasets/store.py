@@ -18,7 +18,7 @@ from edge_node.datasets.chunk_table import (
     chunk_table_from_bytes,
     table_of,
 )
-from edge_node.datasets.content import Dataset, Samples, split_chunks
+from edge_node.datasets.content import Bytes, Dataset, Samples, split_chunks
 from edge_node.datasets.durable import make_folder, sync_folder, write_durably, writing
 from edge_node.datasets.errors import DatasetUnknown, StoreCorrupt
 from edge_node.datasets.split_file import SplitFile
@@ -45,6 +45,7 @@ class DatasetStore:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._open: dict[DatasetId, tuple[ChunkTable, _Files]] = {}
+        self._datasets: dict[DatasetId, tuple[tuple[Bytes, ...], Dataset]] = {}
 
     def folder(self, dataset_id: DatasetId) -> Path:
         """Return where a dataset lies, or would lie."""
@@ -125,6 +126,8 @@ class DatasetStore:
     def open(self, dataset_id: DatasetId) -> Dataset:
         """Return a whole dataset, its arrays read-only and mapped from the disk.
 
+        It is the same object as long as its files are the same: what was made of it still holds.
+
         Raises
         ------
         DatasetUnknown, DatasetIncomplete, StoreCorrupt
@@ -132,10 +135,15 @@ class DatasetStore:
             R-18: a label is no class; whoever made the dataset is to blame.
         """
         table, files = self._files(dataset_id)
-        train, evaluation, reserve = (
-            _open_split(table.manifest, name, files[name]) for name in SplitName
-        )
-        return Dataset(manifest=table.manifest, splits=(train, evaluation, reserve))
+        mapped = tuple(file.open() for file in files)
+        known = self._datasets.get(dataset_id)
+        if known is None or any(new is not old for new, old in zip(mapped, known[0], strict=True)):
+            train, evaluation, reserve = (
+                _split(table.manifest, name, mapped[name]) for name in SplitName
+            )
+            dataset = Dataset(manifest=table.manifest, splits=(train, evaluation, reserve))
+            self._datasets[dataset_id] = known = mapped, dataset
+        return known[1]
 
     def publish(self, dataset_id: DatasetId) -> None:
         """Let others have a dataset, from now on and after every restart.
@@ -243,8 +251,7 @@ class DatasetStore:
         return table
 
 
-def _open_split(manifest: Manifest, name: SplitName, file: SplitFile) -> Samples:
-    data = file.open()
+def _split(manifest: Manifest, name: SplitName, data: Bytes) -> Samples:
     count = manifest.splits[name].count
     images, labels = data[:-count].reshape(count, manifest.image_bytes), data[-count:]
     if labels.max() >= manifest.classes:

@@ -238,3 +238,16 @@ def test_download_goes_on_after_each_kill_9(store: DatasetStore, tmp_path: Path)
         assert here > had, line
         had = here
     assert_equal(DatasetStore(target).open(ID))
+
+
+def test_a_dataset_is_the_same_object_until_its_files_change(store: DatasetStore) -> None:
+    store.add(DATASET)
+    first = store.open(ID)
+    assert store.open(ID) is first, "what was made of its images still holds"
+    path = next(store.folder(ID).glob("evaluation.bin"))
+    content = path.read_bytes()
+    path.write_bytes(content)  # the same bytes, hashed again
+    assert_equal(store.open(ID))
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(StoreCorrupt):
+        store.open(ID)
