@@ -39,6 +39,8 @@ SECTIONS: Mapping[str, Callable[[Workload], Iterator[Row]]] = {
     "transport": transport_rows,
 }
 """In the order of the table."""
+NEED_KERNELS = ("candidates", "difficulty", "training")
+"""Sections that would take hours in numpy."""
 
 
 def main(arguments: Sequence[str], out: TextIO) -> None:

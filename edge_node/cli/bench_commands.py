@@ -5,6 +5,7 @@ Law of the file: a missed goal is a row that says so, never an error.
 Read next: edge_node/bench/run.py.
 """
 
+import logging
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -12,13 +13,16 @@ from dataclasses import asdict
 import click
 from rich.table import Table
 
-from edge_node.bench.child import SECTIONS
+from edge_node.bench.child import NEED_KERNELS, SECTIONS
 from edge_node.bench.machine import Machine, describe_machine
 from edge_node.bench.rows import Row
 from edge_node.bench.run import BenchOptions, run_bench
 from edge_node.cli.mnist_store import stored_mnist
 from edge_node.cli.output import console, emit, json_option, table
 from edge_node.cli.session import Session
+from edge_node.kernels.shared_object import load_library
+
+_LOG = logging.getLogger(__name__)
 
 
 @click.command()
@@ -41,6 +45,10 @@ def bench(
     Times are processor time of one thread, medians of several repetitions.
     """
     _, dataset = stored_mnist(session.directory.datasets, offline=offline)
+    if not sections and load_library() is None:
+        sections = tuple(name for name in SECTIONS if name not in NEED_KERNELS)
+        left_out = ", ".join(NEED_KERNELS)
+        _LOG.warning("the C kernels are not built, so these are left out: %s", left_out)
     options = BenchOptions(
         datasets=session.directory.datasets, dataset=dataset, sections=sections, quick=quick
     )

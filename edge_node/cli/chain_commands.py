@@ -5,6 +5,8 @@ Law of the file: `verify` uses nothing of what the store concluded, only its byt
 Read next: edge_node/spec/validation.py.
 """
 
+from contextlib import closing
+
 import click
 
 from edge_node.cli.chain_access import open_chain
@@ -99,7 +101,7 @@ def verify_chain(session: Session, /, *, backend: str, as_json: bool) -> None:
     chosen = select_backend() if backend == "auto" else open_backend(backend)
     engine = NodeEngine(load_ed25519(), [chosen], datasets)
     broken = ""
-    with open_chain(session) as read:
+    with closing(engine), open_chain(session) as read:
         rules, state = rules_of(read.genesis), genesis_state(read.genesis)
         for stored in read.main_chain():
             block = Block(
@@ -111,7 +113,6 @@ def verify_chain(session: Session, /, *, backend: str, as_json: bool) -> None:
                 broken = f"block {stored.height}: {error}"
                 break
         expected = read.state.root()
-    engine.close()
     if not broken and state.root() != expected:
         broken = f"state root {state.root().hex()}, the store has {expected.hex()}"
     answer = {"valid": not broken, "height": state.height, "error": broken}

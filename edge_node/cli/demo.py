@@ -7,7 +7,7 @@ Read next: edge_node/demo/run.py.
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import click
@@ -62,12 +62,13 @@ def demo(*, blocks: int, output: Path, offline: bool, as_json: bool) -> None:
     for sentence in choice.missing:
         _LOG.warning("%s", sentence)
     options = DemoOptions(output=output, blocks=blocks, backends=choice.chosen, dataset=dataset)
-    backend, clock = select_backend(), SystemClock()
-    if as_json:
-        report = run_demo(options, datasets, backend, clock, lambda _: None)
-    else:
-        with _watching(blocks, clock) as watch:
-            report = run_demo(options, datasets, backend, clock, watch)
+    clock = SystemClock()
+    with closing(select_backend()) as backend:
+        if as_json:
+            report = run_demo(options, datasets, backend, clock, lambda _: None)
+        else:
+            with _watching(blocks, clock) as watch:
+                report = run_demo(options, datasets, backend, clock, watch)
     emit(report.as_json(), as_json=as_json, show=lambda: _show(report))
     for failure in report.failures:
         complain(failure)

@@ -57,6 +57,18 @@ def test_options_reach_the_bench(tmp_path: Path, rows_at_hand: list[run.BenchOpt
     assert (options.quick, list(options.sections)) == (True, ["images", "transport"])
 
 
+def test_without_compiled_kernels_what_would_take_hours_is_left_out(
+    tmp_path: Path, rows_at_hand: list[run.BenchOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench_commands, "load_library", lambda: None)
+    told = CliRunner().invoke(app, ["--data-dir", str(tmp_path), "bench", "--json"])
+    assert "left out: candidates, difficulty, training" in told.output
+    bench(tmp_path, "--json", "--only", "training")
+    usual, asked = rows_at_hand
+    assert list(usual.sections) == ["evaluation", "reference", "images", "transport"]
+    assert list(asked.sections) == ["training"], "who asks for it gets it"
+
+
 def test_table_says_yes_and_no(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output.console, "_width", 200)
     shown = bench(tmp_path)
