@@ -26,7 +26,9 @@ _LOG = logging.getLogger(__name__)
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="Under half a minute: fewer repetitions, no long training.")
+@click.option(
+    "--quick", is_flag=True, help="Under half a minute: fewer repetitions, no long training."
+)
 @click.option(
     "--only",
     "sections",
