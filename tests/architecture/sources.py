@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The source files that the tests of this folder look at, parsed once."""
+"""The source files that the tests of this folder look at, each read and parsed once if at all."""
 
 import ast
 import functools
@@ -13,7 +13,7 @@ PRODUCT = ("edge_node", "fpga", "firmware_bridge", "tools")
 LAW = ("edge_node/primitives", "edge_node/spec")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Source:
     """One Python file."""
 
@@ -21,8 +21,11 @@ class Source:
     """Path from the root of the repository."""
     text: str
     """What it says."""
-    tree: ast.Module
-    """The same, parsed."""
+
+    @functools.cached_property
+    def tree(self) -> ast.Module:
+        """The same, parsed."""
+        return ast.parse(self.text, filename=self.name)
 
     @property
     def stem(self) -> str:
@@ -49,7 +52,6 @@ def _files(folders: tuple[str, ...], suffix: str) -> Iterator[Path]:
                 yield path
 
 
+@functools.cache
 def _read(path: Path) -> Source:
-    text = path.read_text()
-    name = path.relative_to(ROOT).as_posix()
-    return Source(name=name, text=text, tree=ast.parse(text, filename=name))
+    return Source(name=path.relative_to(ROOT).as_posix(), text=path.read_text())
