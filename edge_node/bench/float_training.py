@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from edge_node.bench.timing import NS_PER_S, CpuClock
 from edge_node.datasets.content import Bytes, Samples
+from edge_node.spec.bnn import PIXEL_ZERO
 
 Floats = npt.NDArray[np.float32]
 """float32 of any shape."""
@@ -26,8 +27,6 @@ FIRST_DECAY, SECOND_DECAY = 0.9, 0.999
 EPSILON = 1e-7
 INITIAL_SPREAD = 0.1
 """Of latent weights, which are kept within -1 and 1."""
-PIXEL_ZERO = 128
-"""Pixels below it are -1, as in the law."""
 MAX_STEPS = 1_000_000
 """Of one training, however slowly its clock goes."""
 

@@ -83,9 +83,9 @@ class DatasetFetch:
     def start(self, now_ms: int) -> list[Action]:
         """Offer what is here and want what is not, or is damaged."""
         chain = self._importer.head.datasets
-        self._missing = {each for each in chain if not self._is_sound(each)}
+        self._missing = {each for each in chain if not self._check_and_repair(each)}
         published = set(self._datasets.published()) - set(chain)
-        self._asked = {each for each in published if not self._is_sound(each)}
+        self._asked = {each for each in published if not self._check_and_repair(each)}
         for dataset in sorted(self._missing) + sorted(self._asked):
             _LOG.info("dataset %s is not here: asking peers", dataset.hex()[:8])
             self._waiting.append(dataset)
@@ -102,7 +102,7 @@ class DatasetFetch:
     def check(self, now_ms: int) -> list[Action]:
         """Look at the chain's datasets anew, because one of them may not be readable any longer."""
         here = set(self._importer.head.datasets) - self._missing
-        return self._want_again([each for each in here if not self._is_sound(each)], now_ms)
+        return self._want_again([each for each in here if not self._check_and_repair(each)], now_ms)
 
     def ask(self, dataset: DatasetId, now_ms: int) -> list[Action]:
         """Begin to fetch a dataset that a user wants, unless it is on its way or here.
@@ -118,7 +118,7 @@ class DatasetFetch:
         if dataset in under_way and self._datasets.is_sound(dataset):
             # The user has put it here meanwhile.
             return [*self._take_whole(dataset, now_ms)]
-        if dataset in under_way or self._is_sound(dataset):
+        if dataset in under_way or self._check_and_repair(dataset):
             return []
         if dataset in self._importer.head.datasets:
             return self._want_again([dataset], now_ms)
@@ -178,7 +178,7 @@ class DatasetFetch:
         return ()
 
     def _take_whole(self, dataset: DatasetId, now_ms: int) -> Iterable[Action]:
-        if not self._is_sound(dataset):
+        if not self._check_and_repair(dataset):
             # Only its table had come anew, and what lay beside it was damaged as well.
             repaired = not self._datasets.has(dataset)
             return self._gossip.want_manifest(dataset, now_ms) if repaired else ()
@@ -198,7 +198,7 @@ class DatasetFetch:
         self._waiting.extend(sorted(lost))
         return self.offer(now_ms) + self._begin(now_ms)
 
-    def _is_sound(self, dataset: DatasetId) -> bool:
+    def _check_and_repair(self, dataset: DatasetId) -> bool:
         """Say whether a dataset is here as it must be; what is damaged of it is thrown away."""
         if not self._datasets.has(dataset):
             return False

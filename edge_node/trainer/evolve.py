@@ -149,8 +149,8 @@ class Evolution:
             self._task.parameters.rates,
             max_steps=self._task.parameters.max_recipe_steps,
         )
-        while len(self._individuals) < POPULATION_SIZE:
-            climber = fresh.copy()
+        missing = POPULATION_SIZE - len(self._individuals)
+        for climber in (fresh, *(fresh.copy() for _ in range(missing - 1))):
             # A climb has no chance in it but its nonces: where they begin tells two apart.
             climber.start_at(self._stream.below(NONCES))
             self._individuals.append(Individual(base=newest.block, climber=climber))

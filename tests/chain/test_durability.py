@@ -32,7 +32,8 @@ pytestmark = pytest.mark.slow  # a thousand damaged files
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = 20
-RESTART_SECONDS = 5 + 15  # a busy machine's
+RESTART_S = 5
+BUSY_MACHINE_S = 15
 TURNS = 120
 """Damaged copies of a file that are opened."""
 FRAME_BYTES = 24 + 4_096
@@ -64,7 +65,7 @@ def forget_nothing(path: Path, tree: Tree, stream: list[Grown], stored: int) -> 
     """Open what a killed process left; return the number of stored blocks."""
     began = time.monotonic()
     with opened(path, tree.network) as importer:
-        assert time.monotonic() - began < RESTART_SECONDS
+        assert time.monotonic() - began < RESTART_S + BUSY_MACHINE_S
         count = check_opened(importer, tree, stream)
         assert count > stored
         for grown in stream[:count]:
