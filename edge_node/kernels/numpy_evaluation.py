@@ -120,7 +120,7 @@ def reorder_planes(planes: Planes, order: npt.NDArray[np.int64]) -> Planes:
 def plane_logits(model: Model, planes: Planes, count: int) -> npt.NDArray[np.int32]:
     """Return logits int32 (N, classes) of N = `count` sliced images."""
     layers = layer_planes(model)
-    words = words_at_once(model.architecture)
+    words = _words_at_once(model.architecture)
     logits = [np.zeros((0, model.architecture.classes), np.int32)]
     for start in range(0, planes.shape[-1], words):
         maps = planes[..., start : start + words]
@@ -130,7 +130,7 @@ def plane_logits(model: Model, planes: Planes, count: int) -> npt.NDArray[np.int
     return np.concatenate(logits)[:count]
 
 
-def words_at_once(architecture: Architecture) -> int:
+def _words_at_once(architecture: Architecture) -> int:
     """Return how many words go through a network together."""
     largest = max(_stack_words(shape) for shape in architecture.shapes)
     return min(max(1, _STACK_WORDS // largest), _MAX_WORDS)
