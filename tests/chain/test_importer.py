@@ -359,6 +359,7 @@ def test_chain_opens_without_its_datasets(path: Path, tree: Tree) -> None:
         assert importer.state_at(branch[0].block_hash) == branch[0].state
 
 
+@pytest.mark.slow
 def test_every_earlier_state_is_at_hand_however_old(path: Path, tree: Tree) -> None:
     branch = tree.branch(None, STATE_CACHE + 8)
     with opened(path, tree.network) as importer:

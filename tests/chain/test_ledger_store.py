@@ -57,6 +57,7 @@ def test_state_is_that_of_the_last_block_after_every_start(path: Path, tree: Tre
         assert ledger.load() == before
 
 
+@pytest.mark.slow
 def test_records_lead_back_to_every_earlier_state(path: Path, tree: Tree) -> None:
     branch = pay_day(tree)
     with ledger_of(path, tree.network) as (ledger, database):

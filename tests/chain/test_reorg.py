@@ -61,6 +61,7 @@ def test_branch_of_one_block_with_more_work_takes_over(path: Path, tree: Tree) -
         assert importer.head == fast.state
 
 
+@pytest.mark.slow
 def test_deep_branch_beyond_the_cache_takes_over_and_every_state_is_right(
     path: Path, tree: Tree
 ) -> None:

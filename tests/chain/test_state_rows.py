@@ -143,6 +143,7 @@ def forth_and_back(before: State, after: State) -> tuple[bytes, bytes]:
 
 @given(states)
 @settings(max_examples=50)
+@pytest.mark.slow
 def test_random_state_comes_back_from_its_rows(state: State) -> None:
     returned = state_from_rows(rows_of(state))
     assert returned == state
@@ -151,6 +152,7 @@ def test_random_state_comes_back_from_its_rows(state: State) -> None:
 
 @given(states, states)
 @settings(max_examples=25)
+@pytest.mark.slow
 def test_records_lead_from_any_state_to_any_other_and_back(before: State, after: State) -> None:
     forth, back = forth_and_back(before, after)
     rows = rows_of(before)
@@ -237,6 +239,7 @@ def test_record_with_any_bit_turned_is_damage(tree: Tree) -> None:
 
 @given(states, st.data())
 @settings(max_examples=50)
+@pytest.mark.slow
 def test_rows_that_are_no_state_are_damage_and_nothing_else(
     state: State, data: st.DataObject
 ) -> None:

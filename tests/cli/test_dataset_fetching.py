@@ -57,6 +57,7 @@ def test_it_returns_when_all_is_here(tmp_path: Path) -> None:
     assert asked == [{"method": "fetch", "dataset": WANTED.hex()}] * 4
 
 
+@pytest.mark.slow
 def test_slow_is_not_stalled(tmp_path: Path) -> None:
     slow = [progress(9, left) for left in range(9, -1, -1) for _ in range(4)]
     with answering(tmp_path / "control", *slow):

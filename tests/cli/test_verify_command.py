@@ -91,6 +91,7 @@ def present(made: type[ReferenceBackend]) -> BackendEntry:
     ("made", "why"), [(OneLogitOff, "is wrong"), (Crashing, "ended by signal 11")]
 )
 @pytest.mark.parametrize("asked", ["all", "lce"])
+@pytest.mark.slow
 def test_back_end_that_is_installed_and_fails_is_a_no(
     toy_node: Path,
     blob: str,

@@ -41,6 +41,7 @@ def test_shares_are_as_asked_and_nothing_is_lost() -> None:
 
 
 @given(seed=st.integers(0, (1 << 64) - 1), shuffle=st.integers(0, 1000))
+@pytest.mark.slow
 def test_order_of_the_files_does_not_matter(seed: int, shuffle: int) -> None:
     order = np.random.default_rng(shuffle).permutation(1000)
     shuffled = Samples(images=POOL.images[order], labels=POOL.labels[order])

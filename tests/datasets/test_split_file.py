@@ -48,6 +48,7 @@ def test_mapped_bytes_can_not_be_changed(tmp_path: Path) -> None:
 
 
 @given(order=st.permutations(range(5)), restarts=st.sets(st.integers(0, 4)))
+@pytest.mark.slow
 def test_chunks_come_in_any_order_over_any_restarts(
     order: list[int], restarts: set[int], tmp_path_factory: pytest.TempPathFactory
 ) -> None:

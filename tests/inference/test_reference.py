@@ -17,6 +17,7 @@ from tests.inference.models import (
 
 
 @pytest.mark.parametrize("seed", [3, 4])
+@pytest.mark.slow
 def test_it_gives_the_law(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reference, "CHUNK_IMAGES", 3)
     architecture = random_architecture(seed)

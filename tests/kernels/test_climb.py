@@ -289,6 +289,7 @@ def test_labels_of_other_images_are_refused(sliced: Slice) -> None:
         Climber(sliced(SMALL, images), labels[1:], base_of(SMALL), CONTEXT, RATES, max_steps=1)
 
 
+@pytest.mark.slow
 def test_logit_biases_may_wander_far() -> None:
     """Further than csrc/climb.c plans for, so that it must make its plan anew on the way."""
     need_library()

@@ -85,6 +85,7 @@ def architectures(draw: st.DrawFn) -> Architecture:
 
 @settings(max_examples=20)
 @given(architecture=architectures(), seed=st.integers(0, 99), start=st.sampled_from(STARTS))
+@pytest.mark.slow
 def test_random_networks_train_as_the_law(
     architecture: Architecture, seed: int, start: str
 ) -> None:

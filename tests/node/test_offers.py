@@ -184,6 +184,7 @@ def test_offer_outlives_a_foreign_record_that_it_beats_and_differs_from(
     chain.tip.validate(block_of(offer, chain))
 
 
+@pytest.mark.slow
 def test_offer_too_near_a_new_record_is_dropped() -> None:
     chain = chain_of(replace(toy.PARAMETERS, min_population_diff_ppm=70_000))
     chain.grow(ANN, 2)

@@ -34,6 +34,7 @@ def written(folder: Path, data: bytes) -> Path:
         unique_by=lambda each: each[:2],
     )
 )
+@pytest.mark.slow
 def test_what_is_written_reads_back(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, SettingValue]]
 ) -> None:

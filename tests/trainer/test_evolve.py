@@ -104,6 +104,7 @@ def test_climbs_live_on_when_the_chain_grows() -> None:
 
 
 @pytest.mark.parametrize("common", [2, 3])
+@pytest.mark.slow
 def test_after_a_fork_every_offer_replays_on_the_new_branch(common: int) -> None:
     chain, evolution = evolved(common)
     other = chain.fork()
@@ -152,6 +153,7 @@ def test_offers_go_on_when_every_recipe_gets_full() -> None:
     assert all(len(each.steps) < few.max_recipe_steps for each in evolution._individuals)
 
 
+@pytest.mark.slow
 def test_no_offer_is_dearer_to_replay_than_the_network_allows() -> None:
     few = replace(toy.PARAMETERS, max_recipe_draws=40)
     chain, evolution = evolved(parameters=few)
