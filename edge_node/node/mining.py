@@ -15,14 +15,14 @@ from edge_node.chain.block_builder import NOTHING_FOUND, Finding
 from edge_node.node.offers import Offers
 from edge_node.primitives.types import NetworkId, PublicKey, TimestampMs
 from edge_node.spec import scheduling
-from edge_node.spec.architecture import Architecture, ArchitectureOutOfRange
+from edge_node.spec.architecture import Architecture
 from edge_node.spec.constants import MAX_RUNG
 from edge_node.spec.dataset import Manifest
-from edge_node.spec.difference import shape_distance_ppm
 from edge_node.spec.engine import ModelSource
+from edge_node.spec.errors import InvalidInput
 from edge_node.spec.genesis import Parameters
 from edge_node.spec.state import State
-from edge_node.trainer.task import Offer, Progress, Task, next_task
+from edge_node.trainer.task import Offer, Progress, ShapeTask, Task, next_task
 
 _LOG = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Trainer(Protocol):
     def alive(self) -> bool:
         """True while it runs."""
 
-    def assign(self, task: Task | None) -> None:
+    def assign(self, task: Task | ShapeTask | None) -> None:
         """Give it another task, or none."""
 
     def poll(self) -> list[Offer | Progress]:
@@ -174,13 +174,13 @@ class Miner:
 
     def _assign(self, head: State) -> None:
         task = self._task(head)
-        if task is not None:
+        if isinstance(task, Task):
             self._offers.expect(task)
         self._trainer.assign(task)
 
-    def _task(self, head: State) -> Task | None:
+    def _task(self, head: State) -> Task | ShapeTask | None:
         try:
-            task = next_task(
+            return next_task(
                 head,
                 network=self._identity.network,
                 parameters=self._identity.parameters,
@@ -188,19 +188,6 @@ class Miner:
                 models=self._models,
                 new_family=self._identity.new_family,
             )
-        except ArchitectureOutOfRange as error:
+        except InvalidInput as error:
             _LOG.error("no family is founded: %s; choose another trainer.architecture", error)
             return None
-        if task is not None and not task.relatives and self._is_taken(task, head):
-            _LOG.error("no family is founded: there is one like it; choose another architecture")
-            return None
-        return task
-
-    def _is_taken(self, task: Task, head: State) -> bool:
-        """Say whether a family is too much like one that a task would found (R-38)."""
-        needed = max(1, self._identity.parameters.min_family_diff_ppm)
-        return any(
-            shape_distance_ppm(family.architecture, task.architecture) < needed
-            for family in head.families.values()
-            if family.dataset == task.dataset
-        )

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from edge_node.kernels.recipe import apply_recipe
 from edge_node.primitives.types import (
     BlockHash,
-    DatasetId,
     FamilyId,
     ModelHash,
     NetworkId,
@@ -35,19 +34,11 @@ MAX_REMEMBERED_TASKS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Shown:
-    """What a task showed to the trainer."""
-
-    dataset: DatasetId
-    models: tuple[BlockHash, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Kept:
-    """An offer with what it was made against."""
+    """An offer with the models that a child's trainer was shown."""
 
     offer: Offer
-    shown: _Shown
+    shown: tuple[BlockHash, ...]
 
 
 class Offers:
@@ -74,21 +65,20 @@ class Offers:
         self._parameters = parameters
         self._miner = miner
         self._models = models
-        self._tasks: OrderedDict[tuple[BlockHash, FamilyId], _Shown] = OrderedDict()
+        self._tasks: OrderedDict[tuple[BlockHash, FamilyId], tuple[BlockHash, ...]] = OrderedDict()
         self._best: dict[FamilyId, _Kept] = {}
         self._refused: set[ModelHash] = set()
 
     def expect(self, task: Task) -> None:
-        """Remember a task, so that offers for it are understood."""
-        self._tasks[task.head, task.family] = _Shown(
-            dataset=task.dataset, models=tuple(relative.block for relative in task.relatives)
-        )
+        """Remember a task, so that children that are offered for it are understood."""
+        shown = tuple(relative.block for relative in task.relatives)
+        self._tasks[task.head, task.family] = shown
         while len(self._tasks) > MAX_REMEMBERED_TASKS:
             self._tasks.popitem(last=False)
 
     def put(self, offer: Offer, head: State) -> None:
         """Keep an offer if it holds on `head` and is the best of its family."""
-        shown = self._tasks.get((offer.head, offer.family))
+        shown = self._tasks.get((offer.head, offer.family)) if offer.child else ()
         best = self._best.get(offer.family)
         if shown is None or (best and offer.correct_count <= best.offer.correct_count):
             return
@@ -119,11 +109,13 @@ class Offers:
             kept = self._best.get(family_id)
             if kept and kept.offer.correct_count >= _needed(head.families[family_id], rung):
                 return kept.offer
-        for kept in self._best.values():
-            due = turns.any_founder or kept.shown.dataset == turns.due_dataset
-            if due and kept.offer.family not in head.families:
-                return kept.offer
-        return None
+        founders = [
+            kept.offer
+            for kept in self._best.values()
+            if kept.offer.family not in head.families
+            and (turns.any_founder or kept.offer.dataset == turns.due_dataset)
+        ]
+        return max(founders, key=lambda offer: offer.correct_count, default=None)
 
     def _holds(self, kept: _Kept, head: State) -> bool:
         offer = kept.offer
@@ -134,8 +126,8 @@ class Offers:
         family = head.families.get(offer.family)
         if family is None or family.closed or not family.records:
             return False
-        known = len(kept.shown.models)
-        if tuple(model.block for model in family.models[:known]) != kept.shown.models:
+        known = len(kept.shown)
+        if tuple(model.block for model in family.models[:known]) != kept.shown:
             return False
         if offer.correct_count <= family.records[-1].correct_count:
             return False

@@ -129,6 +129,7 @@ class Evolution:
         individual.offered = correct
         return Offer(
             head=self._task.head,
+            dataset=self._task.dataset,
             family=self._task.family,
             child=True,
             proof=ChildProof(base=self._index(individual), steps=individual.steps).encode(),

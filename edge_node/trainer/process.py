@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The trainer's process: takes the newest task, sends offers, ends with its parent.
 
-Law of the file: plumbing between evolve.py, founding.py and a pipe; nothing is decided here.
+Law of the file: plumbing between search.py and a pipe; nothing is decided here.
 Read next: task.py for what travels on the pipe.
 """
 
@@ -17,10 +17,9 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 
 from edge_node.primitives.errors import EdgeNodeError
-from edge_node.trainer.evolve import Evolution
-from edge_node.trainer.founding import Founding
-from edge_node.trainer.judges import Judge, KernelJudge
-from edge_node.trainer.task import Offer, Progress, SplitSource, Task
+from edge_node.trainer.judges import KernelJudge
+from edge_node.trainer.search import Search, search_for
+from edge_node.trainer.task import Offer, Progress, ShapeTask, SplitSource, Task
 
 _LOG = logging.getLogger(__name__)
 
@@ -67,7 +66,7 @@ class TrainerProcess:
         # Python ends what is left by SIGTERM, and would wait for it.
         atexit.register(self._process.kill)
         theirs.close()
-        self._newest: deque[Task | None] = deque(maxlen=1)
+        self._newest: deque[Task | ShapeTask | None] = deque(maxlen=1)
         self._wake = threading.Event()
         self._stopped = False
         self._sender = threading.Thread(target=self._send, name="trainer-tasks", daemon=True)
@@ -78,7 +77,7 @@ class TrainerProcess:
         """True while the process runs."""
         return self._process.is_alive()
 
-    def assign(self, task: Task | None) -> None:
+    def assign(self, task: Task | ShapeTask | None) -> None:
         """Give the trainer another task, or none; the last one counts."""
         self._newest.append(task)
         self._wake.set()
@@ -120,13 +119,13 @@ def _main(pipe: Connection, splits: SplitSource, options: TrainerOptions) -> Non
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _GROUP_SIGNALS)
     os.nice(options.nice)
     judge = KernelJudge(splits, options.selection_images)
-    search: Founding | Evolution | None = None
+    search: Search | None = None
     try:
         while True:
             idle_s = IDLE_POLL_S if search is None else 0
             task_came = pipe.poll(idle_s)
             while task_came:
-                search = _search(pipe.recv(), search, judge)
+                search = search_for(pipe.recv(), search, judge)
                 task_came = pipe.poll()
             if search is not None:
                 offer = search.step()
@@ -136,16 +135,3 @@ def _main(pipe: Connection, splits: SplitSource, options: TrainerOptions) -> Non
     except EdgeNodeError as error:
         # The node sees that this process has ended, and looks at its datasets.
         _LOG.error("the trainer can not go on: %s", error)
-
-
-def _search(
-    task: Task | None, search: Founding | Evolution | None, judge: Judge
-) -> Founding | Evolution | None:
-    if task is None:
-        return None
-    if not task.evolves:
-        return Founding(task, judge)
-    if isinstance(search, Evolution) and task.continues(search.task):
-        search.adopt(task)
-        return search
-    return Evolution(task, judge)

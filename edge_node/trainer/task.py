@@ -2,7 +2,8 @@
 """What there is to learn on top of a head, and what a trainer answers.
 
 Paper A, section 4.3: the stage of the chain says whether a family is to be founded, to be given a
-population by back-propagation, or to be evolved.
+population by back-propagation, or to be evolved. A dataset's first family has the shape that the
+miner chose; when that one is taken, the next has a shape that evolved (section 4.2).
 Law of the file: values that travel between the node and its trainer's process.
 Read next: founding.py, evolve.py.
 """
@@ -27,7 +28,9 @@ from edge_node.spec.dataset import Manifest, SplitName
 from edge_node.spec.engine import LabelledImages, ModelSource
 from edge_node.spec.genesis import Parameters
 from edge_node.spec.model import Model
+from edge_node.spec.proof.evolution_errors import FamilyTooSimilar
 from edge_node.spec.proof.evolution_proof import family_id
+from edge_node.spec.proof.founding import check_shape
 from edge_node.spec.state import State
 
 
@@ -101,11 +104,53 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyShape:
+    """A family whose shape may have children."""
+
+    family: FamilyId
+    """Its name."""
+    architecture: Architecture
+    """Its shape."""
+    correct_count: int
+    """Images of the evaluation split that its best model classifies correctly."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShapeTask:
+    """A family to be founded with a shape that evolved."""
+
+    network: NetworkId
+    """The network."""
+    parameters: Parameters
+    """Its chosen rules."""
+    miner: PublicKey
+    """Key that the finding will be mined under; shapes and batches depend on it."""
+    head: BlockHash
+    """The block that the finding will follow."""
+    manifest: Manifest
+    """What to learn."""
+    families: tuple[FamilyShape, ...]
+    """All families of the dataset: parents, from which the child must differ too."""
+
+    @property
+    def dataset(self) -> DatasetId:
+        """What to learn."""
+        return self.manifest.dataset_id()
+
+    @property
+    def train_images(self) -> int:
+        """Size of the dataset's train split."""
+        return self.manifest.splits[SplitName.TRAIN].count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
     """A model that would make a block."""
 
     head: BlockHash
     """The block that a founder or population model was trained on; a child may follow any."""
+    dataset: DatasetId
+    """What it classifies."""
     family: FamilyId
     """Its family."""
     child: bool
@@ -129,7 +174,7 @@ class Progress:
     """How a trainer is doing."""
 
     stage: str
-    """`found`, `populate` or `evolve`."""
+    """`found`, `shape`, `populate` or `evolve`."""
     candidates: int
     """Candidates tried for this task."""
     best_train_ppm: int
@@ -144,7 +189,7 @@ def next_task(
     miner: PublicKey,
     models: ModelSource,
     new_family: Callable[[Manifest], Architecture],
-) -> Task | None:
+) -> Task | ShapeTask | None:
     """Return what to learn on top of `head`, or None if there is nothing.
 
     Parameters
@@ -155,13 +200,31 @@ def next_task(
     miner : PublicKey
     models : ModelSource
     new_family : callable
-        What to found on a dataset when a founder is due.
+        The miner's choice of a shape to found on a dataset.
+
+    Raises
+    ------
+    InvalidInput
+        A founder is due, and the miner's choice can not be founded.
     """
     turns = scheduling.turns(head, parameters, rung=0)
+    relatives: tuple[Relative, ...] = ()
     if turns.due_dataset is not None:
         dataset = turns.due_dataset
-        architecture = new_family(head.datasets[dataset].manifest)
-        relatives: tuple[Relative, ...] = ()
+        manifest = head.datasets[dataset].manifest
+        architecture = new_family(manifest)
+        families = _family_shapes(head, dataset)
+        try:
+            check_shape(architecture, manifest, [f.architecture for f in families], parameters)
+        except FamilyTooSimilar:
+            return ShapeTask(
+                network=network,
+                parameters=parameters,
+                miner=miner,
+                head=head.head,
+                manifest=manifest,
+                families=families,
+            )
     elif turns.due_family is not None:
         family = head.families[turns.due_family]
         dataset, architecture = family.dataset, family.architecture
@@ -186,4 +249,16 @@ def next_task(
         architecture=architecture,
         family=family_id(dataset, architecture),
         relatives=relatives,
+    )
+
+
+def _family_shapes(head: State, dataset: DatasetId) -> tuple[FamilyShape, ...]:
+    return tuple(
+        FamilyShape(
+            family=family.family_id,
+            architecture=family.architecture,
+            correct_count=max(entry.correct_count for entry in family.models),
+        )
+        for family in head.families.values()
+        if family.dataset == dataset
     )

@@ -134,7 +134,7 @@ def genome(value: Value) -> Breaker:
 
     def build(stage: Stage) -> Block:
         (dataset,) = stage.tip.state.datasets
-        return raw_proof(0, dataset, value, 6)(stage)
+        return raw_proof(0, dataset, value, 6, [])(stage)
 
     return build
 

@@ -36,7 +36,7 @@ from edge_node.primitives.types import BlockHash, TimestampMs
 from edge_node.spec.architecture import Architecture
 from edge_node.spec.dataset import Manifest
 from edge_node.spec.genesis import Parameters
-from edge_node.trainer.task import Offer, Progress, Task
+from edge_node.trainer.task import Offer, Progress, ShapeTask, Task
 from tests.chain.workshop import EASY, SMALL
 from tests.gossip.simulation import SeededRandom, matches
 from tests.spec import toy_chain as toy
@@ -123,10 +123,10 @@ class Played:
 
     alive: bool = True
     stopped: bool = False
-    tasks: list[Task | None] = field(default_factory=list)
+    tasks: list[Task | ShapeTask | None] = field(default_factory=list)
     out: list[Offer | Progress] = field(default_factory=list)
 
-    def assign(self, task: Task | None) -> None:
+    def assign(self, task: Task | ShapeTask | None) -> None:
         self.tasks.append(task)
 
     def poll(self) -> list[Offer | Progress]:
@@ -138,7 +138,7 @@ class Played:
         self.stopped = True
 
     @property
-    def task(self) -> Task | None:
+    def task(self) -> Task | ShapeTask | None:
         """What it works on."""
         return self.tasks[-1] if self.tasks else None
 

@@ -17,7 +17,7 @@ from edge_node.spec.genesis import Parameters
 from edge_node.spec.proof.evolution_proof import ChildProof
 from edge_node.spec.recipe import Step, StepKind
 from edge_node.spec.state import State
-from edge_node.trainer.task import Offer
+from edge_node.trainer.task import Offer, ShapeTask, Task
 from tests.node.rig import Played
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
@@ -62,6 +62,7 @@ class Stage:
         (family,) = self.head.families.values()
         offer = Offer(
             head=head or self.head.head,
+            dataset=family.dataset,
             family=family.family_id,
             child=child,
             proof=ChildProof(base=0, steps=(Step(kind=StepKind.FLIP, nonce=gain),)).encode(),
@@ -87,7 +88,7 @@ def test_task_follows_the_head() -> None:
     stage = Stage(blocks=1)
     stage.miner.follow(stage.head)
     task = stage.trainers[0].tasks[-1]
-    assert task is not None
+    assert isinstance(task, Task)
     assert task.head == stage.head.head
     assert not task.evolves
     stage.miner.pause()
@@ -170,9 +171,16 @@ def test_refused_fallback_is_not_made_again(evolving: Stage) -> None:
     assert due.model_hash == offer.model_hash
 
 
-def test_no_family_is_founded_twice(caplog: pytest.LogCaptureFixture) -> None:
+def test_when_the_chosen_shape_is_taken_another_evolves() -> None:
     stage = Stage(blocks=1, parameters=replace(toy.PARAMETERS, min_families=2))
-    assert len(stage.head.families) == 1
     stage.miner.follow(stage.head)
-    assert stage.trainers[0].tasks[-1] is None, "R-38 would refuse whatever it found"
-    assert "choose another architecture" in caplog.text
+    task = stage.trainers[0].tasks[-1]
+    assert isinstance(task, ShapeTask)
+    assert [family.family for family in task.families] == list(stage.head.families)
+
+
+def test_choice_that_can_not_be_founded_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage(blocks=0, parameters=replace(toy.PARAMETERS, max_connection_count=1))
+    stage.miner.follow(stage.head)
+    assert stage.trainers[0].tasks[-1] is None, "R-37 would refuse whatever it found"
+    assert "choose another trainer.architecture" in caplog.text

@@ -17,9 +17,8 @@ from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import ModelHash
 from edge_node.spec.block import Block
 from edge_node.spec.constants import MAX_RUNG
-from edge_node.trainer.evolve import Evolution
-from edge_node.trainer.founding import Founding
 from edge_node.trainer.judges import KernelJudge
+from edge_node.trainer.search import search_for
 from edge_node.trainer.task import Offer
 from tests.chain.workshop import EASY, Tree
 from tests.node.rig import Rig, World, world
@@ -42,7 +41,8 @@ def found(rig: Rig) -> Offer:
     task = rig.trainer.task
     assert task is not None
     judge = KernelJudge(Splits(rig.world.data), 40)
-    search = Evolution(task, judge) if task.evolves else Founding(task, judge)
+    search = search_for(task, None, judge)
+    assert search is not None
     for _ in range(MAX_TRIES):
         offer = search.step()
         if offer is not None:

@@ -14,7 +14,7 @@ from edge_node.spec.block import Block
 from edge_node.spec.difference import hamming
 from edge_node.spec.genesis import Parameters
 from edge_node.spec.model import Model
-from edge_node.spec.proof.evolution_errors import ModelHashMismatch
+from edge_node.spec.proof.evolution_errors import ModelHashMismatch, UnknownParent
 from edge_node.spec.proof.evolution_proof import ChildProof, proof_from_bytes
 from edge_node.spec.recipe import RecipeContext, apply_recipe
 from edge_node.trainer.evolve import Evolution
@@ -56,7 +56,7 @@ def task_on(chain: toy.ToyChain) -> Task:
         models=chain.models,
         new_family=lambda _: toy.ARCHITECTURE,
     )
-    assert task is not None
+    assert isinstance(task, Task)
     return task
 
 
@@ -140,7 +140,7 @@ def test_recipe_of_one_branch_makes_another_model_on_the_other(
 ) -> None:
     (family,), (same,) = ours.state.families, theirs.state.families
     assert family == same, "two founders, one family: only its models tell the branches apart"
-    with pytest.raises(ModelHashMismatch):
+    with pytest.raises((ModelHashMismatch, UnknownParent)):  # its base may be no record there
         theirs.tip.validate(block_of(offer, theirs))
     ours.tip.validate(block_of(offer, ours))
 
@@ -235,6 +235,7 @@ def child_of(chain: toy.ToyChain, family_id: FamilyId) -> Offer:
     family = chain.state.families[family_id]
     return Offer(
         head=chain.state.head,
+        dataset=family.dataset,
         family=family_id,
         child=True,
         proof=b"",
@@ -242,7 +243,7 @@ def child_of(chain: toy.ToyChain, family_id: FamilyId) -> Offer:
         latent_root=ZERO_HASH,
         nonce=0,
         train_ppm=0,
-        correct_count=family.records[-1].correct_count + family.needed_gain,
+        correct_count=max(model.correct_count for model in family.models) + family.needed_gain,
     )
 
 
@@ -263,3 +264,27 @@ def test_tasks_are_remembered_up_to_a_bound(ours: toy.ToyChain, offer: Offer) ->
         offers.expect(replace(task, head=BlockHash(Hash32(bytes([number]) * 32))))
     offers.put(offer, ours.state)
     assert offers.due(ours.state, 4) is None
+
+
+def test_of_two_founders_the_better_one_is_due() -> None:
+    chain = chain_of(replace(toy.PARAMETERS, min_families=2))
+    chain.grow(ANN)
+    offers = offers_on(chain)
+    (family,) = chain.state.families.values()
+    for number, correct in ((1, 50), (2, 60), (3, 55)):
+        name = FamilyId(Hash32(bytes([number]) * 32))
+        model = ModelHash(Hash32(bytes([number]) * 32))
+        founder = replace(
+            child_of(chain, family.family_id),
+            child=False,
+            family=name,
+            model_hash=model,
+            correct_count=correct,
+        )
+        offers.put(founder, chain.state)
+    best = offers.due(chain.state, 0)
+    assert best is not None
+    assert best.correct_count == 60
+    chain.grow(BOB)
+    offers.follow(chain.state)
+    assert offers.due(chain.state, 6) is None, "batches are drawn from the block before"

@@ -37,10 +37,9 @@ from edge_node.spec.constants import MAX_RUNG
 from edge_node.spec.genesis import Genesis
 from edge_node.spec.signature import SIGNATURE_BYTES
 from edge_node.spec.transaction import Transfer
-from edge_node.trainer.evolve import Evolution
-from edge_node.trainer.founding import Founding
 from edge_node.trainer.judges import KernelJudge
-from edge_node.trainer.task import Offer, Progress, Task
+from edge_node.trainer.search import Search, search_for
+from edge_node.trainer.task import Offer, Progress, ShapeTask, Task
 from tests.gossip.simulation import SeededRandom
 from tests.simulation.broker import SITES, Brokers, SimLink, VirtualClock, VirtualTime
 from tests.simulation.disk import Death, Killed, Moment, MortalDatabase, copy_directory
@@ -101,18 +100,11 @@ class SlowTrainer:
         self._judge = KernelJudge(StoredSplits(datasets), 40)
         self._time = time
         self._random = random
-        self._search: Founding | Evolution | None = None
+        self._search: Search | None = None
         self._ready_ms = 0
 
-    def assign(self, task: Task | None) -> None:
-        if task is None:
-            self._search = None
-        elif not task.evolves:
-            self._search = Founding(task, self._judge)
-        elif isinstance(self._search, Evolution) and task.continues(self._search.task):
-            self._search.adopt(task)
-        else:
-            self._search = Evolution(task, self._judge)
+    def assign(self, task: Task | ShapeTask | None) -> None:
+        self._search = search_for(task, self._search, self._judge)
         self._ready_ms = self._time.ms + self._random.below(THINK_MS)
 
     def poll(self) -> list[Offer | Progress]:

@@ -40,6 +40,7 @@ from edge_node.spec.proof.evolution_proof import (
     FounderProof,
     PopulationProof,
     Proof,
+    ShapeOrigin,
     family_id,
 )
 from edge_node.spec.proof.rule import ProofContext
@@ -248,10 +249,12 @@ class Work:
     """What the block confirms."""
     first_nonce: int = 0
     """Where the search begins: another start finds another block."""
+    tries: int = MAX_TRIES
+    """How many nonces to try."""
 
     def nonces(self) -> Iterator[int]:
         """Yield what to try."""
-        yield from range(self.first_nonce, self.first_nonce + MAX_TRIES)
+        yield from range(self.first_nonce, self.first_nonce + self.tries)
         raise NothingFound
 
     @property
@@ -265,6 +268,7 @@ def founder(
     work: Work,
     architecture: Architecture = ARCHITECTURE,
     dataset: DatasetId | None = None,
+    origin: ShapeOrigin | None = None,
 ) -> Mined:
     """Mine the first block of a family, for the due dataset if none is named."""
     tip = work.tip
@@ -283,7 +287,9 @@ def founder(
         models=(),
         weight_record=WeightRecord(weight_count=architecture.weight_count),
     )
-    proof = FounderProof(architecture=architecture, dataset=chosen, steps=FOUNDER_STEPS)
+    proof = FounderProof(
+        architecture=architecture, dataset=chosen, steps=FOUNDER_STEPS, origin=origin
+    )
     return _trained(work, family, proof)
 
 

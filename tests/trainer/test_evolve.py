@@ -155,7 +155,7 @@ def test_offers_go_on_when_every_recipe_gets_full() -> None:
 
 @pytest.mark.slow
 def test_no_offer_is_dearer_to_replay_than_the_network_allows() -> None:
-    few = replace(toy.PARAMETERS, max_recipe_draws=40)
+    few = replace(toy.PARAMETERS, max_recipe_draws=80)
     chain, evolution = evolved(parameters=few)
     offers = offers_of(evolution, 200)
     assert offers

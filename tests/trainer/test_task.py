@@ -3,11 +3,14 @@
 
 from dataclasses import replace
 
+import pytest
+
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import FamilyId
 from edge_node.spec.architecture import Architecture
 from edge_node.spec.dataset import Manifest
-from edge_node.trainer.task import Task, next_task
+from edge_node.spec.proof.evolution_errors import ArchitectureNotAllowed
+from edge_node.trainer.task import FamilyShape, ShapeTask, Task, next_task
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
 
@@ -20,8 +23,14 @@ def founded(manifest: Manifest) -> Architecture:
 
 
 def task_of(chain: toy.ToyChain) -> Task:
+    task = any_task_of(chain)
+    assert isinstance(task, Task)
+    return task
+
+
+def any_task_of(chain: toy.ToyChain) -> Task | ShapeTask | None:
     rules = chain.network.rules
-    task = next_task(
+    return next_task(
         chain.state,
         network=rules.network,
         parameters=rules.parameters,
@@ -29,8 +38,6 @@ def task_of(chain: toy.ToyChain) -> Task:
         models=chain.models,
         new_family=founded,
     )
-    assert task is not None
-    return task
 
 
 def test_stages_from_founder_to_evolution() -> None:
@@ -44,6 +51,30 @@ def test_stages_from_founder_to_evolution() -> None:
     assert len({task.family for task in tasks}) == 1
     assert tasks[2].relatives[1].block == chain.state.head
     assert tasks[0].train_images == 200
+
+
+def test_a_taken_shape_makes_way_for_one_that_evolves() -> None:
+    parameters = replace(toy.PARAMETERS, min_families=2)
+    chain = toy.ToyChain(toy.toy_network([toy_dataset()], parameters=parameters))
+    chain.grow(ANN)
+    task = any_task_of(chain)
+    assert isinstance(task, ShapeTask)
+    (family,) = chain.state.families.values()
+    assert task.families == (
+        FamilyShape(
+            family=family.family_id,
+            architecture=toy.ARCHITECTURE,
+            correct_count=family.models[0].correct_count,
+        ),
+    )
+    assert (task.head, task.dataset, task.train_images) == (chain.state.head, family.dataset, 200)
+
+
+def test_shape_that_can_not_be_founded_is_refused() -> None:
+    parameters = replace(toy.PARAMETERS, max_connection_count=1)
+    chain = toy.ToyChain(toy.toy_network([toy_dataset()], parameters=parameters))
+    with pytest.raises(ArchitectureNotAllowed, match="at most 1 connections"):
+        any_task_of(chain)
 
 
 def test_models_kept_are_those_before_the_fork() -> None:

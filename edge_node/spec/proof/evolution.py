@@ -17,18 +17,18 @@ from edge_node.spec import constants as limits
 from edge_node.spec import scheduling, training
 from edge_node.spec.architecture import Architecture
 from edge_node.spec.block import Block, Header
-from edge_node.spec.dataset import Manifest, SplitName
-from edge_node.spec.difference import WeightRecord, hamming, shape_distance_ppm
+from edge_node.spec.dataset import SplitName
+from edge_node.spec.difference import WeightRecord, hamming
 from edge_node.spec.engine import ModelSource
 from edge_node.spec.genesis import Parameters
 from edge_node.spec.model import Model
+from edge_node.spec.proof import founding
 from edge_node.spec.proof.evolution_errors import (
     AccuracyTooLow,
     ArchitectureNotAllowed,
     CorrectCountWrong,
     DifferenceTooSmall,
     DuplicateModel,
-    FamilyTooSimilar,
     HeaderDisagrees,
     LatentRootMismatch,
     ModelHashMismatch,
@@ -42,6 +42,7 @@ from edge_node.spec.proof.evolution_proof import (
     FallbackProof,
     FounderProof,
     PopulationProof,
+    ShapeOrigin,
     batch_seed,
     family_id,
     proof_from_bytes,
@@ -50,6 +51,7 @@ from edge_node.spec.proof.evolution_proof import (
 from edge_node.spec.proof.rule import Learned, ProofContext
 from edge_node.spec.recipe import RecipeContext, StepKind, most_draws
 from edge_node.spec.scheduling import Turns
+from edge_node.spec.shapes import ShapeNotEvolved
 from edge_node.spec.state import Family, FamilyModel, State
 
 
@@ -116,15 +118,15 @@ def _check_founder(
     entry = parent.datasets.get(proof.dataset)
     if entry is None:
         raise ArchitectureNotAllowed(expected="a known dataset", actual=proof.dataset)
-    _check_architecture(proof.architecture, entry.manifest, parameters)
+    siblings = [
+        family.architecture
+        for family in parent.families.values()
+        if family.dataset == proof.dataset
+    ]
+    founding.check_shape(proof.architecture, entry.manifest, siblings, parameters)
+    if proof.origin is not None:
+        _check_evolved(header, proof, proof.origin, siblings, context)
     identity = family_id(proof.dataset, proof.architecture)
-    # a family that differs by one neuron would collect the rewards of another.
-    needed = max(1, parameters.min_family_diff_ppm)
-    for family in parent.families.values():
-        if family.dataset == proof.dataset:
-            distance = shape_distance_ppm(family.architecture, proof.architecture)
-            if distance < needed:
-                raise FamilyTooSimilar(expected=f"at least {needed}", actual=distance)
     _agree("family", identity, header.family)
     _agree("previous_model_hash", ZERO_HASH, header.previous_model_hash)
     _agree("generation", 1, header.generation)
@@ -144,33 +146,28 @@ def _check_founder(
     )
 
 
-def _check_architecture(
-    architecture: Architecture, manifest: Manifest, parameters: Parameters
+def _check_evolved(
+    header: Header,
+    proof: FounderProof,
+    origin: ShapeOrigin,
+    siblings: Sequence[Architecture],
+    context: ProofContext,
 ) -> None:
-    # the network takes the dataset's images and names its classes.
-    wanted = (manifest.height, manifest.width, manifest.channels, manifest.classes)
-    actual = (
-        architecture.height,
-        architecture.width,
-        architecture.input_channels,
-        architecture.classes,
+    # who says that a shape is the child of two others shows it by their draws.
+    families = context.parent.families
+    for parent in (origin.first, origin.second):
+        if parent not in families:
+            raise UnknownParent(expected="a family", actual=parent)
+    shape = founding.evolved_shape(
+        families[origin.first].architecture,
+        families[origin.second].architecture,
+        founding.shape_seed(context.network, header.previous_hash, header.miner, origin.nonce),
+        manifest=context.parent.datasets[proof.dataset].manifest,
+        siblings=siblings,
+        parameters=context.parameters,
     )
-    if actual != wanted:
-        raise ArchitectureNotAllowed(
-            expected=f"{wanted} rows, columns, channels and classes", actual=actual
-        )
-    if architecture.weight_count > parameters.max_connection_count:
-        raise ArchitectureNotAllowed(
-            expected=f"at most {parameters.max_connection_count} connections",
-            actual=architecture.weight_count,
-        )
-    macs = architecture.macs * manifest.splits[SplitName.EVALUATION].count
-    if macs > parameters.max_evaluation_macs:
-        raise ArchitectureNotAllowed(
-            expected=f"at most {parameters.max_evaluation_macs} multiplications to count with",
-            actual=macs,
-        )
-    training.check_trainable(architecture, parameters.founder_batch)
+    if shape != proof.architecture:
+        raise ShapeNotEvolved(expected=shape.value(), actual=proof.architecture.value())
 
 
 def _check_family(header: Header, turns: Turns, parent: State) -> Family:

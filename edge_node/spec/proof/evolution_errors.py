@@ -71,13 +71,13 @@ class ReplayTooLong(InvalidProof):
 
 
 class UnknownParent(InvalidProof):
-    """A recipe starts from, or crosses with, a model that it may not use (R-40).
+    """A recipe or an evolved shape has a parent that it may not have (R-40).
 
     Paper A, section 4.2.
     """
 
     reason: ClassVar[str] = "R-40"
-    wants: ClassVar[str] = "the parent model"
+    wants: ClassVar[str] = "the parent"
 
 
 class AccuracyTooLow(InvalidProof):

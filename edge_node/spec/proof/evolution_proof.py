@@ -13,9 +13,9 @@ from edge_node.primitives.hashing import tagged_hash
 from edge_node.primitives.types import BlockHash, DatasetId, FamilyId, Hash32, NetworkId, PublicKey
 from edge_node.spec.architecture import Architecture, architecture_from_value
 from edge_node.spec.constants import MAX_PROOF_BYTES
-from edge_node.spec.encoding import Value, decode, encode
+from edge_node.spec.encoding import Decoded, Value, decode, encode
 from edge_node.spec.errors import InvalidProof
-from edge_node.spec.recipe import Step, step_from_value
+from edge_node.spec.recipe import MAX_NONCE, Step, step_from_value
 
 FOUNDER, POPULATION, CHILD, FALLBACK = range(4)
 
@@ -28,6 +28,18 @@ class ProofMalformed(InvalidProof):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShapeOrigin:
+    """How a shape came from those of two families (R-52)."""
+
+    first: FamilyId
+    """The family whose layers are at the front."""
+    second: FamilyId
+    """The family whose layers are at the back; it may be the first."""
+    nonce: int
+    """The miner's choice, 0..MAX_NONCE."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FounderProof:
     """Integer training from the family's start founds a family."""
 
@@ -37,10 +49,15 @@ class FounderProof:
     """The dataset that it is for."""
     steps: int
     """Training steps, at most max_founder_steps."""
+    origin: ShapeOrigin | None = None
+    """Where the shape comes from; None if its miner chose it."""
 
     def encode(self) -> bytes:
         """Return the canonical bytes."""
-        return encode([FOUNDER, self.dataset, self.architecture.value(), self.steps])
+        origin: list[Value] = []
+        if self.origin is not None:
+            origin = [self.origin.first, self.origin.second, self.origin.nonce]
+        return encode([FOUNDER, self.dataset, self.architecture.value(), self.steps, origin])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,11 +109,14 @@ def proof_from_bytes(data: bytes) -> Proof:
     """
     # R-33: the kind tells the form, and nothing else fits it.
     match decode(data, max_bytes=MAX_PROOF_BYTES):
-        case [kind, bytes(dataset), genome, int(steps)] if kind == FOUNDER and len(dataset) == 32:
+        case [kind, bytes(dataset), genome, int(steps), list(origin)] if (
+            kind == FOUNDER and len(dataset) == 32
+        ):
             return FounderProof(
                 dataset=DatasetId(Hash32(dataset)),
                 architecture=architecture_from_value(genome),
                 steps=steps,
+                origin=_origin_from_value(origin),
             )
         case [kind, int(steps)] if kind == POPULATION:
             return PopulationProof(steps=steps)
@@ -108,6 +128,20 @@ def proof_from_bytes(data: bytes) -> Proof:
             raise ProofMalformed(
                 expected="a founder, population, child or fallback", actual="another form"
             )
+
+
+def _origin_from_value(value: list[Decoded]) -> ShapeOrigin | None:
+    match value:
+        case []:
+            return None
+        case [bytes(first), bytes(second), int(nonce)] if (
+            len(first) == len(second) == 32 and 0 <= nonce <= MAX_NONCE
+        ):
+            return ShapeOrigin(
+                first=FamilyId(Hash32(first)), second=FamilyId(Hash32(second)), nonce=nonce
+            )
+        case _:
+            raise ProofMalformed(expected="[] or [family, family, nonce]", actual=value)
 
 
 def family_id(dataset: DatasetId, architecture: Architecture) -> FamilyId:

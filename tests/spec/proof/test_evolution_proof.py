@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_node.primitives.hashing import tagged_hash
-from edge_node.primitives.types import BlockHash, DatasetId, Hash32, NetworkId, PublicKey
+from edge_node.primitives.types import (
+    BlockHash,
+    DatasetId,
+    FamilyId,
+    Hash32,
+    NetworkId,
+    PublicKey,
+)
 from edge_node.spec.architecture import (
     BINARY_4K,
     UINT8_94K,
@@ -25,6 +32,7 @@ from edge_node.spec.proof.evolution_proof import (
     PopulationProof,
     Proof,
     ProofMalformed,
+    ShapeOrigin,
     batch_seed,
     family_id,
     proof_from_bytes,
@@ -44,6 +52,12 @@ STEPS = tuple(
 PROOFS: tuple[Proof, ...] = (
     FounderProof(architecture=BINARY_4K, dataset=DATASET, steps=512),
     FounderProof(architecture=UINT8_94K, dataset=DATASET, steps=0),
+    FounderProof(
+        architecture=BINARY_4K,
+        dataset=DATASET,
+        steps=1,
+        origin=ShapeOrigin(first=FamilyId(OTHER), second=FamilyId(OTHER), nonce=MAX_NONCE),
+    ),
     PopulationProof(steps=(1 << 64) - 1),
     ChildProof(base=7, steps=STEPS),
     ChildProof(base=0, steps=()),
@@ -88,10 +102,17 @@ GENOME = BINARY_4K.value()
         [0],
         [0, DATASET, GENOME],
         [0, DATASET, GENOME, 5, 0],
-        [0, DATASET[:31], GENOME, 5],
-        [0, DATASET + b"\0", GENOME, 5],
-        [0, 0, GENOME, 5],
-        [0, DATASET, GENOME, b"5"],
+        [0, DATASET, GENOME, 5],
+        [0, DATASET[:31], GENOME, 5, []],
+        [0, DATASET + b"\0", GENOME, 5, []],
+        [0, 0, GENOME, 5, []],
+        [0, DATASET, GENOME, b"5", []],
+        [0, DATASET, GENOME, 5, [OTHER]],
+        [0, DATASET, GENOME, 5, [OTHER, OTHER]],
+        [0, DATASET, GENOME, 5, [OTHER, OTHER[:31], 0]],
+        [0, DATASET, GENOME, 5, [OTHER, 0, 0]],
+        [0, DATASET, GENOME, 5, [OTHER, OTHER, -1]],
+        [0, DATASET, GENOME, 5, [OTHER, OTHER, MAX_NONCE + 1]],
         [1],
         [1, 5, 0],
         [1, b"5"],
@@ -114,9 +135,9 @@ def test_r_33_proof_of_another_form_is_refused(value: "Decoded") -> None:
 @pytest.mark.parametrize(
     ("value", "error"),
     [
-        ([0, DATASET, 0, 5], ArchitectureMalformed),
-        ([0, DATASET, [28, 28, 1, 1, [[0, 8]]], 5], ArchitectureMalformed),
-        ([0, DATASET, [0, 28, 1, 1, [[1, 10]]], 5], ArchitectureOutOfRange),
+        ([0, DATASET, 0, 5, []], ArchitectureMalformed),
+        ([0, DATASET, [28, 28, 1, 1, [[0, 8]]], 5, []], ArchitectureMalformed),
+        ([0, DATASET, [0, 28, 1, 1, [[1, 10]]], 5, []], ArchitectureOutOfRange),
         ([2, 0, [2]], StepMalformed),
         ([2, 0, [0, [2, -1]]], StepMalformed),
     ],

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which search follows on which task, on a real toy chain."""
+
+from dataclasses import replace
+
+from edge_node.trainer.evolve import Evolution
+from edge_node.trainer.founding import Founding, ShapeSearch
+from edge_node.trainer.judges import KernelJudge
+from edge_node.trainer.search import search_for
+from tests.spec import toy_chain as toy
+from tests.spec.toy_data import toy_dataset
+from tests.trainer.test_evolve import Splits
+from tests.trainer.test_task import ANN, any_task_of
+
+DATASET = toy_dataset()
+JUDGE = KernelJudge(Splits(DATASET), 150)
+
+
+def test_stages_have_their_searches_and_a_climb_goes_on() -> None:
+    chain = toy.ToyChain(toy.toy_network([DATASET]))
+    founding = search_for(any_task_of(chain), None, JUDGE)
+    assert isinstance(founding, Founding)
+    chain.grow(ANN)
+    populating = search_for(any_task_of(chain), founding, JUDGE)
+    assert isinstance(populating, Founding)
+    assert populating is not founding
+    chain.grow(ANN)
+    climb = search_for(any_task_of(chain), populating, JUDGE)
+    assert isinstance(climb, Evolution)
+    chain.grow(ANN)
+    assert search_for(any_task_of(chain), climb, JUDGE) is climb
+    assert search_for(None, climb, JUDGE) is None
+
+
+def test_taken_shape_is_followed_by_a_search_for_shapes() -> None:
+    parameters = replace(toy.PARAMETERS, min_families=2)
+    chain = toy.ToyChain(toy.toy_network([DATASET], parameters=parameters))
+    chain.grow(ANN)
+    assert isinstance(search_for(any_task_of(chain), None, JUDGE), ShapeSearch)
