@@ -17,7 +17,7 @@ from edge_node.bench.child import NEED_KERNELS, SECTIONS
 from edge_node.bench.machine import Machine, describe_machine
 from edge_node.bench.rows import Row
 from edge_node.bench.run import BenchOptions, run_bench
-from edge_node.cli.mnist_store import stored_mnist
+from edge_node.cli.edition_store import stored_mnist
 from edge_node.cli.output import console, emit, json_option, table
 from edge_node.cli.session import Session
 from edge_node.kernels.shared_object import load_library

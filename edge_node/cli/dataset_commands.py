@@ -15,10 +15,11 @@ from rich.table import Table
 
 from edge_node.cli.dataset_choice import choose_dataset, parse_dataset_id
 from edge_node.cli.dataset_fetching import fetch_from_peers
-from edge_node.cli.mnist_store import stored_mnist
+from edge_node.cli.edition_store import stored_edition
 from edge_node.cli.output import console, emit, json_option, short, table
 from edge_node.cli.session import Session
 from edge_node.datasets.importing import ImportFormat, ImportRequest, import_dataset
+from edge_node.datasets.sources import EDITIONS
 from edge_node.datasets.store import DatasetStore
 from edge_node.node.control import ask
 from edge_node.node.errors import NodeNotRunning
@@ -36,29 +37,31 @@ def dataset() -> None:
 
 
 @dataset.command("fetch")
-@click.argument("name", metavar="mnist|ID")
+@click.argument("name", metavar="mnist|animal-mnist|ID")
 @click.option(
     "--from",
     "files",
     type=click.Path(path_type=Path, exists=True),
-    help="Your own MNIST: a folder with its four IDX files, or an .npz file.",
+    help="Your own copy: a folder with four IDX files, an .npz file, or the wheel that has it.",
 )
-@click.option("--offline", is_flag=True, help="Look for MNIST among your files and the cache only.")
+@click.option("--offline", is_flag=True, help="Look among your files and in the cache only.")
 @json_option
 @click.pass_obj
 def fetch(
     session: Session, /, *, name: str, files: Path | None, offline: bool, as_json: bool
 ) -> None:
-    """Fetch MNIST, or what a node has published.
+    """Fetch MNIST, Animal-MNIST, or what a node has published.
 
     An ID is fetched through the node that runs in the data directory, checked against the ID, and
     goes on where it was if it is broken off. What the disk has damaged is fetched again.
     """
     store = DatasetStore(session.directory.datasets)
-    if name == "mnist":
-        _, dataset_id = stored_mnist(session.directory.datasets, files=files, offline=offline)
+    if name in EDITIONS:
+        _, dataset_id = stored_edition(
+            EDITIONS[name], session.directory.datasets, files=files, offline=offline
+        )
     elif files is not None or offline:
-        raise click.UsageError("--from and --offline go with mnist only")
+        raise click.UsageError(f"--from and --offline go with {' and '.join(EDITIONS)} only")
     else:
         dataset_id = parse_dataset_id(name)
         if not store.is_sound(dataset_id):

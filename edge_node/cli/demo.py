@@ -16,8 +16,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from edge_node.cli.edition_store import stored_mnist
 from edge_node.cli.exit_codes import ExitCode
-from edge_node.cli.mnist_store import stored_mnist
 from edge_node.cli.output import complain, console, emit, json_option, percent, short, table
 from edge_node.demo.backends import choose_backends
 from edge_node.demo.network import NodeGlimpse

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from edge_node.cli.dataset_choice import choose_dataset
-from edge_node.cli.mnist_store import stored_mnist
+from edge_node.cli.edition_store import stored_mnist
 from edge_node.cli.output import emit, json_option, short
 from edge_node.cli.session import Session
 from edge_node.datasets.store import DatasetStore

@@ -14,12 +14,13 @@ import click
 import numpy as np
 
 from edge_node.cli.dataset_choice import choose_dataset
+from edge_node.cli.edition_store import stored_edition
 from edge_node.cli.exit_codes import ExitCode
-from edge_node.cli.mnist_store import stored_mnist
 from edge_node.cli.model_file import read_model
 from edge_node.cli.output import console, emit, json_option, short, table
 from edge_node.cli.session import Session
 from edge_node.datasets.content import Samples
+from edge_node.datasets.sources import EDITIONS
 from edge_node.datasets.store import DatasetStore
 from edge_node.inference.backend import BackendFailed, BackendUnavailable, count_of_logits
 from edge_node.inference.select import available_backends, open_backend
@@ -160,8 +161,9 @@ def _measured(name: str, found: Model, samples: Samples) -> BackendVerdict:
 
 
 def _evaluation_split(session: Session, dataset: str, *, offline: bool) -> Samples:
-    if dataset == "mnist":
-        store, dataset_id = stored_mnist(session.directory.datasets, offline=offline)
+    if dataset in EDITIONS:
+        root = session.directory.datasets
+        store, dataset_id = stored_edition(EDITIONS[dataset], root, offline=offline)
     else:
         store = DatasetStore(session.directory.datasets)
         dataset_id = choose_dataset(store, dataset)

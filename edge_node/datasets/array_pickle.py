@@ -5,7 +5,7 @@ The three names that such a pickle uses (numpy's `_reconstruct`, `ndarray` and `
 module names of numpy 1 and 2) stand for inert classes here; any other name is refused before
 anything of it is looked up. So a pickle can only say: shape, type, bytes.
 Law of the file: the only place that reads pickles, and never one that came from a peer.
-Read next: mnist_wheel.py.
+Read next: wheel.py.
 """
 
 import math
@@ -24,7 +24,7 @@ _TYPES: Final[dict[object, "np.dtype[Any]"]] = {
     "i8": np.dtype("<i8"),
     "u1": np.dtype("u1"),
 }
-"""All that MNIST's pickles use."""
+"""All that the pickles of the known wheels use."""
 
 _BYTE_ORDERS = ("<", "|")
 

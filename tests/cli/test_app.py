@@ -61,7 +61,10 @@ USAGE = [
     ("demo --blocks zero", "edge-node: invalid value for '--blocks': 'zero' is not"),
     ("model verify", "edge-node: missing argument 'FILE'; see `edge-node model verify --help`"),
     ("dataset import . --name x", "edge-node: missing option '--format'; choose from: idx, npz"),
-    ("dataset fetch ab --offline", "edge-node: --from and --offline go with mnist only; see"),
+    (
+        "dataset fetch ab --offline",
+        "edge-node: --from and --offline go with mnist and animal-mnist only; see",
+    ),
     ("--log-level loud status", "edge-node: invalid value for '--log-level': 'loud' is not"),
 ]
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from edge_node.datasets.content import Dataset, ImageShape, Samples, name_dataset
 from edge_node.datasets.edition import Edition, FilePin
 from edge_node.datasets.idx import idx_header
+from edge_node.datasets.mnist import MNIST
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -68,6 +69,7 @@ def small_edition() -> tuple[Edition, tuple[Bytes, Bytes, Bytes, Bytes]]:
         files=(pins[0], pins[1], pins[2], pins[3]),
         manifest=manifest,
         dataset_id=manifest.dataset_id(),
+        wheel=MNIST.wheel,
     )
     return edition, parts
 

