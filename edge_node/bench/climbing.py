@@ -113,7 +113,7 @@ def candidate_rows(workload: Workload) -> Iterator[Row]:
     dense_per_s = 1 / dense_evaluation_s(workload)
     for path in compiled_paths():
         images = CompiledImages(BINARY_4K, samples.images, path)
-        climber = _new_climber(images, samples, base, 0, DEFAULT_RATES)
+        climber = new_climber(images, samples, base, 0, DEFAULT_RATES)
         share = SCALAR_SHARE if path is KernelPath.SCALAR else 1
         count = (QUICK_CANDIDATES if workload.quick else CANDIDATES) // share
         climber.climb(WARM_UP_CANDIDATES // share)
@@ -174,7 +174,7 @@ class _Search:
         labels = self.judged.labels.tobytes()
         wanted = self.level.gain_ppm * len(self.judged) // PPM
         base_correct = count_correct(self.base, self.judge, labels)
-        climber = _new_climber(self.selection, self.samples, self.base, seed, RATES)
+        climber = new_climber(self.selection, self.samples, self.base, seed, RATES)
         # The evaluation split is counted when the train split has gained as many points as are
         # wanted, and after that whenever it has gained half of what the evaluation split lacks.
         next_look = climber.correct + self._on_selection(wanted)
@@ -204,9 +204,10 @@ def _seconds(search: _Search, seed: int, meter: Meter) -> float:
     return seconds if found == [True] else math.inf
 
 
-def _new_climber(
+def new_climber(
     images: SlicedImages, samples: Samples, base: Model, seed: int, rates: EvolutionRates
 ) -> Climber:
+    """Return a climber from `base`, whose draws follow from the seed."""
     context = RecipeContext(
         network=NetworkId(_hash("network", 0)),
         base=BlockHash(_hash("base", 0)),

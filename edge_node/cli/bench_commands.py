@@ -19,13 +19,14 @@ from edge_node.bench.rows import Row
 from edge_node.bench.run import BenchOptions, run_bench
 from edge_node.cli.edition_store import stored_mnist
 from edge_node.cli.output import console, emit, json_option, table
+from edge_node.cli.paper_commands import paper
 from edge_node.cli.session import Session
 from edge_node.kernels.shared_object import load_library
 
 _LOG = logging.getLogger(__name__)
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option(
     "--quick", is_flag=True, help="Under half a minute: fewer repetitions, no long training."
 )
@@ -38,14 +39,24 @@ _LOG = logging.getLogger(__name__)
 )
 @click.option("--offline", is_flag=True, help="Take MNIST from the cache only.")
 @json_option
-@click.pass_obj
+@click.pass_context
 def bench(
-    session: Session, /, *, quick: bool, sections: tuple[str, ...], offline: bool, as_json: bool
+    context: click.Context,
+    /,
+    *,
+    quick: bool,
+    sections: tuple[str, ...],
+    offline: bool,
+    as_json: bool,
 ) -> None:
     """Measure speeds on one core; takes about three minutes.
 
     Times are processor time of one thread, medians of several repetitions.
+    `bench paper` measures the paper's own tables.
     """
+    if context.invoked_subcommand is not None:
+        return
+    session: Session = context.obj
     _, dataset = stored_mnist(session.directory.datasets, offline=offline)
     if not sections and load_library() is None:
         sections = tuple(name for name in SECTIONS if name not in NEED_KERNELS)
@@ -62,6 +73,9 @@ def bench(
         as_json=as_json,
         show=lambda: _show(machine, rows),
     )
+
+
+bench.add_command(paper)
 
 
 def _show(machine: Machine, rows: Sequence[Row]) -> None:

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All of section 5 in one run: a broker, the tables one after the other, one object of figures.
+
+Law of the file: it starts what several tables need and puts their rows together; the keys of the
+object are a contract.
+Read next: wire_bytes.py, mining.py, throughput.py.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from edge_node.bench.machine import Machine, describe_machine
+from edge_node.bench.paper.wire_bytes import BlockBytes, block_byte_rows
+from edge_node.bench.sizes import SIZES
+from edge_node.bench.timing import Meter, cpu_clock_ns
+from edge_node.bench.workload import Workload
+from edge_node.datasets.store import DatasetStore
+from edge_node.gossip.embedded_broker import BrokerOptions, start_broker
+from edge_node.kernels.libsodium import load_ed25519
+from edge_node.node.networks import LAN, new_genesis
+from edge_node.primitives.clock import Clock
+from edge_node.primitives.types import DatasetId
+from edge_node.spec.dataset import SplitName
+from edge_node.spec.signature import SEED_BYTES
+
+TIME_CAP_S = 600
+"""Seconds that each level of Table 2 may take the paper's own way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperOptions:
+    """What to measure, and with what."""
+
+    datasets: DatasetStore
+    """Holds the dataset."""
+    dataset: DatasetId
+    """MNIST."""
+    folder: Path
+    """For brokers, chains and logs; empty."""
+    tables: tuple[str, ...]
+    """Names of TABLES."""
+    quick: bool = False
+    """Whether to measure little, to see that all of it works."""
+    time_cap_s: int = TIME_CAP_S
+    """Seconds that each level of Table 2 may take the paper's own way."""
+
+
+@dataclass(slots=True, kw_only=True)
+class PaperReport:
+    """All figures; the keys of the JSON object. What was not asked for is empty."""
+
+    machine: Machine
+    """What they were measured on."""
+    cores: int
+    """Processors that this process may use."""
+    load_before: float
+    """Load average of the last minute, before anything was measured."""
+    load_after: float = 0
+    """The same at the end; it holds our own load too."""
+    broker: str = ""
+    """The broker's program."""
+    quick: bool = False
+    """Whether these are the small figures of a test."""
+    seconds: float = 0
+    """How long it took."""
+    bytes: tuple[BlockBytes, ...] = field(default_factory=tuple)
+    """Table 1."""
+
+    def as_json(self) -> dict[str, object]:
+        """Return the report as plain values."""
+        return asdict(self)
+
+
+Tell = Callable[[str], None]
+"""Takes what is done now, in words."""
+
+
+def run_paper(options: PaperOptions, clock: Clock, tell: Tell) -> PaperReport:
+    """Measure the tables.
+
+    Raises
+    ------
+    EdgeNodeError
+        A broker or a node could not be started, or something did not come about.
+    """
+    report = PaperReport(
+        machine=describe_machine(),
+        cores=len(os.sched_getaffinity(0)),
+        load_before=round(os.getloadavg()[0], 2),
+        quick=options.quick,
+    )
+    start_ms = clock.monotonic_ms()
+    for name, measure in TABLES.items():
+        if name in options.tables:
+            tell(name)
+            measure(options, clock, report)
+    report.seconds = (clock.monotonic_ms() - start_ms) / 1_000
+    report.load_after = round(os.getloadavg()[0], 2)
+    return report
+
+
+def workload_of(options: PaperOptions) -> Workload:
+    """Return the splits that everything is measured on."""
+    dataset = options.datasets.open(options.dataset)
+    return Workload(
+        train=dataset[SplitName.TRAIN],
+        evaluation=dataset[SplitName.EVALUATION],
+        reserve=dataset[SplitName.RESERVE],
+        meter=Meter(clock=cpu_clock_ns, budget_s=0, repetitions=1),
+        quick=options.quick,
+    )
+
+
+def _bytes(options: PaperOptions, clock: Clock, report: PaperReport) -> None:
+    folder = options.folder / "bytes"
+    broker = start_broker(BrokerOptions(data_dir=folder / "broker"), clock)
+    report.broker = broker.program
+    try:
+        genesis = new_genesis(
+            "bench",
+            [options.datasets.table(options.dataset).manifest],
+            [load_ed25519().public_key(bytes(SEED_BYTES))],
+            LAN,
+            clock.now_ms(),
+        )
+        report.bytes = tuple(
+            block_byte_rows(
+                workload_of(options),
+                genesis=genesis,
+                folder=folder,
+                broker=broker,
+                clock=clock,
+                sizes=SIZES[:1] if options.quick else SIZES,
+            )
+        )
+    finally:
+        broker.stop()
+
+
+TABLES: Mapping[str, Callable[[PaperOptions, Clock, PaperReport], None]] = {
+    "bytes": _bytes,
+}
+"""In the order of the report."""
