@@ -16,7 +16,7 @@ import click
 
 from edge_node.bench.paper.report import markdown
 from edge_node.bench.paper.run import TABLES, TIME_CAP_S, PaperOptions, run_paper
-from edge_node.cli.mnist_store import stored_mnist
+from edge_node.cli.edition_store import stored_mnist
 from edge_node.cli.output import console, emit, json_option
 from edge_node.cli.session import Session
 from edge_node.node.system import SystemClock
