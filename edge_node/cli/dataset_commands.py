@@ -211,4 +211,4 @@ def _table(manifests: list[Manifest]) -> Table:
         )
         for manifest in manifests
     ]
-    return table("datasets", columns, rows)
+    return table("datasets", columns, rows, crowded=True)

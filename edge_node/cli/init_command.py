@@ -13,9 +13,10 @@ from pathlib import Path
 import click
 
 from edge_node.cli.dataset_choice import choose_dataset
-from edge_node.cli.edition_store import stored_mnist
+from edge_node.cli.edition_store import stored_edition, stored_mnist
 from edge_node.cli.output import emit, json_option, short
 from edge_node.cli.session import Session
+from edge_node.datasets.sources import EDITIONS
 from edge_node.datasets.store import DatasetStore
 from edge_node.gossip.genesis_fetch import fetch_genesis
 from edge_node.gossip.join_line import JoinLine, format_broker, parse_join_line
@@ -59,19 +60,31 @@ class DirectoryUnusable(NodeError):
     " network.tls_* settings count, and are kept.",
 )
 @click.option("--name", default="edge", show_default=True, help="Name of a new network.")
-@click.option("--dataset", metavar="NAME_OR_ID", help="What it learns, instead of MNIST.")
+@click.option(
+    "--dataset",
+    "datasets",
+    metavar="NAME_OR_ID",
+    multiple=True,
+    help="What it learns, instead of MNIST; give it again for more than one.",
+)
 @click.option(
     "--dataset-from",
     metavar="DIRECTORY",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Data directory that has the dataset.  [default: this one]",
+    help="Data directory that has the datasets.  [default: this one]",
 )
 @click.option(
     "--mnist-from",
     type=click.Path(path_type=Path, exists=True),
     help="Your own MNIST: a folder with its four IDX files, or an .npz file.",
 )
-@click.option("--offline", is_flag=True, help="Look for MNIST among your files and the cache only.")
+@click.option("--offline", is_flag=True, help="Look among your files and in the cache only.")
+@click.option(
+    "--min-families",
+    type=click.IntRange(1, 1_000),
+    metavar="N",
+    help="Families of each dataset that are open at a time; those after the first evolve shapes.",
+)
 @click.option(
     "--parameters",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -85,22 +98,23 @@ def init(  # noqa: PLR0913 - one per option
     *,
     line: str | None,
     name: str,
-    dataset: str | None,
+    datasets: tuple[str, ...],
     dataset_from: Path | None,
     mnist_from: Path | None,
     offline: bool,
+    min_families: int | None,
     parameters: Path | None,
     as_json: bool,
 ) -> None:
     """Make a node of a new network, or of one to join.
 
-    A new network learns MNIST, or a dataset of yours.
+    A new network learns MNIST, or datasets that you name: `mnist`, `animal-mnist`, or yours.
     """
-    if line is not None and (dataset or dataset_from or mnist_from or parameters):
+    if line is not None and (datasets or dataset_from or mnist_from or parameters or min_families):
         raise click.UsageError("--join takes dataset and rules from the network; leave yours out")
-    if dataset_from and not dataset:
+    if dataset_from and not datasets:
         raise click.UsageError("--dataset-from goes with --dataset only; name the dataset too")
-    if dataset and mnist_from:
+    if datasets and mnist_from:
         raise click.UsageError("--mnist-from goes without --dataset only; choose one of them")
     directory = session.directory
     directory.check_new()
@@ -118,12 +132,16 @@ def init(  # noqa: PLR0913 - one per option
         directory.initialise(genesis, seed, settings=toml_text(settings))
     else:
         rules = LAN if parameters is None else read_parameters(parameters, LAN)
-        if dataset is None:
-            store, mnist = stored_mnist(directory.datasets, files=mnist_from, offline=offline)
-            manifest = store.table(mnist).manifest
+        if min_families is not None:
+            rules = replace(rules, min_families=min_families)
+        if datasets:
+            manifests = [
+                _dataset(directory, each, dataset_from, offline=offline) for each in datasets
+            ]
         else:
-            manifest = _dataset(directory, dataset, dataset_from)
-        genesis = new_genesis(name, [manifest], [key], rules, SystemClock().now_ms())
+            store, mnist = stored_mnist(directory.datasets, files=mnist_from, offline=offline)
+            manifests = [store.table(mnist).manifest]
+        genesis = new_genesis(name, manifests, [key], rules, SystemClock().now_ms())
         directory.initialise(genesis, seed)
     answer: JsonObject = {
         "data_dir": str(session.data_dir),
@@ -158,8 +176,10 @@ def _check_usable(root: Path) -> None:
         raise DirectoryUnusable(root, "it is not writable")
 
 
-def _dataset(directory: DataDirectory, text: str, elsewhere: Path | None) -> Manifest:
-    """Return the manifest of a dataset that is here, copied from another node if need be.
+def _dataset(
+    directory: DataDirectory, text: str, elsewhere: Path | None, *, offline: bool
+) -> Manifest:
+    """Return the manifest of a dataset that is here, fetched or copied from a node if need be.
 
     Raises
     ------
@@ -171,6 +191,8 @@ def _dataset(directory: DataDirectory, text: str, elsewhere: Path | None) -> Man
         dataset_id = choose_dataset(other, text)
         if not store.has(dataset_id):
             store.add(other.open(dataset_id))
+    elif text in EDITIONS:
+        _, dataset_id = stored_edition(EDITIONS[text], directory.datasets, offline=offline)
     else:
         dataset_id = choose_dataset(store, text)
     return store.open(dataset_id).manifest

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_node.cli.session import Session
+from edge_node.datasets.content import ImageShape, name_dataset
 from edge_node.datasets.store import DatasetStore
 from edge_node.gossip import codec
 from edge_node.gossip.envelope import seal
@@ -21,6 +22,7 @@ from edge_node.node.service import options_of
 from edge_node.spec.genesis import Genesis
 from tests.chain.workshop import easy_dataset, easy_network
 from tests.cli.typing_in import as_stored, typed
+from tests.datasets.samples import random_samples
 from tests.gossip.real import TLS, linked, tls_mosquitto
 from tests.gossip.simulation import identity_of
 
@@ -67,6 +69,36 @@ def test_network_on_a_dataset_of_another_node(
     assert DatasetStore(new / "datasets").ids() == [easy_dataset().dataset_id]
 
 
+def test_network_on_several_datasets_and_families(with_dataset: Path, rules: str) -> None:
+    other = name_dataset(
+        "other",
+        ImageShape(height=8, width=8, channels=1),
+        10,
+        tuple(random_samples(count, 64, seed=count) for count in (60, 30, 20)),  # type: ignore[arg-type]  # three
+    )
+    DatasetStore(with_dataset / "datasets").add(other)
+    words = ("init", "--dataset", "easy", "--dataset", "other", "--parameters", rules)
+    seen = typed(with_dataset, *words, "--min-families", "2")
+    assert seen.code == 0, seen.err
+    genesis = DataDirectory(with_dataset).genesis()
+    assert genesis.datasets == (easy_dataset().manifest, other.manifest)
+    assert genesis.parameters.min_families == 2
+
+
+def test_one_dataset_named_twice_is_refused(with_dataset: Path, rules: str) -> None:
+    words = ("init", "--dataset", "easy", "--dataset", "easy", "--parameters", rules)
+    assert "ascending datasets, each once" in typed(with_dataset, *words).sentence(6)
+    assert not (with_dataset / "genesis").exists()
+
+
+def test_published_dataset_is_named_like_one_that_is_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    words = ("init", "--dataset", "animal-mnist", "--offline")
+    assert "animal-mnist is not to be had" in typed(tmp_path / "new", *words).sentence(7)
+
+
 def test_dataset_that_is_not_here(tmp_path: Path) -> None:
     seen = typed(tmp_path / "new", "init", "--dataset", "nothing")
     assert "edge-node dataset list" in seen.sentence(7)
@@ -82,6 +114,7 @@ def test_options_that_would_count_for_nothing_are_refused(tmp_path: Path) -> Non
 def test_join_takes_nothing_of_ones_own(tmp_path: Path) -> None:
     assert typed(tmp_path, "init", "--join", "edge-node://x", "--dataset", "easy").code == 2
     assert typed(tmp_path, "init", "--join", "edge-node://x", "--dataset-from", "/").code == 2
+    assert typed(tmp_path, "init", "--join", "edge-node://x", "--min-families", "2").code == 2
     refused = typed(tmp_path / "new", "init", "--join", "nonsense").sentence(8)
     assert "must be edge-node://..., not another text" in refused
     assert "copy the whole line that `edge-node broker run` printed" in refused
