@@ -13,15 +13,12 @@ from pathlib import Path
 import click
 import numpy as np
 
-from edge_node.cli.dataset_choice import choose_dataset
-from edge_node.cli.edition_store import stored_edition
+from edge_node.cli.dataset_opening import opened_dataset
 from edge_node.cli.exit_codes import ExitCode
 from edge_node.cli.model_file import read_model
 from edge_node.cli.output import console, emit, json_option, short, table
 from edge_node.cli.session import Session
 from edge_node.datasets.content import Samples
-from edge_node.datasets.sources import EDITIONS
-from edge_node.datasets.store import DatasetStore
 from edge_node.inference.backend import BackendFailed, BackendUnavailable, count_of_logits
 from edge_node.inference.select import available_backends, open_backend
 from edge_node.node.system import SystemClock
@@ -83,7 +80,7 @@ def verify(
     installed fails.
     """
     found = read_model(file)
-    samples = _evaluation_split(session, dataset, offline=offline)
+    samples = opened_dataset(session, dataset, offline=offline)[SplitName.EVALUATION]
     names = [each.name for each in available_backends()] if backend == "all" else [backend]
     outcomes = [_judge(name, found, samples, must_be_here=backend != "all") for name in names]
     verdicts = [outcome.verdict for outcome in outcomes]
@@ -158,13 +155,3 @@ def _measured(name: str, found: Model, samples: Samples) -> BackendVerdict:
         total=len(samples),
         images_per_s=len(samples) * 1_000 // elapsed_ms,
     )
-
-
-def _evaluation_split(session: Session, dataset: str, *, offline: bool) -> Samples:
-    if dataset in EDITIONS:
-        root = session.directory.datasets
-        store, dataset_id = stored_edition(EDITIONS[dataset], root, offline=offline)
-    else:
-        store = DatasetStore(session.directory.datasets)
-        dataset_id = choose_dataset(store, dataset)
-    return store.open(dataset_id)[SplitName.EVALUATION]

@@ -2,7 +2,8 @@
 """NPZ, numpy's archive, as Keras and others publish datasets: arrays of images and of labels.
 
 An array of images is named `x`, `images`, `x_train`, `train_images`, ...; its labels are named
-alike, with `y` or `labels`. All pairs of the archive are taken together.
+alike, with `y` or `labels`. All pairs of the archive are taken together. Archives of other arrays,
+such as models, are read with the same caution.
 Law of the file: no pickle is ever read, and an array's header is believed only as far as the
 archive's own sizes bear it out.
 Read next: importing.py.
@@ -12,6 +13,8 @@ import math
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -55,6 +58,16 @@ class ArrayPair:
     """As stored."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NamedArray:
+    """One array of an archive."""
+
+    name: str
+    """Its name, without `.npy`."""
+    values: Array
+    """As stored."""
+
+
 def read_npz(path: Path, *, max_bytes: int) -> list[ArrayPair]:
     """Return all pairs of an archive, in the order of their names.
 
@@ -69,9 +82,41 @@ def read_npz(path: Path, *, max_bytes: int) -> list[ArrayPair]:
     ------
     DatasetFileMissing, WrongMagic, FileTruncated, WrongForm, DatasetTooLarge
     """
+    with _opened(path) as archive:
+        return _read_pairs(archive, path, max_bytes)
+
+
+def read_arrays(path: Path, *, max_bytes: int) -> list[NamedArray]:
+    """Return all arrays of an archive, in the order of their names; no two have the same.
+
+    Parameters
+    ----------
+    path : Path
+        The archive.
+    max_bytes : int
+        Most bytes that its arrays may take together.
+
+    Raises
+    ------
+    DatasetFileMissing, WrongMagic, FileTruncated, WrongForm, DatasetTooLarge
+    """
+    with _opened(path) as archive:
+        members = _members(archive, path)
+        if len(members) < len(archive.infolist()):
+            raise WrongForm(path=path, expected="one array of a name", actual="two")
+        _check_members(members.values(), path, max_bytes)
+        return [
+            NamedArray(name=name, values=_read_array(archive, members[name], path))
+            for name in sorted(members)
+        ]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open an archive, and say in our words what is wrong with it until it is closed."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return _read_pairs(archive, path, max_bytes)
+            yield archive
     except (EOFError, zlib.error) as error:
         raise FileTruncated(path=path, expected="whole arrays", actual=error) from error
     except _NOT_A_ZIP as error:
@@ -81,10 +126,28 @@ def read_npz(path: Path, *, max_bytes: int) -> list[ArrayPair]:
         raise DatasetFileMissing(path=path, expected="a readable file", actual=why) from error
 
 
-def _read_pairs(archive: zipfile.ZipFile, path: Path, max_bytes: int) -> list[ArrayPair]:
+def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]:
     members = {info.filename.removesuffix(_SUFFIX): info for info in archive.infolist()}
     if len(members) > MAX_ARRAYS:
         raise DatasetTooLarge(path=path, expected=f"{MAX_ARRAYS} arrays", actual=len(members))
+    return members
+
+
+def _check_members(wanted: Iterable[zipfile.ZipInfo], path: Path, max_bytes: int) -> None:
+    """Check that arrays are packed as numpy packs them, and not too large."""
+    total = 0
+    for info in wanted:
+        if info.compress_type not in _COMPRESSIONS:
+            raise WrongForm(
+                path=path, expected="deflated arrays", actual=f"compression {info.compress_type}"
+            )
+        total += info.file_size
+    if total > max_bytes:
+        raise DatasetTooLarge(path=path, expected=f"{max_bytes} bytes", actual=total)
+
+
+def _read_pairs(archive: zipfile.ZipFile, path: Path, max_bytes: int) -> list[ArrayPair]:
+    members = _members(archive, path)
     pairs = [
         (name, labels)
         for name in sorted(members)
@@ -96,15 +159,7 @@ def _read_pairs(archive: zipfile.ZipFile, path: Path, max_bytes: int) -> list[Ar
             expected="arrays such as x_train and y_train, or images and labels",
             actual=", ".join(sorted(members)) or "none",
         )
-    wanted = [members[name] for pair in pairs for name in pair]
-    for info in wanted:
-        if info.compress_type not in _COMPRESSIONS:
-            raise WrongForm(
-                path=path, expected="deflated arrays", actual=f"compression {info.compress_type}"
-            )
-    total = sum(info.file_size for info in wanted)
-    if total > max_bytes:
-        raise DatasetTooLarge(path=path, expected=f"{max_bytes} bytes", actual=total)
+    _check_members([members[name] for pair in pairs for name in pair], path, max_bytes)
     return [
         ArrayPair(
             name=name,

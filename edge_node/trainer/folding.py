@@ -23,7 +23,7 @@ from edge_node.kernels.evaluation import Pixels, all_logits, slice_images
 from edge_node.primitives.errors import EdgeNodeError, Mismatch
 from edge_node.spec.architecture import Architecture, LayerShape
 from edge_node.spec.bnn import PIXEL_ZERO
-from edge_node.spec.model import Model
+from edge_node.spec.model import Model, ThresholdOutOfRange
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -181,7 +181,12 @@ def fold(architecture: Architecture, hidden: Sequence[FloatLayer], last: FloatLo
         bits.append(_bits(shape, layer.kernel, falls))
         thresholds.append(limits.astype(np.int32))
     bits.append(_bits(end, last.kernel, last.scale < 0))
-    thresholds.append(np.array(_biases(last), np.int32))
+    biases = _biases(last)
+    least, most = end.threshold_range
+    for bias in biases:
+        if not least <= bias <= most:  # before an int32 has to hold it
+            raise ThresholdOutOfRange(expected=f"in {least}..{most}", actual=bias)
+    thresholds.append(np.array(biases, np.int32))
     return model_from_arrays(architecture, bits, thresholds)
 
 

@@ -17,7 +17,7 @@ from edge_node.datasets.errors import (
     WrongForm,
     WrongMagic,
 )
-from edge_node.datasets.npz import ArrayPair, read_npz
+from edge_node.datasets.npz import ArrayPair, read_arrays, read_npz
 from tests.datasets.samples import npz_bytes
 
 X = np.arange(32, dtype=np.uint8).reshape(2, 4, 4)
@@ -130,3 +130,15 @@ def test_damaged_archive_is_refused(tmp_path: Path) -> None:
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetFileMissing, match="a readable file, not No such file"):
         read_npz(tmp_path / "missing.npz", max_bytes=1)
+
+
+def test_arrays_of_any_name_are_read_alike(tmp_path: Path) -> None:
+    path = tmp_path / "any.npz"
+    path.write_bytes(npz_bytes(b=Y, a=X))
+    found = read_arrays(path, max_bytes=10_000)
+    assert [each.name for each in found] == ["a", "b"]
+    assert np.array_equal(found[0].values, X)
+    with pytest.raises(DatasetTooLarge, match="at most 100 bytes, not "):
+        read_arrays(path, max_bytes=100)
+    with pytest.raises(DatasetFileMissing):
+        read_arrays(tmp_path / "missing.npz", max_bytes=1)

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The dataset that `--dataset` names: a published one is fetched where it is missing.
+
+Law of the file: one way from a name to images, for every command that evaluates or trains.
+Read next: dataset_choice.py, edition_store.py.
+"""
+
+from edge_node.cli.dataset_choice import choose_dataset
+from edge_node.cli.edition_store import stored_edition
+from edge_node.cli.session import Session
+from edge_node.datasets.content import Dataset
+from edge_node.datasets.sources import EDITIONS
+from edge_node.datasets.store import DatasetStore
+
+
+def opened_dataset(session: Session, name: str, *, offline: bool) -> Dataset:
+    """Return a dataset of the data directory, its arrays mapped from the disk.
+
+    Parameters
+    ----------
+    session : Session
+    name : str
+        A published dataset's name, or what `choose_dataset` takes.
+    offline : bool
+        A published dataset is not fetched over the network.
+
+    Raises
+    ------
+    DatasetError
+    """
+    root = session.directory.datasets
+    if name in EDITIONS:
+        store, dataset_id = stored_edition(EDITIONS[name], root, offline=offline)
+    else:
+        store = DatasetStore(root)
+        dataset_id = choose_dataset(store, name)
+    return store.open(dataset_id)
