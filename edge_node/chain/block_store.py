@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from edge_node.chain.database import Database, Row
 from edge_node.chain.errors import AlreadySigned, StoreCorrupt
-from edge_node.primitives.types import BlockHash, Hash32, Height, ModelHash, TimestampMs
+from edge_node.primitives.types import BlockHash, Hash32, Height, ModelHash, PublicKey, TimestampMs
 from edge_node.spec.block import Header
 from edge_node.spec.errors import InvalidInput
 from edge_node.spec.fork_choice import Candidate, Checkpoint, checkpoint_from_bytes
@@ -253,6 +253,21 @@ class BlockStore:
                 (member, above, CHECKPOINTS_PER_MEMBER),
             )
 
+    def has_checkpoint(self, checkpoint: Checkpoint) -> bool:
+        """Return True if this very checkpoint is kept."""
+        row = self._database.row(
+            "SELECT record FROM checkpoint WHERE member = ? AND height = ? AND hash = ?",
+            (checkpoint.member, checkpoint.height, checkpoint.block),
+        )
+        return row is not None and row[0] == checkpoint.encode()
+
+    def last_checkpoint(self, member: PublicKey) -> Checkpoint | None:
+        """Return the highest checkpoint of a member that is kept, or None."""
+        row = self._database.row(
+            "SELECT record FROM checkpoint WHERE member = ? ORDER BY height DESC LIMIT 1", (member,)
+        )
+        return None if row is None else _checkpoint(row[0])
+
     def drop_checkpoints(self, below: Height) -> None:
         """Forget all checkpoints of blocks below a height."""
         with self._database.transaction() as connection:
@@ -261,16 +276,20 @@ class BlockStore:
     def checkpoints(self) -> list[Checkpoint]:
         """Return the checkpoints that are kept."""
         rows = self._database.rows("SELECT record FROM checkpoint ORDER BY height, member")
-        try:
-            return [checkpoint_from_bytes(_bytes(row[0])) for row in rows]
-        except InvalidInput as error:
-            raise StoreCorrupt(f"a checkpoint: {error}") from error
+        return [_checkpoint(row[0]) for row in rows]
 
     def _remember(self, model_hash: ModelHash, model: Model) -> None:
         self._models[model_hash] = model
         self._models.move_to_end(model_hash)
         while len(self._models) > MODEL_CACHE:
             self._models.popitem(last=False)
+
+
+def _checkpoint(record: object) -> Checkpoint:
+    try:
+        return checkpoint_from_bytes(_bytes(record))
+    except InvalidInput as error:
+        raise StoreCorrupt(f"a checkpoint: {error}") from error
 
 
 def _work_row(work: int) -> bytes:

@@ -22,7 +22,7 @@ from edge_node.primitives.types import BlockHash, Height, TimestampMs
 from edge_node.spec.block import Block, Body, Header, body_from_bytes, header_from_bytes
 from edge_node.spec.engine import Engine
 from edge_node.spec.errors import InvalidInput
-from edge_node.spec.fork_choice import Checkpoint, check_checkpoint
+from edge_node.spec.fork_choice import MAX_CHECKPOINT_HEIGHT, Checkpoint, check_checkpoint
 from edge_node.spec.genesis import Genesis
 from edge_node.spec.model import Model
 from edge_node.spec.proof.evolution_proof import ChildProof, proof_from_bytes
@@ -75,7 +75,7 @@ class Importer:
         self.rules: Rules = rules_of(genesis)
         self.blocks = BlockStore(database)
         self._database = database
-        self._members = genesis.members
+        self.members = genesis.members
         self._engine = engine
         self._genesis = genesis_state(genesis)
         self._ledger = LedgerStore(database, self._genesis)
@@ -215,8 +215,24 @@ class Importer:
         ------
         CheckpointInvalid
         """
-        check_checkpoint(checkpoint, self._members, self.rules.network, self._engine.verify)
+        if checkpoint.height <= MAX_CHECKPOINT_HEIGHT and self._forks.holds(checkpoint):
+            return None
+        check_checkpoint(checkpoint, self.members, self.rules.network, self._engine.verify)
         return self._follow_best() if self._forks.add_checkpoint(checkpoint) else None
+
+    @property
+    def final(self) -> Checkpoint | None:
+        """One checkpoint of the highest block that a quorum has signed; it need not be here."""
+        return self._forks.final
+
+    def quorum(self) -> tuple[Checkpoint, ...]:
+        """Return the checkpoints that make the final block final; none without one."""
+        return self._forks.quorum()
+
+    def descends(self, block: BlockHash, ancestor: BlockHash) -> bool:
+        """Return True if both blocks are stored and the first is, or stands above, the second."""
+        here = self.is_known(block) and self.is_known(ancestor)
+        return here and self._forks.descends(block, ancestor)
 
     def _follow_best(self) -> tuple[BlockHash, ...] | None:
         best = self._forks.best_tip(self._head.head)

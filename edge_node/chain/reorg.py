@@ -52,6 +52,26 @@ class ForkTracker:
         self._genesis = genesis
         self._final = quorum_checkpoint(members, blocks.checkpoints())
 
+    @property
+    def final(self) -> Checkpoint | None:
+        """One checkpoint of the highest block that a quorum has signed; it need not be here."""
+        return self._final
+
+    def holds(self, checkpoint: Checkpoint) -> bool:
+        """Return True if a checkpoint is kept already, or too low to matter."""
+        if self._final is not None and checkpoint.height <= self._final.height:
+            return True
+        return self._blocks.has_checkpoint(checkpoint)
+
+    def quorum(self) -> tuple[Checkpoint, ...]:
+        """Return as many checkpoints of the final block as convince anybody; none without one."""
+        final = self._final
+        if final is None:
+            return ()
+        needed = 2 * len(self._members) // 3 + 1
+        same = [each for each in self._blocks.checkpoints() if each.block == final.block]
+        return tuple(same[:needed])
+
     def add_checkpoint(self, checkpoint: Checkpoint) -> bool:
         """Keep a member's checkpoint; True if a quorum agrees on a higher block than before."""
         above = self._final.height if self._final else Height(-1)
@@ -92,7 +112,7 @@ class ForkTracker:
         if self._final is None or not self._blocks.has(self._final.block):
             return True
         final = self._final.block
-        return self._descends(tip, final) or self._descends(final, tip)
+        return self.descends(tip, final) or self.descends(final, tip)
 
     def way(self, old: BlockHash, new: BlockHash) -> Way:
         """Return the way from one stored block, or the genesis, to another.
@@ -118,7 +138,13 @@ class ForkTracker:
             connected=tuple(reversed(connected)),
         )
 
-    def _descends(self, block: BlockHash, ancestor: BlockHash) -> bool:
+    def descends(self, block: BlockHash, ancestor: BlockHash) -> bool:
+        """Return True if a stored block is another one, or stands above it.
+
+        Raises
+        ------
+        StoreCorrupt
+        """
         if ancestor == self._genesis:
             return True
         height = self._link(ancestor).height

@@ -15,6 +15,7 @@ from edge_node.chain.database import Database
 from edge_node.chain.ledger_store import LedgerStore
 from edge_node.cli.session import Session
 from edge_node.node.errors import NodeError
+from edge_node.spec.fork_choice import quorum_checkpoint
 from edge_node.spec.genesis import Genesis
 from edge_node.spec.state import State, genesis_state
 
@@ -39,6 +40,12 @@ class ReadChain:
     """The state of the head."""
     blocks: BlockStore
     """Its blocks and models."""
+
+    def final_height(self) -> int:
+        """Return the height up to which members have made the main chain final; 0 for none."""
+        final = quorum_checkpoint(self.genesis.members, self.blocks.checkpoints())
+        here = final is not None and self.blocks.main_hash(final.height) == final.block
+        return final.height if final is not None and here else 0
 
     def main_chain(self) -> Iterator[StoredBlock]:
         """Yield the main chain from height 1."""

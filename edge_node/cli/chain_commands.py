@@ -16,6 +16,7 @@ from edge_node.cli.session import Session
 from edge_node.datasets.store import DatasetStore
 from edge_node.inference.select import open_backend, select_backend
 from edge_node.kernels.libsodium import load_ed25519
+from edge_node.node.control import JsonObject
 from edge_node.node.engine import NodeEngine
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.spec.block import Block, Header, body_from_bytes, header_from_bytes
@@ -43,7 +44,7 @@ def show_chain(session: Session, /, *, last: int, as_json: bool) -> None:
     """Show the last blocks of the main chain."""
     with open_chain(session) as read:
         start = max(1, read.state.height - last + 1)
-        stored = read.blocks.main_blocks(start, last)
+        stored, final_height = read.blocks.main_blocks(start, last), read.final_height()
     headers = [(block, header_from_bytes(block.header)) for block in stored]
     rows = [
         {
@@ -62,11 +63,11 @@ def show_chain(session: Session, /, *, last: int, as_json: bool) -> None:
         for block, header in headers
     ]
     emit(
-        {"blocks": rows},
+        {"blocks": rows, "final_height": final_height},
         as_json=as_json,
         show=lambda: console.print(
             table(
-                "main chain",
+                f"main chain, final up to height {final_height}",
                 (">height", "hash", "kind", ">gen", ">rung", ">correct", ">bytes", "back end"),
                 [
                     (
@@ -112,14 +113,21 @@ def verify_chain(session: Session, /, *, backend: str, as_json: bool) -> None:
             except InvalidInput as error:
                 broken = f"block {stored.height}: {error}"
                 break
-        expected = read.state.root()
+        expected, final_height = read.state.root(), read.final_height()
     if not broken and state.root() != expected:
         broken = f"state root {state.root().hex()}, the store has {expected.hex()}"
-    answer = {"valid": not broken, "height": state.height, "error": broken}
+    answer: JsonObject = {
+        "valid": not broken,
+        "height": state.height,
+        "final_height": final_height,
+        "error": broken,
+    }
     emit(
         answer,
         as_json=as_json,
-        show=lambda: click.echo(broken or f"{state.height} blocks, all valid"),
+        show=lambda: click.echo(
+            broken or f"{state.height} blocks, all valid; final up to height {final_height}"
+        ),
     )
     if broken:
         raise SystemExit(ExitCode.FAILED)

@@ -14,6 +14,7 @@ from edge_node.cli.config_commands import config, hw
 from edge_node.cli.dataset_commands import dataset
 from edge_node.cli.demo import demo
 from edge_node.cli.init_command import init
+from edge_node.cli.key_commands import key
 from edge_node.cli.model_commands import model
 from edge_node.cli.node_commands import run, status, trainer, upgrade
 from edge_node.cli.tx_commands import tx
@@ -30,6 +31,7 @@ COMMANDS: tuple[click.Command, ...] = (
     trainer,
     hw,
     config,
+    key,
     upgrade,
     bench,
     demo,

@@ -27,6 +27,7 @@ from edge_node.node.configuration import read_password
 from edge_node.node.control import JsonObject
 from edge_node.node.data_directory import DataDirectory
 from edge_node.node.errors import NodeError
+from edge_node.node.members_file import read_members
 from edge_node.node.networks import LAN, new_genesis
 from edge_node.node.parameters_file import read_parameters
 from edge_node.node.service import tls_of
@@ -90,6 +91,21 @@ class DirectoryUnusable(NodeError):
     type=click.Path(path_type=Path, dir_okay=False),
     help="TOML file with rules of the new network.",
 )
+@click.option(
+    "--member",
+    "named",
+    multiple=True,
+    metavar="KEY",
+    help="Public key of another node that is to sign checkpoints of the new network, as its"
+    " `edge-node key show` tells; this node always does. May be given several times.",
+)
+@click.option(
+    "--members",
+    "members_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="File with such keys, one a line.",
+)
 @json_option
 @click.pass_obj
 def init(  # noqa: PLR0913 - one per option
@@ -104,13 +120,24 @@ def init(  # noqa: PLR0913 - one per option
     offline: bool,
     min_families: int | None,
     parameters: Path | None,
+    named: tuple[str, ...],
+    members_file: Path | None,
     as_json: bool,
 ) -> None:
     """Make a node of a new network, or of one to join.
 
     A new network learns MNIST, or datasets that you name: `mnist`, `animal-mnist`, or yours.
     """
-    if line is not None and (datasets or dataset_from or mnist_from or parameters or min_families):
+    of_founders = (
+        datasets,
+        dataset_from,
+        mnist_from,
+        parameters,
+        min_families,
+        named,
+        members_file,
+    )
+    if line is not None and any(of_founders):
         raise click.UsageError("--join takes dataset and rules from the network; leave yours out")
     if dataset_from and not datasets:
         raise click.UsageError("--dataset-from goes with --dataset only; name the dataset too")
@@ -119,7 +146,8 @@ def init(  # noqa: PLR0913 - one per option
     directory = session.directory
     directory.check_new()
     _check_usable(session.data_dir)
-    seed = secrets.token_bytes(SEED_BYTES)
+    others = read_members(named, members_file)
+    seed = directory.seed() if directory.has_key() else secrets.token_bytes(SEED_BYTES)
     key = load_ed25519().public_key(seed)
     if line is not None:
         network = session.config.network
@@ -141,13 +169,15 @@ def init(  # noqa: PLR0913 - one per option
         else:
             store, mnist = stored_mnist(directory.datasets, files=mnist_from, offline=offline)
             manifests = [store.table(mnist).manifest]
-        genesis = new_genesis(name, manifests, [key], rules, SystemClock().now_ms())
+        members = list({key, *others})
+        genesis = new_genesis(name, manifests, members, rules, SystemClock().now_ms())
         directory.initialise(genesis, seed)
     answer: JsonObject = {
         "data_dir": str(session.data_dir),
         "network": genesis.network_id().hex(),
         "network_name": genesis.name,
         "public_key": key.hex(),
+        "members": [member.hex() for member in genesis.members],
     }
     emit(
         answer,

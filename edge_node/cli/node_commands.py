@@ -122,6 +122,7 @@ def _show_status(answer: JsonObject) -> None:
     facts = {
         "network": network,
         "head": f"{short(answer['head'])}, height {answer['height']}",
+        "final": _final(answer),
         "broker": f"{connected}, {synced}",
         "address": answer["address"],
         "coins": f"{coins}; {answer['waiting_transactions']} transactions wait",
@@ -133,6 +134,14 @@ def _show_status(answer: JsonObject) -> None:
     if families:
         console.print(_families(families))
     console.print(_peers(peers) if peers else "no other node was seen yet")
+
+
+def _final(answer: JsonObject) -> str:
+    final = f"height {answer['final_height']}, {short(answer['final'])}"
+    words = final if answer["final"] else "no block yet"
+    if not answer["member"]:
+        return words
+    return f"{words}; a member, which has signed up to height {answer['signed_height']}"
 
 
 def _families(families: list[JsonObject]) -> Table:

@@ -15,7 +15,7 @@ from edge_node.gossip.errors import MalformedMessage
 from edge_node.gossip.fields import Fields, read_array
 from edge_node.gossip.messages import (
     BlockAnnouncement,
-    Checkpoint,
+    Checkpoints,
     Datasets,
     FoundTransactions,
     GenesisCopy,
@@ -81,8 +81,10 @@ def _values(message: Message) -> list[encoding.Value]:
             values = [online, message.connection, message.software, capabilities, message.broker]
         case Datasets():
             values = [[[offer.dataset_id, offer.total_bytes] for offer in message.offers]]
-        case GenesisCopy() | Checkpoint():
+        case GenesisCopy():
             values = [message.data]
+        case Checkpoints():
+            values = [list(message.checkpoints)]
         case Numbered():
             values = [message.number, *_request_values(message.request)]
         case _:
@@ -287,8 +289,10 @@ _READERS: dict[Kind, Callable[[Fields], Message]] = {
     Kind.GENESIS: lambda fields: GenesisCopy(data=fields.octets("genesis", 1, MAX_GENESIS_BYTES)),
     Kind.REQUEST: _numbered,
     Kind.RESPONSE: _response,
-    Kind.CHECKPOINT: lambda fields: Checkpoint(
-        data=fields.octets("checkpoint", 1, MAX_CHECKPOINT_BYTES)
+    Kind.CHECKPOINT: lambda fields: Checkpoints(
+        checkpoints=fields.octet_list(
+            "checkpoints", 1, MAX_CHECKPOINT_BYTES, most=limits.MAX_CHECKPOINTS
+        )
     ),
 }
 

@@ -205,6 +205,15 @@ class TransactionRefused(GossipError):
     penalty = 10
 
 
+class CheckpointRefused(GossipError):
+    """The node found a relayed checkpoint malformed, or not a member's (G-23)."""
+
+    reason = "G-23"
+    wants = "checkpoint"
+    peer_fault = True
+    penalty = 34
+
+
 class JoinLineInvalid(GossipError):
     """A join line is not complete or not one."""
 

@@ -13,6 +13,7 @@ from edge_node.spec.constants import (
     MAX_HEADER_BYTES,
     MAX_TRANSPORT_BYTES,
 )
+from edge_node.spec.genesis import MAX_MEMBERS
 
 KIB = 1_024
 
@@ -44,6 +45,8 @@ MAX_SOFTWARE_BYTES = 64
 """The name and version that a node tells of itself."""
 MAX_CAPABILITIES = 16
 MAX_CAPABILITY_BYTES = 32
+MAX_CHECKPOINTS = 2 * MAX_MEMBERS // 3 + 2
+"""In one message: the smallest quorum of the largest network, and the sender's own."""
 MAX_OFFERS = 64
 """Datasets in one announcement."""
 MAX_WORK_BYTES = 40

@@ -137,11 +137,11 @@ class GenesisCopy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
+class Checkpoints:
     """Signed checkpoints, opaque here."""
 
-    data: bytes
-    """As the chain encodes them."""
+    checkpoints: tuple[bytes, ...]
+    """Each as the chain encodes it: the last quorum's, and the sender's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,7 +256,7 @@ Message: TypeAlias = (
     | Presence
     | Datasets
     | GenesisCopy
-    | Checkpoint
+    | Checkpoints
     | Numbered
     | Response
 )

@@ -67,6 +67,16 @@ class ChainTip:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FinalBlock:
+    """The highest block that a quorum of members has signed; no other chain will do."""
+
+    height: Height
+    """Its height."""
+    block_hash: BlockHash
+    """Its hash."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BodyTiming:
     """When the bodies of new blocks travel (design, section 5): relay policy, not validity.
 
@@ -106,6 +116,9 @@ class ChainPort(Protocol):
 
     def tip(self) -> ChainTip:
         """Return the head of the main chain."""
+
+    def final(self) -> FinalBlock | None:
+        """Return the final block that is known, whether or not it is here."""
 
     def headers(self, start: Height, count: int) -> list[bytes]:
         """Return main-chain headers from `start` upwards, at most `count`; genesis has none.
@@ -259,13 +272,13 @@ class DatasetsOffered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointReceived:
-    """A peer's signed checkpoints."""
+class CheckpointsReceived:
+    """Signed checkpoints, those of the quorum that the sender follows among them."""
 
-    data: bytes
-    """Opaque here."""
+    checkpoints: tuple[bytes, ...]
+    """Each opaque here."""
     sender: NodeId
-    """Who passed them on."""
+    """Who passed them on; blame with `checkpoints_refused`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -328,7 +341,7 @@ Event: TypeAlias = (
     | ChunkReceived
     | DatasetComplete
     | DatasetsOffered
-    | CheckpointReceived
+    | CheckpointsReceived
     | FetchFailed
     | PeerOnline
     | PeerOffline

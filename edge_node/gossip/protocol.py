@@ -15,11 +15,16 @@ from edge_node.gossip import codec, limits, topics
 from edge_node.gossip.answers import Answers
 from edge_node.gossip.blocks import BlockDesk
 from edge_node.gossip.downloads import Downloads
-from edge_node.gossip.errors import GossipError, MessageTooLarge, TransactionRefused
+from edge_node.gossip.errors import (
+    CheckpointRefused,
+    GossipError,
+    MessageTooLarge,
+    TransactionRefused,
+)
 from edge_node.gossip.exchange import Exchange, Identity
 from edge_node.gossip.messages import (
     BlockAnnouncement,
-    Checkpoint,
+    Checkpoints,
     Datasets,
     GenesisCopy,
     GetHeaders,
@@ -77,6 +82,8 @@ class PeerView:
     """Whether it counts as here."""
     height: int
     """Height of its tip; 0 if unknown."""
+    head: BlockHash | None
+    """The tip itself; None if unknown."""
     software: str
     """What it tells of itself."""
     score: int
@@ -152,7 +159,7 @@ class Gossip:
         )
         self._counts: Counter[str] = Counter()
         self._offers: tuple[Offer, ...] = ()
-        self._checkpoint = b""
+        self._checkpoints: tuple[bytes, ...] = ()
         self._connected = False
         self._connection = 0
         self._head = port.tip().block_hash
@@ -187,6 +194,7 @@ class Gossip:
                 node=peer.node,
                 online=peer.online,
                 height=peer.tip.height if peer.tip is not None else 0,
+                head=peer.tip.block_hash if peer.tip is not None else None,
                 software=peer.presence.software if peer.presence is not None else "",
                 score=peer.score,
                 banned_until_ms=peer.banned_until_ms,
@@ -333,19 +341,23 @@ class Gossip:
             self._exchange.publish(Kind.DATASETS, Datasets(offers=self._offers))
         return self._finish(now_ms)
 
-    def announce_checkpoint(self, data: bytes, now_ms: int) -> list[Action]:
-        """Tell signed checkpoints.
+    def announce_checkpoints(self, checkpoints: tuple[bytes, ...], now_ms: int) -> list[Action]:
+        """Tell signed checkpoints, in the place of those told before.
 
         Raises
         ------
         MessageTooLarge
             G-1.
         """
-        if not 0 < len(data) <= MAX_CHECKPOINT_BYTES:
-            raise MessageTooLarge(expected=MAX_CHECKPOINT_BYTES, actual=len(data))
-        self._checkpoint = data
+        longest = max(map(len, checkpoints), default=0)
+        if longest > MAX_CHECKPOINT_BYTES or len(checkpoints) > limits.MAX_CHECKPOINTS:
+            raise MessageTooLarge(
+                expected=f"{limits.MAX_CHECKPOINTS} of {MAX_CHECKPOINT_BYTES}",
+                actual=f"{len(checkpoints)} of {longest}",
+            )
+        self._checkpoints = checkpoints
         if self._connected:
-            self._exchange.publish(Kind.CHECKPOINT, Checkpoint(data=data))
+            self._exchange.publish(Kind.CHECKPOINT, Checkpoints(checkpoints=checkpoints))
         return self._finish(now_ms)
 
     def block_result(
@@ -360,6 +372,14 @@ class Gossip:
         peer = self._exchange.peers.get(sender)
         if peer is not None:
             error = TransactionRefused(expected="well formed and signed", actual="not")
+            self._exchange.blame(peer, error, now_ms)
+        return self._finish(now_ms)
+
+    def checkpoints_refused(self, sender: NodeId, now_ms: int) -> list[Action]:
+        """Tell that one of a peer's checkpoints was malformed or not a member's."""
+        peer = self._exchange.peers.get(sender)
+        if peer is not None:
+            error = CheckpointRefused(expected="a member's", actual="not")
             self._exchange.blame(peer, error, now_ms)
         return self._finish(now_ms)
 
@@ -413,8 +433,8 @@ class Gossip:
             self._exchange.publish(Kind.GENESIS, GenesisCopy(data=self._profile.genesis))
         if self._offers:
             self._exchange.publish(Kind.DATASETS, Datasets(offers=self._offers))
-        if self._checkpoint:
-            self._exchange.publish(Kind.CHECKPOINT, Checkpoint(data=self._checkpoint))
+        if self._checkpoints:
+            self._exchange.publish(Kind.CHECKPOINT, Checkpoints(checkpoints=self._checkpoints))
         self._publish_tip(now_ms)
 
     def _publish_presence(self, *, online: bool) -> None:

@@ -28,7 +28,7 @@ from edge_node.gossip.errors import (
 from edge_node.gossip.exchange import Exchange
 from edge_node.gossip.messages import (
     BlockAnnouncement,
-    Checkpoint,
+    Checkpoints,
     Datasets,
     GenesisCopy,
     GetHeaders,
@@ -44,7 +44,7 @@ from edge_node.gossip.messages import (
 )
 from edge_node.gossip.peers import Peer, RecentSet
 from edge_node.gossip.ports import (
-    CheckpointReceived,
+    CheckpointsReceived,
     DatasetsOffered,
     FetchFailed,
     Incoming,
@@ -155,7 +155,14 @@ class Reception:
         )
 
     def _own_echo(self, topic: Topic, payload: bytes, connection: int) -> None:
-        """Look at what the broker has of us: another session, or a will that came late."""
+        """Look at what the broker has of us: another session, a will that came late, our word."""
+        if topic.kind is Kind.CHECKPOINT:
+            # Who restored its key from a backup may have forgotten what it has signed.
+            word = codec.decode(Kind.CHECKPOINT, self._open(topic, payload).body)
+            if isinstance(word, Checkpoints):
+                own = self._identity.node
+                self._exchange.emit(CheckpointsReceived(checkpoints=word.checkpoints, sender=own))
+            return
         if topic.kind is not Kind.PRESENCE:
             return
         envelope = self._open(topic, payload)
@@ -196,8 +203,8 @@ class Reception:
             case Datasets():
                 peer.offers = message.offers
                 emit(DatasetsOffered(sender=peer.node, offers=message.offers))
-            case Checkpoint():
-                emit(CheckpointReceived(data=message.data, sender=peer.node))
+            case Checkpoints():
+                emit(CheckpointsReceived(checkpoints=message.checkpoints, sender=peer.node))
             case Numbered():
                 self._answers.serve(peer, message, now_ms)
             case Presence() | GenesisCopy():

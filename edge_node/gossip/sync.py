@@ -212,6 +212,10 @@ class ChainSync:
 
     def _target_answered(self, response: Response, now_ms: int) -> None:
         page = self._linked(response)
+        if not self._holds_final(page):
+            # A quorum has decided against this chain, whatever work it has; no fault of its own.
+            self._abandon(now_ms)
+            return
         if not page:
             # It may have changed to a shorter chain with more work: no fault, but no use now.
             self.body_failed(now_ms)
@@ -225,6 +229,13 @@ class ChainSync:
             self._request(start, now_ms)
             return
         self._page = page
+
+    def _holds_final(self, page: list[HeaderFacts]) -> bool:
+        """Return False if a page has another block where the final one belongs."""
+        final = self._exchange.port.final()
+        return final is None or all(
+            each.height != final.height or each.block_hash == final.block_hash for each in page
+        )
 
     def headers_timed_out(self, pending: Pending, now_ms: int) -> None:
         """Take note that a page did not come."""
@@ -387,11 +398,17 @@ class ChainSync:
         self._compare_at_ms = now_ms + limits.COMPARE_MS
         port = self._exchange.port
         ours = port.tip()
+        final = port.final()
+        if final is not None and port.known(final.block_hash):
+            final = None
         ahead = [
             peer
             for peer in self._exchange.peers.online(now_ms)
             if peer.tip is not None
-            and peer.tip.rank > ours.rank
+            # While the final block is missing, whoever may have it will do, with less work too.
+            and (
+                peer.tip.rank > ours.rank or (final is not None and peer.tip.height >= final.height)
+            )
             and now_ms >= peer.sync_after_ms
             and now_ms >= peer.quiet_until_ms
             and peer.tip.block_hash not in self._rejected

@@ -37,7 +37,7 @@ def answer(node: Node, request: Request) -> JsonObject:
 def status(node: Node) -> NodeStatus:
     """Return a node's state at this moment."""
     parts = node.parts
-    head = parts.importer.head
+    head, final = parts.importer.head, parts.importer.final
     address = address_of(parts.signer.public_key)
     return NodeStatus(
         node=str(parts.gossip.node),
@@ -47,6 +47,10 @@ def status(node: Node) -> NodeStatus:
         network_name=parts.directory.genesis().name,
         height=head.height,
         head=head.head.hex(),
+        final_height=0 if final is None else final.height,
+        final="" if final is None else final.block.hex(),
+        member=node.finality.is_member,
+        signed_height=node.finality.signed_height,
         connected=node.connected,
         synced=parts.gossip.synced,
         backend=parts.engine.backend_name,

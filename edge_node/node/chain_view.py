@@ -14,7 +14,7 @@ from edge_node.datasets.chunk_table import chunk_table_from_bytes
 from edge_node.datasets.errors import DatasetError
 from edge_node.datasets.store import DatasetStore
 from edge_node.gossip.messages import ObjectKind
-from edge_node.gossip.ports import BlockParts, ChainTip, HeaderFacts, HeaderVerdict
+from edge_node.gossip.ports import BlockParts, ChainTip, FinalBlock, HeaderFacts, HeaderVerdict
 from edge_node.node.held_blocks import HeldBlocks
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import BlockHash, DatasetId, Hash32, Height, ModelHash
@@ -78,6 +78,13 @@ class ChainView:
             work=head.work,
             header=headers[0] if headers else b"",
         )
+
+    def final(self) -> FinalBlock | None:
+        """See ChainPort."""
+        final = self._importer.final
+        if final is None:
+            return None
+        return FinalBlock(height=final.height, block_hash=final.block)
 
     def headers(self, start: Height, count: int) -> list[bytes]:
         """See ChainPort."""

@@ -20,10 +20,12 @@ from edge_node.node.errors import (
     DirectoryFormatNewer,
     DirectoryInUse,
     GenesisDiffers,
+    KeyExists,
     KeyExposed,
     NotInitialised,
 )
 from edge_node.spec.errors import InvalidInput
+from edge_node.spec.fork_choice import Checkpoint, checkpoint_from_bytes
 from edge_node.spec.genesis import Genesis, genesis_from_bytes
 from edge_node.spec.signature import SEED_BYTES
 
@@ -82,6 +84,22 @@ class DataDirectory:
         if self._path("genesis").exists():
             raise AlreadyInitialised(self.root)
 
+    def has_key(self) -> bool:
+        """Return True if there is a key, of a node or of one that is still to be made."""
+        return self._path("key").exists()
+
+    def make_key(self, seed: bytes) -> None:
+        """Make the key of a node that is still to be made.
+
+        Raises
+        ------
+        KeyExists
+        """
+        if self.has_key():
+            raise KeyExists(self._path("key"))
+        self.root.mkdir(parents=True, exist_ok=True)
+        self._write_new("key", seed)
+
     def initialise(self, genesis: Genesis, seed: bytes, *, settings: str = "") -> None:
         """Make the directory of a new node.
 
@@ -99,7 +117,8 @@ class DataDirectory:
         """
         self.check_new()
         self.root.mkdir(parents=True, exist_ok=True)
-        self._write_new("key", seed)
+        if not self.has_key() or self.seed() != seed:
+            self._write_new("key", seed)
         self._write_new("format", f"{FORMAT}\n".encode())
         self._write_new("session", b"0\n")
         if settings:
@@ -182,12 +201,25 @@ class DataDirectory:
 
     def raise_session(self, number: int) -> None:
         """Make `number` the last session."""
-        temporary = self._path("session.new")
-        with temporary.open("w", encoding="ascii") as file:
-            file.write(f"{number}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._path("session"))
+        self._replace("session", f"{number}\n".encode())
+
+    def word(self) -> Checkpoint | None:
+        """Return the last checkpoint that the key has signed; None for none.
+
+        Raises
+        ------
+        DirectoryDamaged
+        """
+        try:
+            return checkpoint_from_bytes(self._path("checkpoint").read_bytes())
+        except FileNotFoundError:
+            return None
+        except InvalidInput as error:
+            raise DirectoryDamaged(self._path("checkpoint")) from error
+
+    def keep_word(self, word: Checkpoint) -> None:
+        """Keep the last checkpoint that the key has signed, before anyone sees it."""
+        self._replace("checkpoint", word.encode())
 
     def backup(self) -> Path:
         """Copy the directory beside itself and return the copy's path."""
@@ -222,6 +254,20 @@ class DataDirectory:
             return int(self._path(name).read_text(encoding="ascii"))
         except (FileNotFoundError, ValueError):
             raise DirectoryDamaged(self._path(name)) from None
+
+    def _replace(self, name: str, data: bytes) -> None:
+        """Put a file in the place of another; after a power cut it is the one or the other."""
+        temporary = self._path(f"{name}.new")
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self._path(name))
+        folder = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
     def _write_new(self, name: str, data: bytes) -> None:
         path = self._path(name)

@@ -44,6 +44,33 @@ class DirectoryDamaged(NodeError):
         self.path = path
 
 
+class KeyExists(NodeError):
+    """There is a key already, and another would take its place."""
+
+    reason = "key-exists"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"there is a key in {path} already; name another --data-dir, or see"
+            " `edge-node key backup`"
+        )
+        self.path = path
+
+
+class MemberInvalid(NodeError):
+    """What should name a member of a new network is no public key."""
+
+    reason = "member-invalid"
+
+    def __init__(self, *, source: str, actual: str) -> None:
+        super().__init__(
+            f"{actual[:80]!r} in {source} is no public key of 64 hex digits; take what"
+            " `edge-node key show` prints on the member's machine"
+        )
+        self.source = source
+        self.actual = actual
+
+
 class KeyExposed(NodeError):
     """Others may read the node's key, and that can not be changed."""
 

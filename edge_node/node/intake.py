@@ -18,7 +18,7 @@ from edge_node.gossip.ports import (
     Action,
     BlockReceived,
     BlockVerdict,
-    CheckpointReceived,
+    CheckpointsReceived,
     TransactionsReceived,
 )
 from edge_node.gossip.protocol import Gossip
@@ -177,18 +177,27 @@ class Intake:
         data = encode(transaction.value())
         return self._gossip.announce_transactions((data,), self._clock.monotonic_ms())
 
-    def take_checkpoint(self, message: CheckpointReceived) -> list[Action]:
-        """Keep a checkpoint, and follow it if a quorum agrees."""
-        try:
-            disconnected = self._importer.add_checkpoint(checkpoint_from_bytes(message.data))
-        except InvalidInput as error:
-            _LOG.warning("checkpoint refused: %s", error)
-            return []
-        if disconnected is None:
-            return []
-        head = self._importer.head
-        self._mempool.refresh(head, self._importer.transactions_of(disconnected))
-        return self._tell_head()
+    def take_checkpoints(self, message: CheckpointsReceived) -> list[Action]:
+        """Keep checkpoints, and follow the block that a quorum agrees on; end at a wrong one."""
+        importer, final = self._importer, self._importer.final
+        actions: list[Action] = []
+        for data in message.checkpoints:
+            try:
+                disconnected = importer.add_checkpoint(checkpoint_from_bytes(data))
+            except InvalidInput as error:
+                _LOG.warning("checkpoint of %s refused: %s", message.sender, error)
+                now_ms = self._clock.monotonic_ms()
+                actions = self._gossip.checkpoints_refused(message.sender, now_ms)
+                break
+            if disconnected is not None:
+                self._mempool.refresh(importer.head, importer.transactions_of(disconnected))
+        if importer.final is not None and importer.final != final:
+            _LOG.info(
+                "block %s is final; height %d",
+                importer.final.block.hex()[:8],
+                importer.final.height,
+            )
+        return actions + self._tell_head()
 
     def _extend(self, header: bytes, body: bytes, *, own: bool = False) -> None:
         now_ms = self._clock.now_ms()

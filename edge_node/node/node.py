@@ -25,7 +25,7 @@ from edge_node.gossip.ports import (
     Action,
     BlockParts,
     BlockReceived,
-    CheckpointReceived,
+    CheckpointsReceived,
     ChunkReceived,
     DatasetComplete,
     FetchFailed,
@@ -45,6 +45,7 @@ from edge_node.node.data_directory import DataDirectory
 from edge_node.node.dataset_fetch import DatasetFetch
 from edge_node.node.engine import NodeEngine
 from edge_node.node.errors import SessionOvertaken
+from edge_node.node.finality import Finality
 from edge_node.node.held_blocks import HeldBlocks
 from edge_node.node.intake import Intake
 from edge_node.node.mining import Miner
@@ -102,6 +103,12 @@ class Node:
     def __init__(self, parts: NodeParts) -> None:
         self.parts = parts
         self.fetch = DatasetFetch(parts.importer, parts.datasets, parts.gossip)
+        self.finality = Finality(
+            importer=parts.importer,
+            gossip=parts.gossip,
+            signer=parts.signer,
+            keeper=parts.directory,
+        )
         self.mined = 0
         self.connected = False
         self._intake = Intake(
@@ -143,6 +150,7 @@ class Node:
             self.do(self._link_event(event, parts.clock.monotonic_ms()))
         self.do(parts.gossip.tick(parts.clock.monotonic_ms()))
         self.do(self.fetch.tick(parts.clock.monotonic_ms()))
+        self.do(self.finality.tick(parts.clock.monotonic_ms()))
         if self._dataset_may_be_lost():
             self.do(self.fetch.check(parts.clock.monotonic_ms()))
         if self.fetch.complete:
@@ -215,8 +223,8 @@ class Node:
             return self._intake.take_block(action)
         elif isinstance(action, TransactionsReceived):
             return self._intake.take_transactions(action)
-        elif isinstance(action, CheckpointReceived):
-            return self._intake.take_checkpoint(action)
+        elif isinstance(action, CheckpointsReceived):
+            return self._intake.take_checkpoints(action)
         elif isinstance(action, (ObjectReceived, ChunkReceived, DatasetComplete, FetchFailed)):
             return self.fetch.handle(action, parts.clock.monotonic_ms())
         elif isinstance(action, SessionOutdated):

@@ -64,6 +64,14 @@ class NodeStatus:
     """Height of the head."""
     head: str
     """Hash of the head."""
+    final_height: int
+    """Height of the block that a quorum of members has made final; 0 for none."""
+    final: str
+    """Its hash; empty for none."""
+    member: bool
+    """Whether this node's key may sign checkpoints."""
+    signed_height: int
+    """Height of the last block that it has signed as final; 0 for none."""
     connected: bool
     """Whether a broker has accepted it."""
     synced: bool

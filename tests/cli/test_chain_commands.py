@@ -26,8 +26,8 @@ def test_table_is_whole_in_80_columns(toy_node: Path) -> None:
 def test_chain_is_judged_again(toy_node: Path) -> None:
     words = ("chain", "verify", "--backend", "reference")
     verdict = typed(toy_node, *words, "--json").json()
-    assert verdict == {"valid": True, "height": HEIGHT, "error": ""}
-    assert typed(toy_node, *words).out == f"{HEIGHT} blocks, all valid\n"
+    assert verdict == {"valid": True, "height": HEIGHT, "final_height": 0, "error": ""}
+    assert typed(toy_node, *words).out == f"{HEIGHT} blocks, all valid; final up to height 0\n"
 
 
 def test_changed_block_is_found(toy_node: Path) -> None:

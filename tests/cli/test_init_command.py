@@ -50,6 +50,7 @@ def test_network_on_a_dataset_that_is_here(with_dataset: Path, rules: str) -> No
         "network": genesis.network_id().hex(),
         "network_name": "mine",
         "public_key": genesis.members[0].hex(),
+        "members": [genesis.members[0].hex()],
     }
     assert genesis.datasets == (easy_dataset().manifest,)
     assert (with_dataset / "key").stat().st_mode & 0o777 == 0o600
@@ -97,6 +98,23 @@ def test_published_dataset_is_named_like_one_that_is_here(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     words = ("init", "--dataset", "animal-mnist", "--offline")
     assert "animal-mnist is not to be had" in typed(tmp_path / "new", *words).sentence(7)
+
+
+def test_members_are_named_by_their_keys(with_dataset: Path, tmp_path: Path, rules: str) -> None:
+    keys = [
+        typed(tmp_path / name, "key", "new", "--json").json()["public_key"] for name in ("b", "c")
+    ]
+    own = typed(with_dataset, "key", "new", "--json").json()["public_key"]
+    (tmp_path / "members").write_text(f"# the others\n{keys[1]}  # c\n\n{keys[0].upper()}\n")
+    words = ("init", "--dataset", "easy", "--parameters", rules, "--members")
+    wrong = typed(with_dataset, *words, str(tmp_path / "members"), "--member", "me")
+    assert "'me' in --member is no public key of 64 hex digits" in wrong.sentence(3)
+    whole = (*words, str(tmp_path / "members"), "--member", keys[0], "--json")
+    assert typed(with_dataset, *whole).json()["members"] == sorted([own, *keys])
+    genesis = DataDirectory(with_dataset).genesis()
+    assert [member.hex() for member in genesis.members] == sorted([own, *keys])
+    assert typed(with_dataset, "key", "show").out.strip() == own
+    assert typed(tmp_path / "b", "init", "--join", "x", "--member", own).code == 2
 
 
 def test_dataset_that_is_not_here(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from edge_node.gossip.ports import (
     ChunkReceived,
     DatasetComplete,
     Event,
+    FinalBlock,
     HeaderFacts,
     HeaderVerdict,
     Incoming,
@@ -130,6 +131,7 @@ class FakeChain:
         self.chunks: dict[tuple[DatasetId, int], bytes] = {}
         self.chunk_counts: dict[DatasetId, int] = {}
         self.pool: list[bytes] = []
+        self.final_block: FinalBlock | None = None
 
     def header_facts(self, header: bytes) -> HeaderFacts | None:
         return read_header(header)
@@ -148,6 +150,9 @@ class FakeChain:
         header = self.blocks[head].header if head in self.blocks else b""
         height = Height(len(self.main) - 1)
         return ChainTip(height=height, block_hash=head, work=self.work[head], header=header)
+
+    def final(self) -> FinalBlock | None:
+        return self.final_block
 
     def headers(self, start: Height, count: int) -> list[bytes]:
         first = max(1, start)

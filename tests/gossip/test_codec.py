@@ -9,7 +9,7 @@ from edge_node.gossip import codec, limits
 from edge_node.gossip.errors import MalformedMessage
 from edge_node.gossip.messages import (
     BlockAnnouncement,
-    Checkpoint,
+    Checkpoints,
     Datasets,
     FoundTransactions,
     GenesisCopy,
@@ -58,7 +58,7 @@ EXAMPLES: list[tuple[Kind, Message]] = [
     ),
     (Kind.DATASETS, Datasets(offers=(Offer(dataset_id=DatasetId(HASH), total_bytes=10**12),))),
     (Kind.GENESIS, GenesisCopy(data=b"genesis")),
-    (Kind.CHECKPOINT, Checkpoint(data=b"checkpoint")),
+    (Kind.CHECKPOINT, Checkpoints(checkpoints=(b"one", b"another"))),
     (Kind.REQUEST, Numbered(number=1, request=GetHeaders(start=Height(1), count=512))),
     (
         Kind.REQUEST,

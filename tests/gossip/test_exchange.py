@@ -6,7 +6,7 @@ import pytest
 from edge_node.gossip import limits
 from edge_node.gossip.errors import BlockRefused, UnrequestedResponse
 from edge_node.gossip.exchange import Exchange
-from edge_node.gossip.messages import Checkpoint, GetHeaders, GetPieces, ObjectKind
+from edge_node.gossip.messages import Checkpoints, GetHeaders, GetPieces, ObjectKind
 from edge_node.gossip.peers import Peer
 from edge_node.gossip.ports import PeerWasBanned, Publish
 from edge_node.gossip.topics import Kind, Topic, parse
@@ -100,7 +100,7 @@ def test_a_broken_connection_blames_nobody() -> None:
 
 def test_only_retained_kinds_are_published_to_be_kept() -> None:
     exchange, peer = make_exchange()
-    exchange.publish(Kind.CHECKPOINT, Checkpoint(data=b"c"))
+    exchange.publish(Kind.CHECKPOINT, Checkpoints(checkpoints=(b"c",)))
     exchange.ask(peer, ASK, size_bytes=0, now_ms=0)
     kept = {
         parse(each.topic, network=exchange.identity.network).kind: each.retain

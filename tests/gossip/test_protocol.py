@@ -97,7 +97,9 @@ def test_nothing_too_large_is_published() -> None:
     with pytest.raises(MessageTooLarge):
         a.gossip.announce_transactions((b"good", b""), net.now_ms)
     with pytest.raises(MessageTooLarge):
-        a.gossip.announce_checkpoint(bytes(MAX_CHECKPOINT_BYTES + 1), net.now_ms)
+        a.gossip.announce_checkpoints((bytes(MAX_CHECKPOINT_BYTES + 1),), net.now_ms)
+    with pytest.raises(MessageTooLarge):
+        a.gossip.announce_checkpoints((b"c",) * (limits.MAX_CHECKPOINTS + 1), net.now_ms)
     transport = bytes(limits.MAX_PARCEL_BYTES)
     block_hash, block = make_block(1, a.chain.main[-1], transport=transport)
     with pytest.raises(ParcelMismatch):
@@ -112,7 +114,7 @@ def test_what_was_told_before_the_connect_is_told_after_it() -> None:
     net.run(500)
     net.cut(a)
     net.act(a, a.gossip.announce_transactions((b"early",), net.now_ms))
-    net.act(a, a.gossip.announce_checkpoint(b"signed", net.now_ms))
+    net.act(a, a.gossip.announce_checkpoints((b"signed",), net.now_ms))
     a.chain.grow(2)
     net.act(a, a.gossip.tip_changed(net.now_ms))
     net.run(500)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from edge_node.gossip import codec, limits
 from edge_node.gossip.envelope import max_payload_bytes, seal
 from edge_node.gossip.messages import (
-    Checkpoint,
+    Checkpoints,
     Datasets,
     Headers,
     Offer,
@@ -17,7 +17,7 @@ from edge_node.gossip.messages import (
     Transactions,
 )
 from edge_node.gossip.ports import (
-    CheckpointReceived,
+    CheckpointsReceived,
     DatasetsOffered,
     Incoming,
     PeerOffline,
@@ -52,18 +52,18 @@ def test_good_messages_become_events() -> None:
     net, node, mallory = setup()
     offer = Offer(dataset_id=DatasetId(ZERO_HASH), total_bytes=5)
     mallory.say(Kind.TRANSACTIONS, BATCH)
-    mallory.say(Kind.CHECKPOINT, Checkpoint(data=b"signed"))
+    mallory.say(Kind.CHECKPOINT, Checkpoints(checkpoints=(b"signed",)))
     mallory.say(Kind.DATASETS, Datasets(offers=(offer,)))
     net.run(200)
     sender = mallory.node
     assert {type(event) for event in node.events} == {
         PeerOnline,
         TransactionsReceived,
-        CheckpointReceived,
+        CheckpointsReceived,
         DatasetsOffered,
     }
     assert TransactionsReceived(transactions=(b"transaction",), sender=sender) in node.events
-    assert CheckpointReceived(data=b"signed", sender=sender) in node.events
+    assert CheckpointsReceived(checkpoints=(b"signed",), sender=sender) in node.events
     assert DatasetsOffered(sender=sender, offers=(offer,)) in node.events
     assert node.gossip.drop_reasons() == ()
 

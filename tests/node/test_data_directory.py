@@ -14,6 +14,7 @@ from edge_node.node.errors import (
     DirectoryFormatNewer,
     DirectoryInUse,
     GenesisDiffers,
+    KeyExists,
     KeyExposed,
     NotInitialised,
 )
@@ -47,6 +48,18 @@ def test_second_node_is_refused_and_the_key_stays(directory: DataDirectory) -> N
     with pytest.raises(AlreadyInitialised):
         directory.initialise(OTHER, bytes(32))
     assert directory.seed() == SEED
+
+
+def test_key_that_was_there_first_is_the_nodes(tmp_path: Path) -> None:
+    made = DataDirectory(tmp_path / "early")
+    assert not made.has_key()
+    made.make_key(SEED)
+    with pytest.raises(KeyExists, match="key backup"):
+        made.make_key(bytes(32))
+    made.check_new()
+    made.initialise(GENESIS, made.seed())
+    assert made.seed() == SEED
+    assert stat.S_IMODE((made.root / "key").stat().st_mode) == 0o600
 
 
 def test_lock_is_for_one_and_comes_back(directory: DataDirectory) -> None:

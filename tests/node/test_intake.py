@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_node.gossip.ports import BlockReceived, CheckpointReceived, TransactionsReceived
+from edge_node.gossip.ports import BlockReceived, CheckpointsReceived, TransactionsReceived
 from edge_node.gossip.topics import NodeId
 from edge_node.primitives.types import Height, Signature
 from edge_node.spec.block import Block, Body
@@ -223,8 +223,8 @@ def test_checkpoint_moves_the_head_and_mining_with_it(tmp_path: Path) -> None:
         )
         message = unsigned.signing_hash(room.network.rules.network)
         checkpoint = replace(unsigned, signature=ANN.sign(message))
-        rig.node.do([CheckpointReceived(data=b"garbage", sender=SENDER)])
-        rig.node.do([CheckpointReceived(data=checkpoint.encode(), sender=SENDER)])
+        rig.node.do([CheckpointsReceived(checkpoints=(b"garbage",), sender=SENDER)])
+        rig.node.do([CheckpointsReceived(checkpoints=(checkpoint.encode(),), sender=SENDER)])
         assert rig.importer.head.head == weak.block_hash
         room.run(200)
         assert rig.mines_on == weak.block_hash
