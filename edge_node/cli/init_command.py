@@ -128,16 +128,8 @@ def init(  # noqa: PLR0913 - one per option
 
     A new network learns MNIST, or datasets that you name: `mnist`, `animal-mnist`, or yours.
     """
-    of_founders = (
-        datasets,
-        dataset_from,
-        mnist_from,
-        parameters,
-        min_families,
-        named,
-        members_file,
-    )
-    if line is not None and any(of_founders):
+    of_founders = (datasets, dataset_from, mnist_from, parameters, min_families)
+    if line is not None and any((*of_founders, named, members_file)):
         raise click.UsageError("--join takes dataset and rules from the network; leave yours out")
     if dataset_from and not datasets:
         raise click.UsageError("--dataset-from goes with --dataset only; name the dataset too")
@@ -150,14 +142,7 @@ def init(  # noqa: PLR0913 - one per option
     seed = directory.seed() if directory.has_key() else secrets.token_bytes(SEED_BYTES)
     key = load_ed25519().public_key(seed)
     if line is not None:
-        network = session.config.network
-        join_line, password_file = parse_join_line(line, tls=network.tls), None
-        if not join_line.user:
-            password_file = network.password_file
-            join_line = replace(join_line, user=network.user, password=read_password(network))
-        genesis = _fetch(join_line, tls_of(network))
-        settings = _settings_of(join_line, network, password_file)
-        directory.initialise(genesis, seed, settings=toml_text(settings))
+        genesis = _join(session, line, seed)
     else:
         rules = LAN if parameters is None else read_parameters(parameters, LAN)
         if min_families is not None:
@@ -187,6 +172,19 @@ def init(  # noqa: PLR0913 - one per option
             f"({short(genesis.network_id().hex())}); start it with `{session.line('run')}`"
         ),
     )
+
+
+def _join(session: Session, line: str, seed: bytes) -> Genesis:
+    """Make a node of the network that a line leads to."""
+    network = session.config.network
+    join_line, password_file = parse_join_line(line, tls=network.tls), None
+    if not join_line.user:
+        password_file = network.password_file
+        join_line = replace(join_line, user=network.user, password=read_password(network))
+    genesis = _fetch(join_line, tls_of(network))
+    settings = _settings_of(join_line, network, password_file)
+    session.directory.initialise(genesis, seed, settings=toml_text(settings))
+    return genesis
 
 
 def _check_usable(root: Path) -> None:
