@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`edge-node broker run`: a broker for the LAN, and the line that lets others join.
+"""`edge-node broker`: a broker for the LAN and the line that lets others join, or a cluster.
 
 Law of the file: the broker runs as long as the command does.
-Read next: edge_node/gossip/embedded_broker.py.
+Read next: cluster_commands.py, edge_node/gossip/embedded_broker.py.
 """
 
 import click
 
+from edge_node.cli.cluster_commands import cluster
 from edge_node.cli.events import events_option, stop_on_signals, tell
 from edge_node.cli.output import reader_is_gone
 from edge_node.cli.session import Session
@@ -28,7 +29,10 @@ class BrokerEnded(GossipError):
 
 @click.group()
 def broker() -> None:
-    """Run an MQTT broker for the LAN."""
+    """Run an MQTT broker for the LAN, or make a cluster of them."""
+
+
+broker.add_command(cluster)
 
 
 @broker.command("run")

@@ -267,3 +267,19 @@ class LinkOptionInvalid(GossipError):
     reason = "link-option"
     wants = "connection option"
     most_shown = _OWN_SHOWN
+
+
+class CertificateNotMade(GossipError):
+    """The openssl program is missing, or has refused to make a certificate."""
+
+    reason = "certificate"
+    wants = "certificate"
+    most_shown = _OWN_SHOWN
+
+
+class ClusterOptionInvalid(GossipError):
+    """A broker cluster can not be made of what was named."""
+
+    reason = "cluster-option"
+    wants = "broker cluster"
+    most_shown = _OWN_SHOWN

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from edge_node.gossip.ports import Incoming
+from edge_node.gossip.topics import DEFAULT_BROKER
 
 MAX_QUEUED_MESSAGES = 4_096
 MAX_QUEUED_BYTES = 32 << 20
@@ -25,6 +26,8 @@ class LinkUp:
 
     broker: str
     """Host and port."""
+    cell: str = DEFAULT_BROKER
+    """The broker's name in its cluster."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,9 @@
 """The join line: all that a new node needs, in one line to copy.
 
 `edge-node://USER:PASSWORD@HOST:PORT/?network=<64 hex digits>`, with `&tls=1` where the broker
-speaks TLS and `&or=BROKER` for each further broker, in any form in which a broker is named. The
-genesis itself is not in it: it comes from the broker as a retained message and must hash to the
-network id (genesis_fetch.py).
+speaks TLS, `&cell=NAME` where it has a name in a cluster, and `&or=BROKER` for each further broker,
+in any form in which a broker is named. The genesis itself is not in it: it comes from the broker as
+a retained message and must hash to the network id (genesis_fetch.py).
 Law of the file: pure functions; what was not understood is refused, and no error shows a password.
 Read next: genesis_fetch.py.
 """
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from edge_node.gossip.errors import BrokerAddressInvalid, JoinLineInvalid
+from edge_node.gossip.topics import DEFAULT_BROKER, is_broker_name
 from edge_node.primitives.types import Hash32, NetworkId
 
 SCHEME = "edge-node"
@@ -22,7 +23,9 @@ MAX_LINE_CHARACTERS = 1_024
 MAX_BROKERS = 8
 HIDDEN = "(hidden)"
 _TLS_OF_SCHEME = {"mqtt": False, "mqtts": True}
-_FORMS = "HOST[:PORT], mqtt://[USER:PASSWORD@]HOST[:PORT], or mqtts://..."
+_FORMS = (
+    "HOST[:PORT], mqtt://[USER:PASSWORD@]HOST[:PORT], or mqtts://..., with ?cell=NAME in a cluster"
+)
 _NETWORK_DIGITS = 64
 _MAX_PORT = 65_535
 
@@ -41,6 +44,8 @@ class BrokerAddress:
     """User name at this broker; empty for the one that counts for all."""
     password: str = field(default="", repr=False)
     """Its password."""
+    cell: str = DEFAULT_BROKER
+    """Its name in a cluster: where answers for the nodes connected to it go."""
 
     def __str__(self) -> str:
         """Return `host:port`, an IPv6 address in brackets; never the account."""
@@ -69,6 +74,8 @@ def format_join_line(line: JoinLine) -> str:
     query = [("network", line.network_id.hex())]
     if first.tls:
         query.append(("tls", "1"))
+    if first.cell != DEFAULT_BROKER:
+        query.append(("cell", first.cell))
     query += [("or", format_broker(broker, tls=first.tls)) for broker in more]
     account = _account_text(line.user, line.password)
     return f"{SCHEME}://{account}{first}/?{urlencode(query, safe=':[]')}"
@@ -104,16 +111,19 @@ def parse_join_line(text: str, *, tls: bool = False) -> JoinLine:
     network = [value for name, value in options if name == "network"]
     said = [value for name, value in options if name == "tls"]
     more = [value for name, value in options if name == "or"]
-    unknown = {name for name, _ in options} - {"network", "tls", "or"}
+    cells = [f"?cell={value}" for name, value in options if name == "cell"]
+    unknown = {name for name, _ in options} - {"network", "tls", "cell", "or"}
     if unknown:
-        raise JoinLineInvalid(expected="network, tls, or", actual=min(unknown))
-    if len(network) != 1 or said not in ([], ["0"], ["1"]):
-        raise JoinLineInvalid(expected="one network, tls 0 or 1", actual="something else")
+        raise JoinLineInvalid(expected="network, tls, cell, or", actual=min(unknown))
+    if len(network) != 1 or said not in ([], ["0"], ["1"]) or len(cells) > 1:
+        raise JoinLineInvalid(expected="one network, tls 0 or 1, one cell", actual="something else")
     secure = said == ["1"] if said else tls
     if len(more) >= MAX_BROKERS:
         raise JoinLineInvalid(expected=f"<= {MAX_BROKERS} brokers", actual=len(more) + 1)
     return JoinLine(
-        brokers=tuple(_broker_of_line(each, tls=secure) for each in (place, *more)),
+        brokers=tuple(
+            _broker_of_line(each, tls=secure) for each in (place + "".join(cells), *more)
+        ),
         network_id=_network_id(network[0]),
         user=unquote(user),
         password=unquote(password),
@@ -122,14 +132,17 @@ def parse_join_line(text: str, *, tls: bool = False) -> JoinLine:
 
 def format_broker(broker: BrokerAddress, *, tls: bool) -> str:
     """Return a broker as `parse_broker` with the same `tls` reads it."""
+    place = str(broker) + ("" if broker.cell == DEFAULT_BROKER else f"?cell={broker.cell}")
     if broker.tls == tls and not broker.user:
-        return str(broker)
+        return place
     scheme = "mqtts" if broker.tls else "mqtt"
-    return f"{scheme}://{_account_text(broker.user, broker.password)}{broker}"
+    return f"{scheme}://{_account_text(broker.user, broker.password)}{place}"
 
 
 def parse_broker(text: str, *, tls: bool = False) -> BrokerAddress:
     """Return the broker in `HOST[:PORT]` or `mqtt://[USER[:PASSWORD]@]HOST[:PORT]`, or mqtts.
+
+    Any of them may end in `?cell=NAME`.
 
     Parameters
     ----------
@@ -158,13 +171,18 @@ def parse_broker(text: str, *, tls: bool = False) -> BrokerAddress:
         raise refused from None
     if port is None:
         port = DEFAULT_TLS_PORT if secure else DEFAULT_PORT
-    if not parts.hostname or parts.query or parts.fragment or not 0 < port <= _MAX_PORT:
+    if not parts.hostname or parts.fragment or not 0 < port <= _MAX_PORT:
+        raise refused
+    key, _, cell = (parts.query or f"cell={DEFAULT_BROKER}").partition("=")
+    if key != "cell" or not is_broker_name(cell):
         raise refused
     if parts.path not in ({"", "/"} if separator else {""}):
         raise refused
     if parts.username is not None and not (separator and user):
         raise refused
-    return BrokerAddress(host=parts.hostname, port=port, tls=secure, user=user, password=password)
+    return BrokerAddress(
+        host=parts.hostname, port=port, tls=secure, user=user, password=password, cell=cell
+    )
 
 
 def hide_account(text: str) -> str:

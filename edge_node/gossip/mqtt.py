@@ -108,6 +108,7 @@ class MqttLink:
         self._will = options.will
         self._turn = 0
         self._stopping = False
+        self._answered = False
         self._thread: threading.Thread | None = None
         self._last: paho.MQTTMessageInfo | None = None
         self._client = self._make_client()
@@ -216,6 +217,7 @@ class MqttLink:
 
     def _on_pre_connect(self, client: paho.Client, _userdata: object) -> None:
         self._thread = threading.current_thread()
+        self._answered = False
         will = self._will
         if will is not None:
             client.will_set(will.topic, will.payload, qos=1, retain=True)
@@ -228,12 +230,13 @@ class MqttLink:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
+        self._answered = True
         if reason.is_failure:
             self._inbox.put(LinkRefused(broker=str(self._broker), reason=str(reason)))
         elif self._options.subscriptions:
             client.subscribe([(each, 1) for each in self._options.subscriptions])
         else:
-            self._inbox.put(LinkUp(broker=str(self._broker)))
+            self._inbox.put(LinkUp(broker=str(self._broker), cell=self._broker.cell))
 
     def _on_subscribe(
         self,
@@ -247,7 +250,7 @@ class MqttLink:
         if refused:
             self._inbox.put(LinkRefused(broker=str(self._broker), reason=refused[0]))
         else:
-            self._inbox.put(LinkUp(broker=str(self._broker)))
+            self._inbox.put(LinkUp(broker=str(self._broker), cell=self._broker.cell))
 
     def _on_connect_fail(self, client: paho.Client, _userdata: object) -> None:
         self._inbox.put(LinkRefused(broker=str(self._broker), reason="no connection"))
@@ -264,7 +267,12 @@ class MqttLink:
     ) -> None:
         if self._stopping:
             return
-        self._inbox.put(LinkDown(reason=str(reason)))
+        if self._answered:
+            self._inbox.put(LinkDown(reason=str(reason)))
+        else:
+            # With TLS 1.3 it is only now that a client hears what its certificate is worth.
+            why = "it hung up before it answered; check certificates and protocol"
+            self._inbox.put(LinkRefused(broker=str(self._broker), reason=why))
         # The setters of host and port raise in here; connect_async is the way that works.
         self._turn += 1
         self._connect_next(client)

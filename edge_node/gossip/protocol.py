@@ -66,8 +66,6 @@ class Profile:
     """Name and version."""
     capabilities: tuple[str, ...] = ()
     """Back ends and devices."""
-    broker: str = DEFAULT_BROKER
-    """Name of the broker it is connected to."""
     genesis: bytes = b""
     """Canonical genesis bytes for who joins; none are told if empty."""
 
@@ -133,7 +131,8 @@ class Gossip:
         self._port = port
         self._profile = profile
         self._timing = timing if timing is not None else BodyTiming()
-        _check_profile(profile)
+        self._cell = DEFAULT_BROKER
+        self._check_profile()
         self._exchange = Exchange(identity=identity, port=port, random=random, pool=pool)
         self._answers = Answers(self._exchange)
         self._downloads = Downloads(self._exchange)
@@ -215,12 +214,19 @@ class Gossip:
     def will(self) -> SetWill:
         """Return the last will for the next connect."""
         topic = self._exchange.topic(Kind.PRESENCE)
-        presence = _presence(self._profile, online=False, connection=self._connection + 1)
+        presence = self._presence(online=False, connection=self._connection + 1)
         return SetWill(topic=topic.path(), payload=self._exchange.seal(topic, presence))
 
-    def connected(self, now_ms: int) -> list[Action]:
-        """Begin, once the broker has acknowledged our subscriptions."""
+    def connected(self, now_ms: int, cell: str = DEFAULT_BROKER) -> list[Action]:
+        """Begin, once the broker has acknowledged our subscriptions.
+
+        Parameters
+        ----------
+        cell : str
+            The broker's name in its cluster; others send their answers there.
+        """
         self._connected = True
+        self._cell = cell
         self._connection += 1
         self._exchange.tell_will(self.will())
         self._publish_retained(now_ms)
@@ -438,8 +444,26 @@ class Gossip:
         self._publish_tip(now_ms)
 
     def _publish_presence(self, *, online: bool) -> None:
-        presence = _presence(self._profile, online=online, connection=self._connection)
+        presence = self._presence(online=online, connection=self._connection)
         self._exchange.publish(Kind.PRESENCE, presence)
+
+    def _presence(self, *, online: bool, connection: int) -> Presence:
+        profile = self._profile
+        return Presence(
+            online=online,
+            connection=connection,
+            software=profile.software,
+            capabilities=profile.capabilities,
+            broker=self._cell,
+        )
+
+    def _check_profile(self) -> None:
+        """Read our own words as others will."""
+        presence = self._presence(online=True, connection=1)
+        codec.decode(Kind.PRESENCE, codec.encode(presence))
+        if self._profile.genesis:
+            genesis = GenesisCopy(data=self._profile.genesis)
+            codec.decode(Kind.GENESIS, codec.encode(genesis))
 
     def _publish_tip(self, now_ms: int) -> None:
         tip = self._port.tip()
@@ -457,21 +481,3 @@ class Gossip:
                 header=tip.header,
             ),
         )
-
-
-def _presence(profile: Profile, *, online: bool, connection: int) -> Presence:
-    return Presence(
-        online=online,
-        connection=connection,
-        software=profile.software,
-        capabilities=profile.capabilities,
-        broker=profile.broker,
-    )
-
-
-def _check_profile(profile: Profile) -> None:
-    """Read our own words as others will."""
-    presence = _presence(profile, online=True, connection=1)
-    codec.decode(Kind.PRESENCE, codec.encode(presence))
-    if profile.genesis:
-        codec.decode(Kind.GENESIS, codec.encode(GenesisCopy(data=profile.genesis)))

@@ -32,8 +32,6 @@ DEFAULT_BROKER = "b0"
 MAX_BROKER_CHARACTERS = 8
 
 _HEX = frozenset("0123456789abcdef")
-_NOT_IN_A_LEVEL = frozenset("/+#")
-"""What ends a level of a topic, and what no broker or client takes in a publish."""
 
 
 class Kind(IntEnum):
@@ -115,9 +113,14 @@ def network_prefix(network_id: NetworkId) -> str:
     return network_id.hex()[:NETWORK_DIGITS]
 
 
+def is_node_id(text: str) -> bool:
+    """Return True if a text is a node's id."""
+    return len(text) == NODE_ID_DIGITS and _HEX.issuperset(text)
+
+
 def is_broker_name(text: str) -> bool:
     """Return True if a text can stand for a broker in an answer's topic."""
-    return 0 < len(text) <= MAX_BROKER_CHARACTERS and _NOT_IN_A_LEVEL.isdisjoint(text)
+    return len(text) <= MAX_BROKER_CHARACTERS and text.isascii() and text.isalnum()
 
 
 def subscriptions(network: str, node: NodeId) -> tuple[str, ...]:
@@ -154,7 +157,7 @@ def parse(path: str, *, network: str) -> Topic:
         and levels[3] in {"o", "i", "x"}
         and is_broker_name(broker)
         and len(names) == {Kind.REQUEST: 2, Kind.RESPONSE: 3}.get(kind, 1)
-        and all(len(name) == NODE_ID_DIGITS and _HEX.issuperset(name) for name in names)
+        and all(map(is_node_id, names))
     )
     if kind is None or not well_formed:
         raise TopicNotUnderstood(expected="a known kind and node ids", actual=path)

@@ -204,7 +204,7 @@ class Node:
         if isinstance(event, LinkUp):
             _LOG.info("connected to the broker at %s", event.broker)
             self.connected = True
-            return gossip.connected(now_ms)
+            return gossip.connected(now_ms, event.cell)
         if isinstance(event, LinkDown):
             _LOG.warning("connection to the broker lost: %s", event.reason)
             self.connected = False

@@ -45,6 +45,17 @@ def test_form() -> None:
                 BrokerAddress(host="pi", port=65_535, tls=True),
                 BrokerAddress(host="plain", port=2),
                 BrokerAddress(host="own", port=3, tls=True, user="@&", password="p:/?&=%, ä"),
+                BrokerAddress(host="pi2", port=4, tls=True, cell="b2"),
+                BrokerAddress(host="::1", port=5, user="u", cell="b3"),
+            ),
+            network_id=NETWORK,
+            user="u",
+            password="p",
+        ),
+        JoinLine(
+            brokers=(
+                BrokerAddress(host="pi1", port=8883, tls=True, cell="b1"),
+                BrokerAddress(host="pi2", port=8883, tls=True, cell="b2"),
             ),
             network_id=NETWORK,
             user="u",
@@ -97,6 +108,9 @@ def test_what_the_line_leaves_open_is_the_reader_s_to_say() -> None:
         TEXT + "&network=" + NETWORK.hex(),
         TEXT + "&colour=blue",
         TEXT + "&tls=2",
+        TEXT + "&cell=",
+        TEXT + "&cell=a+b",
+        TEXT + "&cell=b1&cell=b2",
         TEXT + "&or=",
         TEXT + "&or=a:b",
         TEXT + "&or=http://u:secret@h",
@@ -138,6 +152,7 @@ def test_broker_addresses() -> None:
         ("MQTTS://h", BrokerAddress(host="h", port=8883, tls=True)),
         ("mqtts://[::1]:9", BrokerAddress(host="::1", port=9, tls=True)),
         ("mqtt://ann@h", BrokerAddress(host="h", port=1883, user="ann")),
+        ("mqtts://h?cell=b2", BrokerAddress(host="h", port=8883, tls=True, cell="b2")),
         (
             "mqtts://ann%40home:p%3A%2F%20%2C%C3%A4@h",
             BrokerAddress(host="h", port=8883, tls=True, user="ann@home", password="p:/ ,ä"),
@@ -160,6 +175,7 @@ def test_broker_without_scheme_is_spoken_to_as_the_settings_say() -> None:
     [
         *("", ":1883", "u@h", "h/", "h/x", "h?x", "h#x", "h:0", "h:65536"),
         *(" h", "h ", "h h", "h\n", "h:1883\t", "h\u2003i", "h" * 2_000),
+        *("h?cell=", "h?cell=toolongname", "h?cell=b1&cell=b2", "h?cell=b1/", "h?cell=b%31"),
         *("mqtt://", "mqtt://:1", "mqtt://u:secret@", "mqtt://:secret@h", "mqtt://@h"),
         *("mqtt://u:secret@h/topic", "mqtts://u:secret@h?x=1", "mqtts://u:secret@h#x"),
         *(

@@ -203,7 +203,6 @@ def test_a_node_tells_its_genesis() -> None:
         Profile(software="x" * (limits.MAX_SOFTWARE_BYTES + 1)),
         Profile(software="x\n"),
         Profile(software="x", capabilities=("y",) * (limits.MAX_CAPABILITIES + 1)),
-        Profile(software="x", broker="a name too long"),
         Profile(software="x", genesis=bytes(MAX_GENESIS_BYTES + 1)),
     ],
 )
