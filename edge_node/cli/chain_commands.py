@@ -16,10 +16,10 @@ from edge_node.cli.session import Session
 from edge_node.datasets.store import DatasetStore
 from edge_node.inference.select import open_backend, select_backend
 from edge_node.kernels.libsodium import load_ed25519
+from edge_node.node.block_kind import kind_of
 from edge_node.node.control import JsonObject
 from edge_node.node.engine import NodeEngine
-from edge_node.primitives.hashing import ZERO_HASH
-from edge_node.spec.block import Block, Header, body_from_bytes, header_from_bytes
+from edge_node.spec.block import Block, body_from_bytes, header_from_bytes
 from edge_node.spec.errors import InvalidInput
 from edge_node.spec.state import genesis_state
 from edge_node.spec.validation import rules_of, validate_block
@@ -50,7 +50,7 @@ def show_chain(session: Session, /, *, last: int, as_json: bool) -> None:
         {
             "height": header.height,
             "hash": block.block_hash.hex(),
-            "kind": _kind(header),
+            "kind": kind_of(header),
             "family": header.family.hex(),
             "generation": header.generation,
             "rung": header.rung,
@@ -131,11 +131,3 @@ def verify_chain(session: Session, /, *, backend: str, as_json: bool) -> None:
     )
     if broken:
         raise SystemExit(ExitCode.FAILED)
-
-
-def _kind(header: Header) -> str:
-    if header.model_hash == ZERO_HASH:
-        return "fallback"
-    if header.latent_root == ZERO_HASH:
-        return "child"
-    return "founder" if header.previous_model_hash == ZERO_HASH else "population"

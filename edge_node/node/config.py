@@ -90,6 +90,14 @@ class BrokerSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsSection:
+    """What a keeper of nodes sees."""
+
+    port: int = 0
+    """Port of /metrics and /healthz on 127.0.0.1; 0 for none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitsSection:
     """What the node may take."""
 
@@ -111,5 +119,7 @@ class Config:
     """Mining."""
     broker: BrokerSection = field(default_factory=BrokerSection)
     """The broker of our own."""
+    metrics: MetricsSection = field(default_factory=MetricsSection)
+    """What a keeper of nodes sees."""
     limits: LimitsSection = field(default_factory=LimitsSection)
     """What the node may take."""

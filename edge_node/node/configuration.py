@@ -21,6 +21,7 @@ from edge_node.node.config import (
     Config,
     InferenceSection,
     LimitsSection,
+    MetricsSection,
     NetworkSection,
     NodeSection,
     TrainerSection,
@@ -250,6 +251,7 @@ def _build(chosen: _Layer) -> Config:
         inference=InferenceSection(**section("inference")),  # type: ignore[arg-type]  # see above
         trainer=TrainerSection(**section("trainer")),  # type: ignore[arg-type]  # see above
         broker=BrokerSection(**section("broker")),  # type: ignore[arg-type]  # see above
+        metrics=MetricsSection(**section("metrics")),  # type: ignore[arg-type]  # see above
         limits=LimitsSection(**section("limits")),  # type: ignore[arg-type]  # see above
     )
 

@@ -118,6 +118,9 @@ _SECTIONS: Final[Mapping[str, Mapping[str, "fields.Field[Any]"]]] = {
         "listen": _text(),
         "port": _number(0, _MAX_PORT),
     },
+    "metrics": {
+        "port": _number(0, _MAX_PORT),
+    },
     "limits": {
         "min_free_mib": _number(0, _MAX_MIB),
     },

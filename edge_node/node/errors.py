@@ -71,6 +71,27 @@ class MemberInvalid(NodeError):
         self.actual = actual
 
 
+class MetricsMissing(NodeError):
+    """The library that Prometheus' figures need is not installed."""
+
+    reason = "metrics-missing"
+
+    def __init__(self) -> None:
+        super().__init__("there are no metrics; run `pip install 'edge-node[metrics]'`")
+
+
+class MetricsPortTaken(NodeError):
+    """Nothing can listen where the configuration wants metrics."""
+
+    reason = "metrics-port"
+
+    def __init__(self, port: int, why: str) -> None:
+        super().__init__(
+            f"port {port} on 127.0.0.1 can not be used ({why.lower()}); set another metrics.port"
+        )
+        self.port = port
+
+
 class KeyExposed(NodeError):
     """Others may read the node's key, and that can not be changed."""
 

@@ -22,11 +22,13 @@ from edge_node.gossip.ports import (
     TransactionsReceived,
 )
 from edge_node.gossip.protocol import Gossip
+from edge_node.node.block_kind import kind_of
 from edge_node.node.held_blocks import HeldBlocks
+from edge_node.node.watching import Watcher
 from edge_node.primitives.clock import Clock
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.primitives.types import TimestampMs
-from edge_node.spec.block import Block, body_from_bytes, header_from_bytes
+from edge_node.spec.block import Block, Header, body_from_bytes, header_from_bytes
 from edge_node.spec.constants import MAX_TRANSACTION_BYTES
 from edge_node.spec.encoding import InvalidEncoding, decode, encode
 from edge_node.spec.engine import DatasetMissing
@@ -72,6 +74,8 @@ class Intake:
     backend : str
         Name of what evaluates models here, for the record.
     clock : Clock
+    watcher : Watcher
+        Hears of every verdict.
     """
 
     def __init__(
@@ -83,6 +87,7 @@ class Intake:
         held: HeldBlocks,
         backend: str,
         clock: Clock,
+        watcher: Watcher,
     ) -> None:
         self._importer = importer
         self._mempool = mempool
@@ -90,6 +95,7 @@ class Intake:
         self._held = held
         self._backend = backend
         self._clock = clock
+        self._watcher = watcher
         self._told = importer.head.head
         self._retry_at_ms = 0
         self.imported = 0
@@ -100,13 +106,13 @@ class Intake:
     def take_block(self, block: BlockReceived) -> list[Action]:
         """Judge a block that gossip delivered."""
         try:
-            timestamp = _timestamp_of_sound(block)
+            header = _sound_header(block)
         except InvalidInput as error:
             # What does not belong to a header says nothing about the header's hash.
             _LOG.warning("bad message from %s: %s", block.sender, error)
             return self._result(block, BlockVerdict.BAD_MESSAGE)
-        verdict = self._verdict(block)
-        if verdict is BlockVerdict.HELD and not self._held.hold(block, timestamp):
+        verdict = self._verdict(block, header)
+        if verdict is BlockVerdict.HELD and not self._held.hold(block, header.timestamp):
             # There is no room: gossip comes back for it after a pause, as for an orphan.
             verdict = BlockVerdict.ORPHAN
         return self._result(block, verdict)
@@ -120,7 +126,7 @@ class Intake:
         latest = self._clock.now_ms() + self._importer.rules.parameters.max_future_ms
         actions: list[Action] = []
         for block in self._held.until(TimestampMs(latest)):
-            verdict = self._verdict(block)
+            verdict = self._verdict(block, header_from_bytes(block.header))
             if verdict is not BlockVerdict.HELD:
                 self._held.release(block.block_hash)
                 actions += self._result(block, verdict)
@@ -138,7 +144,11 @@ class Intake:
         ParentUnknown, BlockFromTheFuture, DatasetMissing
             It can not be judged yet.
         """
+        start_ms = self._clock.monotonic_ms()
         self._extend(block.header.encode(), block.body.encode(), own=True)
+        took_ms, kind = self._clock.monotonic_ms() - start_ms, kind_of(block.header)
+        self._watcher.judged(kind, BlockVerdict.ACCEPTED.value, took_ms)
+        self._watcher.mined(kind)
         self._told = self._importer.head.head
 
     def take_transactions(self, batch: TransactionsReceived) -> list[Action]:
@@ -190,6 +200,7 @@ class Intake:
                 actions = self._gossip.checkpoints_refused(message.sender, now_ms)
                 break
             if disconnected is not None:
+                self._watcher.reorganised(len(disconnected))
                 self._mempool.refresh(importer.head, importer.transactions_of(disconnected))
         if importer.final is not None and importer.final != final:
             _LOG.info(
@@ -207,6 +218,8 @@ class Intake:
         self.imported += 1
         head = self._importer.head
         _LOG.info("block %s judged valid; height %d", result.block_hash.hex()[:8], head.height)
+        if result.disconnected:
+            self._watcher.reorganised(len(result.disconnected))
         if result.head_changed:
             self._mempool.refresh(head, self._importer.transactions_of(result.disconnected))
 
@@ -223,7 +236,14 @@ class Intake:
         self._told = head
         return self._gossip.tip_changed(self._clock.monotonic_ms())
 
-    def _verdict(self, block: BlockReceived) -> BlockVerdict:
+    def _verdict(self, block: BlockReceived, header: Header) -> BlockVerdict:
+        start_ms = self._clock.monotonic_ms()
+        verdict = self._judge(block)
+        took_ms = self._clock.monotonic_ms() - start_ms
+        self._watcher.judged(kind_of(header), verdict.value, took_ms)
+        return verdict
+
+    def _judge(self, block: BlockReceived) -> BlockVerdict:
         name = block.block_hash.hex()[:8]
         _LOG.debug("judging block %s from %s", name, block.sender)
         try:
@@ -244,8 +264,8 @@ class Intake:
         return BlockVerdict.ACCEPTED
 
 
-def _timestamp_of_sound(block: BlockReceived) -> TimestampMs:
-    """Return a block's time once its body is known to belong to its header (R-49)."""
+def _sound_header(block: BlockReceived) -> Header:
+    """Return a block's header once its body is known to belong to it (R-49)."""
     header = header_from_bytes(block.header)
     check_body(Block(header=header, body=body_from_bytes(block.body)))
-    return header.timestamp
+    return header

@@ -49,6 +49,7 @@ from edge_node.node.finality import Finality
 from edge_node.node.held_blocks import HeldBlocks
 from edge_node.node.intake import Intake
 from edge_node.node.mining import Miner
+from edge_node.node.watching import NobodyWatches, Watcher
 from edge_node.primitives.clock import Clock
 from edge_node.primitives.types import BlockHash, TimestampMs
 from edge_node.spec.engine import DatasetMissing
@@ -88,6 +89,8 @@ class NodeParts:
     """The time."""
     miner: Miner | None
     """The trainer's side; None for a node that only validates."""
+    watcher: Watcher = field(default_factory=NobodyWatches)
+    """Whoever watches."""
     held: HeldBlocks = field(default_factory=HeldBlocks)
     """Blocks that wait; gossip's view of the chain has the same."""
 
@@ -118,6 +121,7 @@ class Node:
             held=parts.held,
             backend=parts.engine.backend_name,
             clock=parts.clock,
+            watcher=parts.watcher,
         )
         self._actions: deque[Action] = deque()
         self._mining_allowed = True

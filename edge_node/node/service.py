@@ -40,12 +40,17 @@ from edge_node.node.configuration import read_password
 from edge_node.node.control import ControlServer
 from edge_node.node.data_directory import DataDirectory
 from edge_node.node.engine import NodeEngine, StopRequested, StoredSplits
+from edge_node.node.errors import MetricsMissing
+from edge_node.node.health import HealthReports
+from edge_node.node.health_server import HealthServer
 from edge_node.node.held_blocks import HeldBlocks
 from edge_node.node.local_broker import LocalBroker, find_local_broker
+from edge_node.node.metrics import Metrics
 from edge_node.node.mining import Miner, MinerIdentity
 from edge_node.node.node import Node, NodeParts
 from edge_node.node.signer import KeySigner
 from edge_node.node.system import SystemClock, SystemRandom
+from edge_node.node.watching import NobodyWatches, Watcher
 from edge_node.spec.architecture import ArchitectureOutOfRange
 from edge_node.trainer.process import TrainerOptions, TrainerProcess
 
@@ -78,6 +83,8 @@ class ServiceOptions:
     """What `auto` tries, in this order."""
     trainer: TrainerOptions | None = None
     """None for a node that only validates."""
+    metrics_port: int = 0
+    """Port of /metrics and /healthz on 127.0.0.1; 0 for none."""
     new_family: str = ""
     """What the trainer founds, as in architecture_text.py."""
 
@@ -109,6 +116,7 @@ def options_of(config: Config) -> ServiceOptions:
         if trainer.enabled
         else None,
         new_family=trainer.architecture,
+        metrics_port=config.metrics.port,
     )
 
 
@@ -133,10 +141,12 @@ def run_service(options: ServiceOptions, stop: threading.Event) -> None:
         node, control = _build(options, stop, cleanup)
         node.start()
         cleanup.callback(node.finish)
+        health = HealthReports(SystemClock())
         _LOG.info("running; data in %s", options.data_dir)
         with contextlib.suppress(StopRequested):
             while not stop.is_set():
                 node.turn()
+                health.tick(node)
                 for request in control.waiting():
                     request.answer.put(answer(node, request))
         _LOG.info("stopping")
@@ -186,10 +196,25 @@ def _build(
         clock=clock,
         miner=_miner(options, importer, signer, datasets),
         held=held,
+        watcher=_watcher(options, clock, cleanup),
     )
     control = ControlServer(directory.control)
     cleanup.callback(control.stop)
     return Node(parts), control
+
+
+def _watcher(options: ServiceOptions, clock: SystemClock, cleanup: contextlib.ExitStack) -> Watcher:
+    if not options.metrics_port:
+        return NobodyWatches()
+    metrics = None
+    try:
+        metrics = Metrics()
+    except MetricsMissing as error:
+        _LOG.warning("%s", error)
+    server = HealthServer(options.metrics_port, clock, metrics)
+    cleanup.callback(server.stop)
+    _LOG.info("/healthz and /metrics at http://127.0.0.1:%d", server.port)
+    return server
 
 
 def _backends(options: ServiceOptions) -> tuple[Backend, ...]:
