@@ -160,8 +160,14 @@ class Mempool:
         while len(self._ids) > self._max_waiting:
             self._drop_last(self._cheapest()[1])
 
-    def select(self) -> tuple[Transfer, ...]:
-        """Return what the next block should carry: always the dearest that is its sender's next."""
+    def select(self, most: int = MAX_TRANSACTIONS) -> tuple[Transfer, ...]:
+        """Return what the next block should carry: always the dearest that is its sender's next.
+
+        Parameters
+        ----------
+        most : int
+            Transactions.
+        """
         chosen: list[Transfer] = []
         room_bytes = MAX_TRANSACTIONS_BYTES
         fronts: list[tuple[int, Address, int, Sequence[_Waiting]]] = [
@@ -169,7 +175,7 @@ class Mempool:
             for sender, queue in self._by_sender.items()
         ]
         heapq.heapify(fronts)
-        while fronts and len(chosen) < MAX_TRANSACTIONS:
+        while fronts and len(chosen) < min(most, MAX_TRANSACTIONS):
             _, address, place, queue = fronts[0]
             room_bytes -= queue[place].size_bytes
             if room_bytes < 0:
@@ -271,6 +277,8 @@ class Mempool:
 
 
 def _account_after(account: Account, queue: Sequence[_Waiting]) -> Account:
+    if not queue:
+        return account
     cost = sum(waiting.cost for waiting in queue)
     return replace(
         account, balance=Amount(account.balance - cost), nonce=account.nonce + len(queue)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from edge_node.datasets.errors import DatasetError
-from edge_node.node.control import JsonObject, Request
+from edge_node.node.control import MAX_REQUEST_BYTES, JsonObject, Request
 from edge_node.node.mining import MAX_TRAINER_RESTARTS, Miner
 from edge_node.node.node import Node
 from edge_node.node.status import FamilyStatus, NodeStatus, PeerStatus
@@ -106,6 +106,16 @@ def _status(node: Node, _arguments: JsonObject) -> JsonObject:
     return status(node).as_json()
 
 
+def _head(node: Node, _arguments: JsonObject) -> JsonObject:
+    """Say little, for who asks often."""
+    head = node.parts.importer.head
+    return {
+        "height": head.height,
+        "head": head.head.hex(),
+        "waiting_transactions": len(node.parts.mempool),
+    }
+
+
 def _mine(node: Node, arguments: JsonObject) -> JsonObject:
     node.set_mining(allowed=bool(arguments.get("enabled")))
     return {}
@@ -123,6 +133,14 @@ def _submit(node: Node, arguments: JsonObject) -> JsonObject:
     transaction = transaction_from_value(decode(data, max_bytes=MAX_TRANSACTION_BYTES))
     node.submit(transaction)
     return {"transaction": transaction.signing_hash(node.parts.importer.rules.network).hex()}
+
+
+def _submit_all(node: Node, arguments: JsonObject) -> JsonObject:
+    """Take many transactions at once, joined as they are encoded; bounded by a request's size."""
+    values = decode(bytes.fromhex(str(arguments.get("transactions"))), max_bytes=MAX_REQUEST_BYTES)
+    if not isinstance(values, list):
+        raise ValueError("transactions are an array")  # noqa: TRY004 - answered like all that is wrong
+    return asdict(node.submit_all([transaction_from_value(value) for value in values]))
 
 
 def _publish(node: Node, _arguments: JsonObject) -> JsonObject:
@@ -147,9 +165,11 @@ def _fetch(node: Node, arguments: JsonObject) -> JsonObject:
 
 _QUESTIONS: dict[str, Callable[[Node, JsonObject], JsonObject]] = {
     "status": _status,
+    "head": _head,
     "mine": _mine,
     "account": _account,
     "submit": _submit,
+    "submit_all": _submit_all,
     "publish": _publish,
     "fetch": _fetch,
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from edge_node.gossip.embedded_broker import LOOPBACK
+from edge_node.spec.constants import MAX_TRANSACTIONS
 
 AUTO_BOARD: Final = "auto"
 """The board that is recognised."""
@@ -75,6 +76,8 @@ class TrainerSection:
     """Images of the train split that candidates are selected on."""
     nice: int = 10
     """Niceness of the trainer's process, so that the node itself comes first."""
+    block_transactions: int = MAX_TRANSACTIONS
+    """Most transactions in a block of our own; others may put in what the law allows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

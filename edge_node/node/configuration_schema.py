@@ -19,6 +19,7 @@ from edge_node.gossip.errors import GossipError
 from edge_node.gossip.join_line import HIDDEN, MAX_BROKERS, parse_broker
 from edge_node.node.configuration_errors import SettingInvalid, UnknownSetting
 from edge_node.node.toml_files import SettingValue
+from edge_node.spec.constants import MAX_TRANSACTIONS
 
 BACKENDS: Final = ("native", "numpy", "reference", "lce", "tflite")
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
@@ -112,6 +113,7 @@ _SECTIONS: Final[Mapping[str, Mapping[str, "fields.Field[Any]"]]] = {
         "architecture": _text(),
         "selection_images": _number(100, _MAX_IMAGES),
         "nice": _number(0, _MAX_NICE),
+        "block_transactions": _number(0, MAX_TRANSACTIONS),
     },
     "broker": {
         "embedded": _choice(*EMBEDDED_BROKERS),

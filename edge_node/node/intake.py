@@ -9,6 +9,8 @@ Read next: held_blocks.py, edge_node/chain/importer.py.
 """
 
 import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from edge_node.chain.errors import MempoolRejected, ParentUnknown
 from edge_node.chain.importer import Importer
@@ -58,6 +60,16 @@ _NEVER_VALID = (
     FeeTooLow,
 )
 """What is wrong with a transaction whatever the head, so that its sender is to blame."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submitted:
+    """What became of many transactions."""
+
+    taken: int
+    """How many, from the first, wait now or waited before."""
+    refused: str
+    """What was wrong with the next one; empty if none was."""
 
 
 class Intake:
@@ -186,6 +198,21 @@ class Intake:
             return []
         data = encode(transaction.value())
         return self._gossip.announce_transactions((data,), self._clock.monotonic_ms())
+
+    def submit_all(self, transactions: Iterable[Transfer]) -> tuple[list[Action], Submitted]:
+        """Take in transactions of our own user up to the first that is refused, and tell them."""
+        news: list[bytes] = []
+        taken, refused = 0, ""
+        for transaction in transactions:
+            try:
+                if self._mempool.add(transaction, self._importer.head):
+                    news.append(encode(transaction.value()))
+            except (InvalidInput, MempoolRejected) as error:
+                refused = str(error)
+                break
+            taken += 1
+        actions = self._gossip.announce_transactions(tuple(news), self._clock.monotonic_ms())
+        return actions, Submitted(taken=taken, refused=refused)
 
     def take_checkpoints(self, message: CheckpointsReceived) -> list[Action]:
         """Keep checkpoints, and follow the block that a quorum agrees on; end at a wrong one."""

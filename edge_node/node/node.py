@@ -47,11 +47,12 @@ from edge_node.node.engine import NodeEngine
 from edge_node.node.errors import SessionOvertaken
 from edge_node.node.finality import Finality
 from edge_node.node.held_blocks import HeldBlocks
-from edge_node.node.intake import Intake
+from edge_node.node.intake import Intake, Submitted
 from edge_node.node.mining import Miner
 from edge_node.node.watching import NobodyWatches, Watcher
 from edge_node.primitives.clock import Clock
 from edge_node.primitives.types import BlockHash, TimestampMs
+from edge_node.spec.constants import MAX_TRANSACTIONS
 from edge_node.spec.engine import DatasetMissing
 from edge_node.spec.errors import InvalidInput
 from edge_node.spec.transaction import Transfer
@@ -93,6 +94,8 @@ class NodeParts:
     """Whoever watches."""
     held: HeldBlocks = field(default_factory=HeldBlocks)
     """Blocks that wait; gossip's view of the chain has the same."""
+    block_transactions: int = MAX_TRANSACTIONS
+    """Most transactions of a block of our own."""
 
 
 class Node:
@@ -189,6 +192,12 @@ class Node:
         """
         self.do(self._intake.submit(transaction))
 
+    def submit_all(self, transactions: Iterable[Transfer]) -> Submitted:
+        """Take in transactions of our own user, in order, up to the first that is refused."""
+        actions, submitted = self._intake.submit_all(transactions)
+        self.do(actions)
+        return submitted
+
     def do(self, actions: Iterable[Action]) -> None:
         """Carry out what gossip says, and what follows from that, in order."""
         self._actions.extend(actions)
@@ -263,7 +272,7 @@ class Node:
         block = build_block(
             head,
             finding,
-            transactions=parts.mempool.select(),
+            transactions=parts.mempool.select(parts.block_transactions),
             have=[each for each in parts.datasets.ids() if each in head.datasets],
             timestamp=timestamp,
             rules=parts.importer.rules,

@@ -48,10 +48,12 @@ from edge_node.node.local_broker import LocalBroker, find_local_broker
 from edge_node.node.metrics import Metrics
 from edge_node.node.mining import Miner, MinerIdentity
 from edge_node.node.node import Node, NodeParts
+from edge_node.node.signatures import RememberingEd25519
 from edge_node.node.signer import KeySigner
 from edge_node.node.system import SystemClock, SystemRandom
 from edge_node.node.watching import NobodyWatches, Watcher
 from edge_node.spec.architecture import ArchitectureOutOfRange
+from edge_node.spec.constants import MAX_TRANSACTIONS
 from edge_node.trainer.process import TrainerOptions, TrainerProcess
 
 _LOG = logging.getLogger(__name__)
@@ -87,6 +89,8 @@ class ServiceOptions:
     """Port of /metrics and /healthz on 127.0.0.1; 0 for none."""
     new_family: str = ""
     """What the trainer founds, as in architecture_text.py."""
+    block_transactions: int = MAX_TRANSACTIONS
+    """Most transactions of a block of our own."""
 
 
 def options_of(config: Config) -> ServiceOptions:
@@ -117,6 +121,7 @@ def options_of(config: Config) -> ServiceOptions:
         else None,
         new_family=trainer.architecture,
         metrics_port=config.metrics.port,
+        block_transactions=trainer.block_transactions,
     )
 
 
@@ -159,7 +164,7 @@ def _build(
     directory.open()
     cleanup.callback(directory.close)
     genesis = directory.genesis()
-    ed25519 = load_ed25519()
+    ed25519 = RememberingEd25519(load_ed25519())
     signer = KeySigner(ed25519, directory.seed())
     datasets = DatasetStore(directory.datasets)
     engine = NodeEngine(ed25519, _backends(options), datasets, stop)
@@ -197,6 +202,7 @@ def _build(
         miner=_miner(options, importer, signer, datasets),
         held=held,
         watcher=_watcher(options, clock, cleanup),
+        block_transactions=options.block_transactions,
     )
     control = ControlServer(directory.control)
     cleanup.callback(control.stop)

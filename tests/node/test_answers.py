@@ -155,3 +155,17 @@ def test_dataset_is_asked_for_and_published(room: World) -> None:
 def _list(value: object) -> list[JsonObject]:
     assert isinstance(value, (list, tuple))
     return list(value)
+
+
+def test_many_transactions_are_taken_up_to_the_first_that_is_refused(room: World) -> None:
+    ann = room.add("ann")
+    good = [toy.transfer(ANN, BOB.address, 5, network=room.network, nonce=n) for n in (0, 1)]
+    gap = toy.transfer(ANN, BOB.address, 5, network=room.network, nonce=9)
+    batch = encode([each.value() for each in (*good, gap)]).hex()
+    told = ask(ann, "submit_all", transactions=batch)
+    assert (told["taken"], str(told["refused"])[:2]) == (2, "R-")
+    assert ask(ann, "status")["waiting_transactions"] == 2
+    # Again: what waits already counts as taken.
+    again = ask(ann, "submit_all", transactions=encode([good[0].value()]).hex())
+    assert again == {"taken": 1, "refused": ""}
+    assert "array" in str(ask(ann, "submit_all", transactions="05")["error"])

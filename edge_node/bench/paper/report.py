@@ -22,6 +22,8 @@ def markdown(report: PaperReport, *, command: str) -> str:
     parts = ["# Paper A's tables, measured\n", _machine(report, command)]
     if report.bytes:
         parts.append(_bytes(report))
+    if report.throughput:
+        parts.append(_throughput(report))
     return "\n".join(parts)
 
 
@@ -79,6 +81,66 @@ def _bytes(report: PaperReport) -> str:
         + f"\nRQ4, bandwidth: the paper's empty blocks stay below 1 MB; ours below {largest:,} "
         "bytes.\n"
     )
+
+
+def _throughput(report: PaperReport) -> str:
+    rows = [
+        (
+            row.name,
+            f"{row.transactions:,}",
+            f"{row.offered_per_s:,.0f}/s" if row.offered_per_s else "at once",
+            f"{row.block_transactions:,}",
+            f"{row.blocks}",
+            f"{row.seconds:.1f}",
+            f"**{row.tps:,.1f}**",
+            _ms(row.p50_ms),
+            _ms(row.p99_ms),
+            ", ".join(f"{100 * each:.0f}" for each in row.node_cores),
+            f"{100 * row.trainer_cores:.0f}",
+            f"{row.missing}",
+            f"{row.published_tps:.2f}" if row.published_tps else "-",
+        )
+        for row in report.throughput
+    ]
+    first = report.throughput[0]
+    costs = [
+        sum(row.node_cores) * row.seconds * 1_000 / (row.transactions * row.nodes)
+        for row in report.throughput
+        if row.offered_per_s
+    ]
+    cost = f" A transfer costs each node {costs[-1]:.2f} ms of one processor." if costs else ""
+    return (
+        "## Table 3: throughput\n\n"
+        f"{first.nodes} node processes over a real broker, started by command line; every node "
+        "checks every signature. The clock runs from the first transfer handed in until the last "
+        "node says that it has judged the last block; a time to inclusion ends when all nodes "
+        "have judged the block. Low and Medium are the paper's difficulties, with its 146 "
+        f"transfers a block; go-ethereum there has {first.geth_tps} TPS. The steady load has "
+        "blocks of a light population, one miner and full blocks. All share this one machine, "
+        f"with the clients that hand in.{cost}\n\n"
+        + table(
+            (
+                "load",
+                "transfers",
+                "offered",
+                "in a block",
+                "blocks",
+                "seconds",
+                "TPS",
+                "p50 ms",
+                "p99 ms",
+                "nodes, % of a core",
+                "trainers, %",
+                "missing",
+                "paper TPS",
+            ),
+            rows,
+        )
+    )
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f}"
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
