@@ -24,6 +24,7 @@ from edge_node.node.errors import (
     KeyExposed,
     NotInitialised,
 )
+from edge_node.node.key_backup import KeyBackup
 from edge_node.spec.errors import InvalidInput
 from edge_node.spec.fork_choice import Checkpoint, checkpoint_from_bytes
 from edge_node.spec.genesis import Genesis, genesis_from_bytes
@@ -32,6 +33,8 @@ from edge_node.spec.signature import SEED_BYTES
 _LOG = logging.getLogger(__name__)
 
 FORMAT = 1
+RESTORED_SESSIONS = 1 << 20
+"""By how much sessions rise on a restore: more starts than a node has between two backups."""
 _PRIVATE = 0o600
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -73,6 +76,10 @@ class DataDirectory:
         """The user's configuration of this node."""
         return self.root / "config.toml"
 
+    def is_initialised(self) -> bool:
+        """Return True if a node was made here."""
+        return self._path("genesis").exists()
+
     def check_new(self) -> None:
         """Check that a node can be made here.
 
@@ -81,7 +88,7 @@ class DataDirectory:
         AlreadyInitialised
             There is one.
         """
-        if self._path("genesis").exists():
+        if self.is_initialised():
             raise AlreadyInitialised(self.root)
 
     def has_key(self) -> bool:
@@ -99,6 +106,50 @@ class DataDirectory:
             raise KeyExists(self._path("key"))
         self.root.mkdir(parents=True, exist_ok=True)
         self._write_new("key", seed)
+
+    def restore_key(self, backup: KeyBackup, *, replace: bool = False) -> Path | None:
+        """Go on under the key of a backup; the caller holds the lock of a node that is there.
+
+        Sessions go on far above those of the backup, and the higher of two words of the key stays.
+
+        Parameters
+        ----------
+        backup : KeyBackup
+        replace : bool
+            A key that is here gives way, and stays beside it under another name.
+
+        Returns
+        -------
+        Path or None
+            Where the other key is now.
+
+        Raises
+        ------
+        KeyExists
+            Another key is here.
+        """
+        aside: Path | None = None
+        self.root.mkdir(parents=True, exist_ok=True)
+        session, word = self.last_session(), self.word()
+        if self.has_key() and self.seed() != backup.seed:
+            if not replace:
+                raise KeyExists(self._path("key"))
+            aside = self._name_aside()
+            if word is not None:
+                self._path("checkpoint").rename(aside.with_name(f"{aside.name}.checkpoint"))
+            self._path("key").rename(aside)
+            word = None
+        # The word first: a key without it might sign against it.
+        if backup.word is not None and (word is None or word.height < backup.word.height):
+            self.keep_word(backup.word)
+        self.raise_session(max(session, backup.session) + RESTORED_SESSIONS)
+        if not self.has_key():
+            self._write_new("key", backup.seed)
+        return aside
+
+    def last_session(self) -> int:
+        """Return the last session number that was used; 0 before there is a node."""
+        return self._number("session") if self._path("session").exists() else 0
 
     def initialise(self, genesis: Genesis, seed: bytes, *, settings: str = "") -> None:
         """Make the directory of a new node.
@@ -120,7 +171,8 @@ class DataDirectory:
         if not self.has_key() or self.seed() != seed:
             self._write_new("key", seed)
         self._write_new("format", f"{FORMAT}\n".encode())
-        self._write_new("session", b"0\n")
+        if not self._path("session").exists():
+            self._write_new("session", b"0\n")
         if settings:
             self._write_new(self.settings.name, settings.encode())
         # Last: a directory without a genesis counts as none.
@@ -133,7 +185,7 @@ class DataDirectory:
         ------
         NotInitialised, DirectoryDamaged, DirectoryFormatNewer, DirectoryInUse
         """
-        if not self._path("genesis").exists():
+        if not self.is_initialised():
             raise NotInitialised(self.root)
         found = self._number("format")
         if found > FORMAT:
@@ -254,6 +306,12 @@ class DataDirectory:
             return int(self._path(name).read_text(encoding="ascii"))
         except (FileNotFoundError, ValueError):
             raise DirectoryDamaged(self._path(name)) from None
+
+    def _name_aside(self) -> Path:
+        number = 1
+        while (path := self._path(f"key.replaced-{number}")).exists():
+            number += 1
+        return path
 
     def _replace(self, name: str, data: bytes) -> None:
         """Put a file in the place of another; after a power cut it is the one or the other."""

@@ -71,6 +71,38 @@ class MemberInvalid(NodeError):
         self.actual = actual
 
 
+class BackupUnreadable(NodeError):
+    """A file is no backup of a key, or can not be opened here."""
+
+    reason = "backup-unreadable"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the backup can not be read ({why}); name another file")
+
+
+class PassphraseWrong(NodeError):
+    """A backup does not open with a passphrase."""
+
+    reason = "passphrase-wrong"
+
+    def __init__(self) -> None:
+        super().__init__("the passphrase is wrong, or the backup is damaged; try again")
+
+
+class PassphraseTooShort(NodeError):
+    """A passphrase would be guessed."""
+
+    reason = "passphrase-short"
+
+    def __init__(self, *, expected: int, actual: int) -> None:
+        super().__init__(
+            f"the passphrase has {actual} characters, and {expected} are the least;"
+            " choose several words"
+        )
+        self.expected = expected
+        self.actual = actual
+
+
 class MetricsMissing(NodeError):
     """The library that Prometheus' figures need is not installed."""
 

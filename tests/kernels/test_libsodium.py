@@ -8,7 +8,17 @@ from collections.abc import Callable
 import pytest
 
 from edge_node.kernels import libsodium
-from edge_node.kernels.libsodium import Ed25519, LibsodiumMissing, load_ed25519
+from edge_node.kernels.libsodium import (
+    BOX_KEY_BYTES,
+    MAC_BYTES,
+    NONCE_BYTES,
+    SALT_BYTES,
+    Boxes,
+    Ed25519,
+    LibsodiumMissing,
+    load_boxes,
+    load_ed25519,
+)
 from edge_node.spec import signature as law
 
 
@@ -51,6 +61,38 @@ def test_r_11_a_small_order_key_signs_nothing(ed25519: Ed25519) -> None:
 def test_r_11_wrong_lengths_are_no_signature(ed25519: Ed25519) -> None:
     assert not ed25519.verify(bytes(31), b"m", bytes(64))
     assert not ed25519.verify(bytes(32), b"m", bytes(63))
+
+
+@pytest.fixture(params=[_system, _pynacl])
+def boxes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Boxes:
+    request.param(monkeypatch)
+    return load_boxes()
+
+
+def test_boxes_are_libsodiums_and_open_for_their_key_alone(boxes: Boxes) -> None:
+    key = boxes.stretch(b"correct horse", bytes(range(SALT_BYTES)), 2, 1 << 16)
+    assert len(key) == BOX_KEY_BYTES
+    assert key == load_boxes().stretch(b"correct horse", bytes(range(SALT_BYTES)), 2, 1 << 16)
+    assert key != boxes.stretch(b"correct horse", bytes(SALT_BYTES), 2, 1 << 16)
+    nonce = bytes(range(NONCE_BYTES))
+    for secret in (b"", b"secret", bytes(1_000)):
+        box = boxes.lock(key, nonce, secret)
+        assert len(box) == len(secret) + MAC_BYTES
+        assert boxes.unlock(key, nonce, box) == secret
+        assert boxes.unlock(bytes(BOX_KEY_BYTES), nonce, box) is None
+        assert boxes.unlock(key, nonce, box[:-1]) is None
+        assert boxes.unlock(key, nonce, box[:-1] + bytes([box[-1] ^ 1])) is None
+    assert boxes.unlock(key, nonce[1:], bytes(40)) is None
+
+
+def test_both_libraries_make_the_same_box(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    for how in (_system, _pynacl):
+        how(monkeypatch)
+        boxes = load_boxes()
+        key = boxes.stretch(b"pass", bytes(SALT_BYTES), 2, 1 << 16)
+        made.append((key, boxes.lock(key, bytes(NONCE_BYTES), b"secret")))
+    assert made[0] == made[1]
 
 
 def test_neither_library_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
