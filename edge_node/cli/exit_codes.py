@@ -20,6 +20,7 @@ from edge_node.inference.backend import InferenceError
 from edge_node.node.errors import NodeError, NodeNotRunning, RequestRefused
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.spec.errors import InvalidInput
+from edge_node.trainer.pool import RayMissing
 
 
 class ExitCode(IntEnum):
@@ -55,6 +56,7 @@ _BY_CLASS: tuple[tuple[type[EdgeNodeError], ExitCode], ...] = (
     (StoreFormatNewer, ExitCode.STORE),
     (WrongNetwork, ExitCode.STORE),
     (NodeError, ExitCode.NODE),
+    (RayMissing, ExitCode.NODE),
     (DatasetError, ExitCode.DATASET),
     (GossipError, ExitCode.NETWORK),
     (InferenceError, ExitCode.BACKEND),

@@ -78,6 +78,12 @@ class TrainerSection:
     """Niceness of the trainer's process, so that the node itself comes first."""
     block_transactions: int = MAX_TRANSACTIONS
     """Most transactions in a block of our own; others may put in what the law allows."""
+    workers: int = 1
+    """Processes that search, or actors on a Ray cluster."""
+    lanes: int = 0
+    """Independent searches, on which the results depend; 0 for as many as workers."""
+    ray_address: str = ""
+    """Address of a Ray cluster, `local` to start one here; empty to do without Ray."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from edge_node.gossip.join_line import HIDDEN, MAX_BROKERS, parse_broker
 from edge_node.node.configuration_errors import SettingInvalid, UnknownSetting
 from edge_node.node.toml_files import SettingValue
 from edge_node.spec.constants import MAX_TRANSACTIONS
+from edge_node.trainer.pool import MAX_WORKERS
 
 BACKENDS: Final = ("native", "numpy", "reference", "lce", "tflite")
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
@@ -114,6 +115,9 @@ _SECTIONS: Final[Mapping[str, Mapping[str, "fields.Field[Any]"]]] = {
         "selection_images": _number(100, _MAX_IMAGES),
         "nice": _number(0, _MAX_NICE),
         "block_transactions": _number(0, MAX_TRANSACTIONS),
+        "workers": _number(1, MAX_WORKERS),
+        "lanes": _number(0, MAX_WORKERS),
+        "ray_address": _text(),
     },
     "broker": {
         "embedded": _choice(*EMBEDDED_BROKERS),

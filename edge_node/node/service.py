@@ -35,7 +35,7 @@ from edge_node.kernels.libsodium import load_ed25519
 from edge_node.node.answers import answer
 from edge_node.node.architecture_text import family_for, parse_architecture
 from edge_node.node.chain_view import ChainView, PoolView
-from edge_node.node.config import Config, NetworkSection
+from edge_node.node.config import Config, NetworkSection, TrainerSection
 from edge_node.node.configuration import read_password
 from edge_node.node.control import ControlServer
 from edge_node.node.data_directory import DataDirectory
@@ -54,6 +54,7 @@ from edge_node.node.system import SystemClock, SystemRandom
 from edge_node.node.watching import NobodyWatches, Watcher
 from edge_node.spec.architecture import ArchitectureOutOfRange
 from edge_node.spec.constants import MAX_TRANSACTIONS
+from edge_node.trainer.pool import PoolOptions, check_ray
 from edge_node.trainer.process import TrainerOptions, TrainerProcess
 
 _LOG = logging.getLogger(__name__)
@@ -116,13 +117,25 @@ def options_of(config: Config) -> ServiceOptions:
         broker_port=config.broker.port,
         backend=config.inference.backend,
         candidates=config.inference.candidates,
-        trainer=TrainerOptions(selection_images=trainer.selection_images, nice=trainer.nice)
-        if trainer.enabled
-        else None,
+        trainer=trainer_options(trainer) if trainer.enabled else None,
         new_family=trainer.architecture,
         metrics_port=config.metrics.port,
         block_transactions=trainer.block_transactions,
     )
+
+
+def trainer_options(trainer: TrainerSection) -> TrainerOptions:
+    """Return how a configuration wants the trainer to work.
+
+    Raises
+    ------
+    RayMissing
+    """
+    pool = PoolOptions(
+        workers=trainer.workers, lanes=trainer.lanes, ray_address=trainer.ray_address
+    )
+    check_ray(pool)
+    return TrainerOptions(selection_images=trainer.selection_images, nice=trainer.nice, pool=pool)
 
 
 def tls_of(network: NetworkSection) -> TlsOptions:

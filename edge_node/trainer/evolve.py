@@ -18,7 +18,7 @@ from edge_node.spec.proof.evolution_proof import ChildProof
 from edge_node.spec.recipe import RecipeContext, Step, StepKind, most_draws
 from edge_node.trainer.judges import Judge
 from edge_node.trainer.population import POPULATION_SIZE, Individual
-from edge_node.trainer.task import Offer, Progress, Relative, Task
+from edge_node.trainer.task import ONLY_LANE, Lane, Offer, Progress, Relative, Task
 
 STALE_SLICES = 6
 """Slices without a step after which an individual gives its place to a copy of a better one."""
@@ -36,12 +36,14 @@ class Evolution:
     task : Task
         Its family has a record.
     judge : Judge
+    lane : Lane, optional
+        Populations of other lanes make other choices.
     """
 
-    def __init__(self, task: Task, judge: Judge) -> None:
+    def __init__(self, task: Task, judge: Judge, lane: Lane = ONLY_LANE) -> None:
         self._task = task
         self._judge = judge
-        self._stream = Prf("trainer-choices", task.network + task.miner + task.family)
+        self._stream = Prf("trainer-choices", task.network + task.miner + task.family + lane.seed)
         self._individuals: list[Individual] = []
         self._candidates = 0
         self._slices = 0

@@ -29,7 +29,15 @@ from edge_node.spec.proof.evolution_proof import (
 from edge_node.spec.proof.founding import evolved_shape, shape_seed
 from edge_node.spec.shapes import ShapeNotEvolved
 from edge_node.trainer.judges import Judge
-from edge_node.trainer.task import FamilyShape, Offer, Progress, ShapeTask, Task
+from edge_node.trainer.task import (
+    ONLY_LANE,
+    FamilyShape,
+    Lane,
+    Offer,
+    Progress,
+    ShapeTask,
+    Task,
+)
 
 
 class Founding:
@@ -40,12 +48,15 @@ class Founding:
     task : Task
     judge : Judge
         Trains, and counts correct images.
+    lane : Lane, optional
+        Of `count` lanes each tries every `count`-th nonce.
     """
 
-    def __init__(self, task: Task, judge: Judge) -> None:
+    def __init__(self, task: Task, judge: Judge, lane: Lane = ONLY_LANE) -> None:
         self._task = task
         self._judge = judge
-        self._nonce = 0
+        self._lane = lane
+        self._tries = 0
         self._best_train_ppm = 0
         self._start = _start(task, task.architecture)
 
@@ -54,14 +65,14 @@ class Founding:
         """How it is going."""
         return Progress(
             stage="populate" if self._task.relatives else "found",
-            candidates=self._nonce,
+            candidates=self._tries,
             best_train_ppm=self._best_train_ppm,
         )
 
     def step(self) -> Offer | None:
         """Train under the next nonce; return an offer if the result would make a block."""
-        task, nonce = self._task, self._nonce
-        self._nonce += 1
+        task, nonce = self._task, _nonce(self._lane, self._tries)
+        self._tries += 1
         found = _trained(task, task.architecture, self._start, nonce, self._judge)
         if found is None:
             return None
@@ -82,24 +93,27 @@ class ShapeSearch:
     task : ShapeTask
     judge : Judge
         Trains, and counts correct images.
+    lane : Lane, optional
+        As of Founding; parents are drawn by each lane for itself.
     """
 
-    def __init__(self, task: ShapeTask, judge: Judge) -> None:
+    def __init__(self, task: ShapeTask, judge: Judge, lane: Lane = ONLY_LANE) -> None:
         self._task = task
         self._judge = judge
-        self._stream = Prf("shape-parents", task.network + task.miner + task.head)
-        self._nonce = 0
+        self._lane = lane
+        self._stream = Prf("shape-parents", task.network + task.miner + task.head + lane.seed)
+        self._tries = 0
         self._best_train_ppm = 0
 
     @property
     def progress(self) -> Progress:
         """How it is going."""
-        return Progress(stage="shape", candidates=self._nonce, best_train_ppm=self._best_train_ppm)
+        return Progress(stage="shape", candidates=self._tries, best_train_ppm=self._best_train_ppm)
 
     def step(self) -> Offer | None:
         """Evolve a shape and train it; return an offer if the result would make a block."""
-        task, nonce = self._task, self._nonce
-        self._nonce += 1
+        task, nonce = self._task, _nonce(self._lane, self._tries)
+        self._tries += 1
         first, second = self._parent(), self._parent()
         origin = ShapeOrigin(first=first.family, second=second.family, nonce=nonce)
         try:
@@ -136,6 +150,10 @@ class _Trained:
     steps: int
     nonce: int
     correct_count: int
+
+
+def _nonce(lane: Lane, tries: int) -> int:
+    return lane.index + tries * lane.count
 
 
 def _start(task: Task | ShapeTask, architecture: Architecture) -> training.LatentState:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The trainer's process: takes the newest task, sends offers, ends with its parent.
 
-Law of the file: plumbing between search.py and a pipe; nothing is decided here.
+Law of the file: plumbing between pool.py and a pipe; nothing is decided here.
 Read next: task.py for what travels on the pipe.
 """
 
@@ -12,13 +12,12 @@ import os
 import signal
 import threading
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 
 from edge_node.primitives.errors import EdgeNodeError
-from edge_node.trainer.judges import KernelJudge
-from edge_node.trainer.search import Search, search_for
+from edge_node.trainer.pool import PoolOptions, open_pool
 from edge_node.trainer.task import Offer, Progress, ShapeTask, SplitSource, Task
 
 _LOG = logging.getLogger(__name__)
@@ -37,6 +36,8 @@ class TrainerOptions:
     """Images of the train split that selection looks at."""
     nice: int
     """Niceness of the process, so that the node itself comes first."""
+    pool: PoolOptions = field(default_factory=PoolOptions)
+    """How many search, and where."""
 
 
 class TrainerProcess:
@@ -53,8 +54,8 @@ class TrainerProcess:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
-            target=_main, args=(theirs, splits, options), name="edge-node-trainer", daemon=True
-        )
+            target=_main, args=(theirs, splits, options), name="edge-node-trainer"
+        )  # no daemon: those may not have workers; what would wait for it at the end is below
         # The process inherits the mask, so that none of them meets it before it can ignore them.
         # The tracker that Python starts beside it would unblock them, if it did not run already.
         resource_tracker.ensure_running()
@@ -114,24 +115,26 @@ class TrainerProcess:
 
 
 def _main(pipe: Connection, splits: SplitSource, options: TrainerOptions) -> None:
-    for number in _GROUP_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+    _leave_signals_to_the_node()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _GROUP_SIGNALS)
     os.nice(options.nice)
-    judge = KernelJudge(splits, options.selection_images)
-    search: Search | None = None
     try:
-        while True:
-            idle_s = IDLE_POLL_S if search is None else 0
-            task_came = pipe.poll(idle_s)
-            while task_came:
-                search = search_for(pipe.recv(), search, judge)
-                task_came = pipe.poll()
-            if search is not None:
-                offer = search.step()
-                pipe.send(search.progress if offer is None else offer)
+        with open_pool(splits, options.selection_images, options.pool) as pool:
+            _leave_signals_to_the_node()  # Ray has taken them
+            while True:
+                task_came = pipe.poll(0 if pool.busy else IDLE_POLL_S)
+                while task_came:
+                    pool.assign(pipe.recv())
+                    task_came = pipe.poll()
+                for message in pool.round():
+                    pipe.send(message)
     except (EOFError, OSError):
         return  # the node is gone
     except EdgeNodeError as error:
         # The node sees that this process has ended, and looks at its datasets.
         _LOG.error("the trainer can not go on: %s", error)
+
+
+def _leave_signals_to_the_node() -> None:
+    for number in _GROUP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

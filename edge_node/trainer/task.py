@@ -42,6 +42,25 @@ class SplitSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """One of several searches for the same task, each with choices of its own."""
+
+    index: int = 0
+    """0..count - 1; lane 0 chooses as a trainer without lanes does."""
+    count: int = 1
+    """How many there are."""
+
+    @property
+    def seed(self) -> bytes:
+        """What sets the choices of this lane apart; nothing for lane 0."""
+        return self.index.to_bytes(4, "little") if self.index else b""
+
+
+ONLY_LANE = Lane()
+"""Of a trainer that searches by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Relative:
     """A model of the family that a task is for."""
 

@@ -15,6 +15,9 @@ GOOD: list[tuple[str, str, object]] = [
     ("inference", "candidates", ["reference"]),
     ("trainer", "selection_images", 100),
     ("trainer", "nice", 19),
+    ("trainer", "workers", 1_024),
+    ("trainer", "lanes", 0),
+    ("trainer", "ray_address", "local"),
     ("broker", "port", 0),
 ]
 
@@ -44,6 +47,8 @@ BAD: list[tuple[str, str, object, str]] = [
     ("trainer", "selection_images", True, "an integer"),
     ("trainer", "selection_images", 1 << 70, "an integer"),
     ("trainer", "nice", -1, r"an integer in 0\.\.19"),
+    ("trainer", "workers", 0, r"an integer in 1\.\.1024"),
+    ("trainer", "lanes", 1_025, r"an integer in 0\.\.1024"),
     ("broker", "port", 65_536, r"an integer in 0\.\.65535"),
     ("broker", "embedded", "", "one of auto, mosquitto, amqtt, none"),
 ]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The service as it is run: options from a configuration, a node over a real broker, its end."""
 
+import importlib.util
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,7 +26,8 @@ from edge_node.node.configuration_errors import ArchitectureTextInvalid
 from edge_node.node.control import ask
 from edge_node.node.data_directory import DataDirectory
 from edge_node.node.errors import DirectoryInUse, NodeNotRunning, NotInitialised
-from edge_node.node.service import ServiceOptions, options_of, run_service
+from edge_node.node.service import ServiceOptions, options_of, run_service, trainer_options
+from edge_node.trainer.pool import PoolOptions, RayMissing
 from edge_node.trainer.process import TrainerOptions
 from tests.chain.workshop import EASY
 from tests.node.rig import stored
@@ -114,6 +116,15 @@ def test_node_with_trainer_mines(options: ServiceOptions) -> None:
     finally:
         running.end()
     check_closed(options)
+
+
+def test_configuration_says_how_many_search_and_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    section = TrainerSection(workers=3, lanes=6, nice=4)
+    chosen = trainer_options(section)
+    assert (chosen.pool, chosen.nice) == (PoolOptions(workers=3, lanes=6), 4)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(RayMissing, match=r"trainer\.ray_address needs the package ray"):
+        trainer_options(replace(section, ray_address="local"))
 
 
 def test_first_candidate_that_works_is_taken(
