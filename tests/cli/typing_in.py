@@ -70,10 +70,9 @@ def typed(data_dir: Path, *words: str) -> Seen:
 def leaves(group: click.Group = app, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Yield every command that does something, as it is typed."""
     for name, each in group.commands.items():
-        group = each if isinstance(each, click.Group) else None
-        if group is not None:
-            yield from leaves(group, (*path, name))
-        if group is None or group.invoke_without_command:
+        if isinstance(each, click.Group):
+            yield from leaves(each, (*path, name))
+        if not isinstance(each, click.Group) or each.invoke_without_command:
             yield (*path, name)
 
 
