@@ -8,6 +8,7 @@ Read next: edge_node/demo/run.py.
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import islice
 from pathlib import Path
 
 import click
@@ -16,9 +17,17 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from edge_node.cli.edition_store import stored_mnist
+from edge_node.cli.edition_store import stored_edition
 from edge_node.cli.exit_codes import ExitCode
+from edge_node.cli.market_tables import (
+    families_table,
+    happenings,
+    market_generations,
+    shapes_table,
+)
 from edge_node.cli.output import complain, console, emit, json_option, percent, short, table
+from edge_node.datasets.sources import EDITIONS
+from edge_node.datasets.store import DatasetStore
 from edge_node.demo.backends import choose_backends
 from edge_node.demo.network import NodeGlimpse
 from edge_node.demo.report import DemoReport
@@ -27,6 +36,9 @@ from edge_node.inference.select import available_backends, select_backend
 from edge_node.node.networks import DEMO
 from edge_node.node.system import SystemClock
 from edge_node.primitives.clock import Clock
+
+MAX_FAMILIES = 8
+"""More would hardly get a turn."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -40,35 +52,62 @@ _LOG = logging.getLogger(__name__)
     help="Height to reach.",
 )
 @click.option(
+    "--datasets",
+    type=click.IntRange(1, len(EDITIONS)),
+    default=1,
+    show_default=True,
+    help=f"How many of {', '.join(EDITIONS)} are learned.",
+)
+@click.option(
+    "--families",
+    type=click.IntRange(1, MAX_FAMILIES),
+    default=1,
+    show_default=True,
+    help="Families of each dataset that are open at a time.",
+)
+@click.option(
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("demo-output"),
     show_default=True,
     help="Folder for logs, chains and the exported model.",
 )
-@click.option("--offline", is_flag=True, help="Take MNIST from the cache only.")
+@click.option("--offline", is_flag=True, help="Take the images from the cache only.")
 @json_option
-def demo(*, blocks: int, output: Path, offline: bool, as_json: bool) -> None:
+def demo(
+    *, blocks: int, datasets: int, families: int, output: Path, offline: bool, as_json: bool
+) -> None:
     """Run three nodes here that learn MNIST together.
 
-    They go on until their chain has some blocks.
+    They go on until their chain has some blocks. With more than one dataset or family it shows
+    how these take turns, how new families are opened by the evolution of shapes, and closed.
 
     Exits with 0 only if all nodes agree on the head, each has judged every block, and accuracy on
-    untouched images rose.
+    untouched images rose; with more than one dataset or family, also only if turns were fair.
     """
     output.mkdir(parents=True, exist_ok=True)
-    datasets, dataset = stored_mnist(output / "datasets", offline=offline)
+    root = output / "datasets"
+    learned = [
+        stored_edition(edition, root, offline=offline)[1]
+        for edition in islice(EDITIONS.values(), datasets)
+    ]
     choice = choose_backends(available_backends())
     for sentence in choice.missing:
         _LOG.warning("%s", sentence)
-    options = DemoOptions(output=output, blocks=blocks, backends=choice.chosen, dataset=dataset)
+    options = DemoOptions(
+        output=output,
+        blocks=blocks,
+        backends=choice.chosen,
+        datasets=tuple(learned),
+        families=families,
+    )
     clock = SystemClock()
     with closing(select_backend()) as backend:
         if as_json:
-            report = run_demo(options, datasets, backend, clock, lambda _: None)
+            report = run_demo(options, DatasetStore(root), backend, clock, lambda _: None)
         else:
             with _watching(blocks, clock) as watch:
-                report = run_demo(options, datasets, backend, clock, watch)
+                report = run_demo(options, DatasetStore(root), backend, clock, watch)
     emit(report.as_json(), as_json=as_json, show=lambda: _show(report))
     for failure in report.failures:
         complain(failure)
@@ -108,11 +147,17 @@ def _progress(glimpses: Sequence[NodeGlimpse], blocks: int, elapsed_ms: int) -> 
     ]
     height = min((glimpse.height for glimpse in glimpses), default=0)
     line = Text(f"height {height} of {blocks}, {elapsed_ms // 1_000} s")
-    return Group(table("three nodes, one broker, real MNIST", columns, rows), line)
+    return Group(table("three nodes, one broker, real images", columns, rows), line)
 
 
 def _show(report: DemoReport) -> None:
-    console.print(_generations(report))
+    market = report.market
+    if market is None:
+        console.print(_generations(report))
+    else:
+        console.print(market_generations(report.generations, market))
+        console.print(shapes_table(market))
+        console.print(families_table(market))
     console.print(
         table(
             "nodes",
@@ -122,17 +167,20 @@ def _show(report: DemoReport) -> None:
     )
     click.echo(
         f"height {report.height} in {report.duration_ms // 1_000} s; "
-        f"{'see below' if report.failures else 'all nodes agree'}; untouched images: "
-        f"{percent(report.generations[0].reserve_ppm)} % -> "
-        f"{percent(report.generations[-1].reserve_ppm)} %"
+        f"{'see below' if report.failures else 'all nodes agree'}"
+        + ("" if market else f"; untouched images: {_rise(report)}")
     )
-    for path in (
-        report.exports.tflite,
-        report.exports.c_header,
-        report.exports.blob,
-        report.exports.plot,
-    ):
-        click.echo(f"  {path}")
+    for line in happenings(market) if market else ():
+        click.echo(line)
+    for exports in market.models if market else (report.exports,):
+        for path in (exports.tflite, exports.c_header, exports.blob):
+            click.echo(f"  {path}")
+    click.echo(f"  {report.exports.plot}")
+
+
+def _rise(report: DemoReport) -> str:
+    first, last = report.generations[0], report.generations[-1]
+    return f"{percent(first.reserve_ppm)} % -> {percent(last.reserve_ppm)} %"
 
 
 def _generations(report: DemoReport) -> Table:

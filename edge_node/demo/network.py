@@ -25,10 +25,10 @@ from edge_node.node.configuration import PREFIX, variable_name
 from edge_node.node.control import ask
 from edge_node.node.data_directory import DataDirectory
 from edge_node.node.errors import NodeError
-from edge_node.node.networks import DEMO, DEMO_IN_NUMPY, new_genesis
+from edge_node.node.networks import new_genesis
 from edge_node.primitives.clock import Clock
 from edge_node.primitives.types import DatasetId
-from edge_node.spec.genesis import Genesis
+from edge_node.spec.genesis import Genesis, Parameters
 from edge_node.spec.signature import SEED_BYTES
 
 STOP_TIMEOUT_S = 5
@@ -117,9 +117,11 @@ class DemoNetwork:
     backends : sequence of str
         One node for each.
     datasets : DatasetStore
-        Where the dataset is now; its files are linked, not copied.
-    dataset : DatasetId
+        Where these are now; their files are linked, not copied.
+    learned : sequence of DatasetId
         What is to be learned.
+    parameters : Parameters
+        Rules of the network.
     clock : Clock
 
     Raises
@@ -136,7 +138,8 @@ class DemoNetwork:
         *,
         backends: Sequence[str],
         datasets: DatasetStore,
-        dataset: DatasetId,
+        learned: Sequence[DatasetId],
+        parameters: Parameters,
         clock: Clock,
     ) -> None:
         _empty(folder)
@@ -144,34 +147,25 @@ class DemoNetwork:
         self.broker: RunningBroker = start_broker(BrokerOptions(data_dir=folder / "broker"), clock)
         self.nodes: tuple[DemoNode, ...] = ()
         try:
-            self._start(folder, backends, datasets, dataset, clock)
+            seeds = [secrets.token_bytes(SEED_BYTES) for _ in backends]
+            ed25519 = load_ed25519()
+            self.genesis = new_genesis(
+                "demo",
+                [datasets.table(each).manifest for each in learned],
+                [ed25519.public_key(seed) for seed in seeds],
+                parameters,
+                clock.now_ms(),
+            )
+            for number, (backend, seed) in enumerate(zip(backends, seeds, strict=True), start=1):
+                directory = DataDirectory(folder / f"node-{number}")
+                directory.initialise(self.genesis, seed)
+                for each in learned:
+                    target = directory.datasets / each.hex()
+                    shutil.copytree(datasets.folder(each), target, copy_function=os.link)
+                self.nodes += (self._launch(directory, backend),)
         except BaseException:
             self.stop()
             raise
-
-    def _start(
-        self,
-        folder: Path,
-        backends: Sequence[str],
-        datasets: DatasetStore,
-        dataset: DatasetId,
-        clock: Clock,
-    ) -> None:
-        ed25519 = load_ed25519()
-        seeds = [secrets.token_bytes(SEED_BYTES) for _ in backends]
-        self.genesis = new_genesis(
-            "demo",
-            [datasets.table(dataset).manifest],
-            [ed25519.public_key(seed) for seed in seeds],
-            DEMO_IN_NUMPY if load_library() is None else DEMO,
-            clock.now_ms(),
-        )
-        for number, (backend, seed) in enumerate(zip(backends, seeds, strict=True), start=1):
-            directory = DataDirectory(folder / f"node-{number}")
-            directory.initialise(self.genesis, seed)
-            target = directory.datasets / dataset.hex()
-            shutil.copytree(datasets.folder(dataset), target, copy_function=os.link)
-            self.nodes += (self._launch(directory, backend),)
 
     def _launch(self, directory: DataDirectory, backend: str) -> DemoNode:
         log = directory.root / "log"

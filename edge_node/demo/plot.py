@@ -11,7 +11,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_node.demo.report import GenerationReport
+from edge_node.demo.generations import GenerationReport
+from edge_node.demo.market import FamilyReport, MarketReport
 from edge_node.spec.constants import PPM
 
 if TYPE_CHECKING:
@@ -24,7 +25,11 @@ CURVES = (
     ("reserve_ppm", "untouched", "#009E73", "s"),
 )
 """Attribute, label, colour, marker; colours of Okabe and Ito, told apart by every eye."""
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Of a dataset's families, by Okabe and Ito as well; with more they begin anew."""
 SIZE_INCHES = (8, 6)
+INCHES_PER_PART = 0.95
+"""Height of a panel of the market's figure, for each part of its ratio."""
 DOTS_PER_INCH = 120
 
 
@@ -61,15 +66,98 @@ def figure_of(generations: Sequence[GenerationReport]) -> "Figure":
         top.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncol=len(CURVES), frameon=False)
         figure.suptitle("A binary neural network in every block")
 
-        bottom.bar(
-            [each.height for each in generations],
-            [each.interval_ms / 1_000 for each in generations],
-            color="0.45",
-        )
-        bottom.set_ylabel("interval, s")
+        _intervals(bottom, generations)
         bottom.set_xlabel("block height (hollow: the population, before evolution)")
-        bottom.xaxis.get_major_locator().set_params(integer=True)
     return figure
+
+
+def draw_market(generations: Sequence[GenerationReport], market: MarketReport, path: Path) -> None:
+    """Write a PNG with the accuracy of each dataset's families, their turns and the intervals.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        matplotlib is not installed.
+    """
+    market_figure(generations, market).savefig(path)
+
+
+def market_figure(generations: Sequence[GenerationReport], market: MarketReport) -> "Figure":
+    """Return a panel for each dataset, one for the turns and one for the block intervals.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        matplotlib is not installed.
+    """
+    from matplotlib import rc_context, rcParamsDefault  # noqa: PLC0415 - an extra
+    from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
+
+    datasets = tuple(dict.fromkeys(family.dataset for family in market.families))
+    ratios = (*(3 for _ in datasets), 0.5 + 0.3 * len(market.families), 1)
+    with rc_context({**rcParamsDefault, "font.size": 12, "axes.grid": True, "grid.alpha": 0.3}):
+        size = (SIZE_INCHES[0], sum(ratios) * INCHES_PER_PART)
+        figure = Figure(figsize=size, dpi=DOTS_PER_INCH, layout="constrained")
+        panels = figure.subplots(len(ratios), 1, sharex=True, gridspec_kw={"height_ratios": ratios})
+        figure.suptitle("Families take turns")
+        for axes, dataset in zip(panels, datasets, strict=False):
+            _families(axes, generations, [f for f in market.families if f.dataset == dataset])
+            axes.set_ylabel(f"{dataset}, %")
+        panels[0].set_title("filled: evaluation, hollow: untouched", fontsize="medium")
+        _turns(panels[-2], generations, market.families)
+        _intervals(panels[-1], generations)
+    return figure
+
+
+def _families(
+    axes: "Axes", generations: Sequence[GenerationReport], families: Sequence[FamilyReport]
+) -> None:
+    for number, family in enumerate(families):
+        mine = [each for each in generations if each.family == family.family]
+        colour, heights = COLOURS[number % len(COLOURS)], [each.height for each in mine]
+        for name, fill, line in (("evaluation_ppm", colour, "-"), ("reserve_ppm", "none", ":")):
+            axes.plot(
+                heights,
+                [100 * getattr(each, name) / PPM for each in mine],
+                linestyle=line,
+                color=colour,
+                marker="o" if fill == colour else "s",
+                markerfacecolor=fill,
+                label=family.label if fill == colour else "_",
+            )
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+
+
+def _turns(
+    axes: "Axes", generations: Sequence[GenerationReport], families: Sequence[FamilyReport]
+) -> None:
+    """Draw a row for each family: a dot for a block, a cross where it was closed."""
+    for row, family in enumerate(families):
+        mine = [each for each in generations if each.family == family.family]
+        axes.plot(
+            [each.height for each in mine],
+            [row] * len(mine),
+            linestyle="-",
+            color="0.25",
+            marker="o",
+            markersize=4,
+        )
+        if family.closed is not None:
+            axes.plot([family.closed], [row], color=CURVES[1][2], marker="x", markersize=11)
+    axes.set_yticks(range(len(families)), [family.label for family in families])
+    axes.invert_yaxis()
+    axes.set_ylabel("family (x: closed)")
+
+
+def _intervals(axes: "Axes", generations: Sequence[GenerationReport]) -> None:
+    axes.bar(
+        [each.height for each in generations],
+        [each.interval_ms / 1_000 for each in generations],
+        color="0.45",
+    )
+    axes.set_ylabel("interval, s")
+    axes.set_xlabel("block height")
+    axes.locator_params(axis="x", integer=True)
 
 
 def _curve(

@@ -3,7 +3,7 @@
 
 Law of the file: every figure comes from a block, a model or an evaluation made here; the keys of
 `as_json` are a contract.
-Read next: plot.py.
+Read next: generations.py, market.py, plot.py.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,20 +13,10 @@ from pathlib import Path
 
 from edge_node.chain.block_store import BlockStore, StoredBlock
 from edge_node.chain.database import Database
-from edge_node.node.engine import NodeEngine
-from edge_node.primitives.hashing import ZERO_HASH
+from edge_node.demo.generations import Exports, GenerationReport
+from edge_node.demo.market import MarketReport
 from edge_node.primitives.types import Height, NetworkId, PublicKey
-from edge_node.spec.block import body_from_bytes, header_from_bytes
-from edge_node.spec.constants import PPM
-from edge_node.spec.dataset import SplitName
-from edge_node.spec.genesis import Genesis
-from edge_node.spec.proof.evolution_proof import (
-    ChildProof,
-    FallbackProof,
-    FounderProof,
-    proof_from_bytes,
-)
-from edge_node.spec.transport import TransportKind
+from edge_node.spec.block import header_from_bytes
 
 PAGE_BLOCKS = 500
 
@@ -48,48 +38,6 @@ class NodeReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GenerationReport:
-    """One block with a model."""
-
-    height: int
-    """Height of the block."""
-    family: str
-    """Family id."""
-    generation: int
-    """1 + records before."""
-    miner: str
-    """Name of the node that mined it."""
-    train_ppm: int
-    """Accuracy on the train split."""
-    evaluation_ppm: int
-    """Accuracy on the evaluation split, by which the block was judged."""
-    reserve_ppm: int
-    """Accuracy on images that no miner has used."""
-    block_bytes: int
-    """Header, body and transport."""
-    model_bytes: int
-    """Proof and transport."""
-    payload: str
-    """Kind of proof and transport."""
-    interval_ms: int
-    """Time since the block before."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exports:
-    """Files of the best model."""
-
-    tflite: str
-    """For TensorFlow Lite."""
-    c_header: str
-    """For a microcontroller."""
-    blob: str
-    """The canonical blob."""
-    plot: str
-    """Accuracy and block interval over height."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DemoReport:
     """The whole demonstration."""
 
@@ -103,6 +51,8 @@ class DemoReport:
     """Blocks with a model, lowest first."""
     exports: Exports
     """Files."""
+    market: MarketReport | None = None
+    """What several datasets and families did; None where there is one of each."""
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -116,6 +66,8 @@ class DemoReport:
             for node in self.nodes
             if node.validated != self.height
         ]
+        if self.market is not None:
+            return (*found, *self.market.failures)
         first, last = self.generations[0], self.generations[-1]
         if last.reserve_ppm <= first.reserve_ppm:
             found.append(
@@ -127,7 +79,9 @@ class DemoReport:
 
     def as_json(self) -> dict[str, object]:
         """Return the report as plain values."""
-        return asdict(self)
+        value = asdict(self)
+        del value["market"]
+        return value if self.market is None else {**value, **self.market.as_json()}
 
 
 @contextmanager
@@ -156,69 +110,3 @@ def node_report(
         validated=len(chain),
         mined=mined_by.count(name),
     )
-
-
-def generation_reports(
-    chain: Sequence[StoredBlock],
-    blocks: BlockStore,
-    genesis: Genesis,
-    engine: NodeEngine,
-    miners: Mapping[PublicKey, str],
-) -> list[GenerationReport]:
-    """Return a line for each block with a model, its model evaluated on all three splits.
-
-    Parameters
-    ----------
-    chain : sequence of StoredBlock
-        The main chain.
-    blocks : BlockStore
-    genesis : Genesis
-    engine : NodeEngine
-        Evaluates.
-    miners : dict
-        Node name of each public key.
-    """
-    manifest = genesis.datasets[0]
-    reports: list[GenerationReport] = []
-    before = genesis.timestamp
-    for stored in chain:
-        header = header_from_bytes(stored.header)
-        if header.model_hash != ZERO_HASH:
-            model = blocks.model(header.model_hash)
-            body = body_from_bytes(stored.body)
-            train, evaluation, reserve = (
-                engine.count_on(model, manifest.dataset_id(), name)
-                * PPM
-                // manifest.splits[name].count
-                for name in SplitName
-            )
-            reports.append(
-                GenerationReport(
-                    height=header.height,
-                    family=header.family.hex(),
-                    generation=header.generation,
-                    miner=miners.get(header.miner, header.miner.hex()[:8]),
-                    train_ppm=train,
-                    evaluation_ppm=evaluation,
-                    reserve_ppm=reserve,
-                    block_bytes=len(stored.header) + len(stored.body) + len(stored.transport),
-                    model_bytes=len(body.proof) + len(stored.transport),
-                    payload=_payload(body.proof, stored.transport),
-                    interval_ms=header.timestamp - before,
-                )
-            )
-        before = header.timestamp
-    return reports
-
-
-def _payload(proof: bytes, transport: bytes) -> str:
-    parsed = proof_from_bytes(proof)
-    if isinstance(parsed, FallbackProof):
-        return "fallback"
-    kind = "population"
-    if isinstance(parsed, FounderProof):
-        kind = "founder"
-    elif isinstance(parsed, ChildProof):
-        kind = f"{len(parsed.steps)} steps"
-    # The second byte of a transport is its kind: an array's head, then a small integer.
-    return f"{kind} + {TransportKind(transport[1]).name.lower()}" if transport else kind

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_node.datasets.store import DatasetStore
+from edge_node.demo.generations import Exports, generation_reports
+from edge_node.demo.market import market_report, stopped_states
 from edge_node.demo.network import DemoNetwork, NodeGlimpse, ended_by_signals
-from edge_node.demo.plot import draw
+from edge_node.demo.plot import draw, draw_market
 from edge_node.demo.report import (
     DemoReport,
-    Exports,
     NodeReport,
-    generation_reports,
     node_report,
     stopped_chain,
 )
@@ -26,16 +26,18 @@ from edge_node.inference.backend import Backend
 from edge_node.inference.c_export import c_header
 from edge_node.inference.tflite_export import int8_file
 from edge_node.kernels.libsodium import load_ed25519
+from edge_node.kernels.shared_object import load_library
 from edge_node.node.engine import NodeEngine
 from edge_node.node.errors import NodeError
+from edge_node.node.networks import demo_parameters
 from edge_node.primitives.clock import Clock
-from edge_node.primitives.types import DatasetId
-from edge_node.spec.block import header_from_bytes
+from edge_node.primitives.types import DatasetId, ModelHash
 from edge_node.spec.model import Model
+from edge_node.spec.state import FamilyModel, State
 
-USUAL_MS = 120_000
-"""A dozen blocks on two cores take less; what takes longer is told."""
-TIME_LIMIT_MS = 600_000
+USUAL_BLOCK_MS = 10_000
+"""A block on two cores takes less; what takes longer is told."""
+LEAST_LIMIT_MS, LIMIT_BLOCK_MS = 600_000, 30_000
 """On a busy machine a demonstration may still succeed."""
 SETTLE_MS = 1_500
 """Without a new head for so long, with mining off, nothing is on its way any more."""
@@ -71,10 +73,23 @@ class DemoOptions:
     """Height to reach."""
     backends: tuple[str, ...]
     """One node for each."""
-    dataset: DatasetId
+    datasets: tuple[DatasetId, ...]
     """What to learn."""
-    time_limit_ms: int = TIME_LIMIT_MS
-    """Without a common head at that height by then, it has failed."""
+    families: int = 1
+    """Open at a time on each."""
+    time_limit_ms: int | None = None
+    """Without a common head at that height by then, it has failed; None: as the height asks."""
+
+    @property
+    def limit_ms(self) -> int:
+        """What it may take."""
+        usual = max(LEAST_LIMIT_MS, self.blocks * LIMIT_BLOCK_MS)
+        return usual if self.time_limit_ms is None else self.time_limit_ms
+
+    @property
+    def is_market(self) -> bool:
+        """Whether there are turns to be taken and families to be opened and closed."""
+        return len(self.datasets) > 1 or self.families > 1
 
 
 Watch = Callable[[Sequence[NodeGlimpse]], None]
@@ -89,7 +104,7 @@ def run_demo(
     ----------
     options : DemoOptions
     datasets : DatasetStore
-        Holds the dataset.
+        Holds what is to be learned.
     backend : Backend
         Evaluates the models for the report.
     clock : Clock
@@ -106,7 +121,12 @@ def run_demo(
             options.output / "nodes",
             backends=options.backends,
             datasets=datasets,
-            dataset=options.dataset,
+            learned=options.datasets,
+            parameters=demo_parameters(
+                datasets=len(options.datasets),
+                families=options.families,
+                compiled=load_library() is not None,
+            ),
             clock=clock,
         )
         try:
@@ -127,11 +147,9 @@ def _until_agreed(network: DemoNetwork, options: DemoOptions, clock: Clock, watc
         glimpses = network.glimpses()
         watch(glimpses)
         now_ms = clock.monotonic_ms()
-        if now_ms - started_ms > options.time_limit_ms:
-            raise DemoTimedOut(
-                blocks=options.blocks, limit_ms=options.time_limit_ms, glimpses=glimpses
-            )
-        if now_ms - started_ms > USUAL_MS and not told:
+        if now_ms - started_ms > options.limit_ms:
+            raise DemoTimedOut(blocks=options.blocks, limit_ms=options.limit_ms, glimpses=glimpses)
+        if now_ms - started_ms > options.blocks * USUAL_BLOCK_MS and not told:
             _LOG.warning("this takes longer than usual: the machine is slow or busy")
             told = True
         heads = str([glimpse.head for glimpse in glimpses])
@@ -164,20 +182,49 @@ def _report(
     for node in network.nodes:
         with stopped_chain(node.directory.chain, genesis.network_id()) as (chain, _):
             nodes.append(node_report(node.name, chain, miners))
-    with stopped_chain(network.nodes[0].directory.chain, genesis.network_id()) as (chain, blocks):
-        engine = NodeEngine(ed25519, [backend], datasets)
-        generations = generation_reports(chain, blocks, genesis, engine, miners)
-        headers = [header_from_bytes(block.header) for block in chain]
-        best = max(headers, key=lambda header: header.correct_count)
-        exports = export(blocks.model(best.model_hash), options.output, genesis.datasets[0].name)
-    draw(generations, Path(exports.plot))
+    path = network.nodes[0].directory.chain
+    engine = NodeEngine(ed25519, [backend], datasets)
+    with stopped_states(path, genesis, engine) as states:
+        learned = {key: entry.manifest for key, entry in states[-1].datasets.items()}
+    with stopped_chain(path, genesis.network_id()) as (chain, blocks):
+        generations = generation_reports(chain, blocks, genesis, learned, engine, miners)
+        exports = [
+            export(blocks.model(best), options.output, name)
+            for name, best in best_models(states[-1]).items()
+        ]
+    market = None
+    if options.is_market:
+        market = market_report(chain, states, genesis.parameters, generations, exports)
+        draw_market(generations, market, Path(exports[0].plot))
+    else:
+        draw(generations, Path(exports[0].plot))
     return DemoReport(
         height=len(chain),
         duration_ms=duration_ms,
         nodes=tuple(nodes),
         generations=tuple(generations),
-        exports=exports,
+        exports=exports[0],
+        market=market,
     )
+
+
+def best_models(head: State) -> dict[str, ModelHash]:
+    """Return the best model of each dataset by its name, in the order in which they were founded.
+
+    Of those that are equally good the first is the best.
+    """
+    models = sorted(  # heights are unique
+        (model.height, family.dataset, model)
+        for family in head.families.values()
+        for model in family.models
+    )
+    best: dict[DatasetId, FamilyModel] = {}
+    for _, dataset, model in models:
+        if dataset not in best or model.correct_count > best[dataset].correct_count:
+            best[dataset] = model
+    return {
+        head.datasets[dataset].manifest.name: model.model_hash for dataset, model in best.items()
+    }
 
 
 def export(model: Model, folder: Path, name: str) -> Exports:

@@ -152,7 +152,7 @@ def test_exit_status_is_the_reports(
 ) -> None:
     monkeypatch.setattr(command, "run_demo", lambda *_: report)
     monkeypatch.setattr(
-        command, "stored_mnist", lambda *_, **__: (None, DatasetId(Hash32(bytes(32))))
+        command, "stored_edition", lambda *_, **__: (None, DatasetId(Hash32(bytes(32))))
     )
     done = CliRunner().invoke(app, ["demo", "--output", str(tmp_path), *words])
     assert done.exit_code == code, done.output

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from edge_node.cli import demo as demo_module
-from edge_node.datasets.mnist import MNIST_ID
 from edge_node.datasets.store import DatasetStore
+from edge_node.demo.generations import Exports, GenerationReport
 from edge_node.demo.network import NodeGlimpse
-from edge_node.demo.report import DemoReport, Exports, GenerationReport, NodeReport
+from edge_node.demo.report import DemoReport, NodeReport
 from edge_node.demo.run import DemoOptions, Watch
 from edge_node.inference.backend import Backend
 from edge_node.inference.select import BackendStatus
@@ -77,7 +77,9 @@ def ending_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[DemoReport], list[
 
         monkeypatch.setattr(demo_module, "run_demo", run)
         monkeypatch.setattr(
-            demo_module, "stored_mnist", lambda root, *, offline: (DatasetStore(root), MNIST_ID)
+            demo_module,
+            "stored_edition",
+            lambda edition, root, *, offline: (DatasetStore(root), edition.dataset_id),
         )
         return asked
 

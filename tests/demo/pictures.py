@@ -7,7 +7,7 @@ import numpy as np
 
 from edge_node.datasets.content import Dataset, Samples
 from edge_node.datasets.store import DatasetStore
-from edge_node.demo.report import GenerationReport
+from edge_node.demo.generations import GenerationReport
 from edge_node.primitives.types import DatasetId
 from edge_node.spec.dataset import Manifest, Split, commit_split
 
@@ -17,7 +17,7 @@ SIZES = (6_000, 2_000, 1_000)
 """Evaluation images: as few as the rules of the demonstration allow."""
 
 
-def patterns(seed: int = 1) -> Dataset:
+def patterns(seed: int = 1, name: str = "patterns") -> Dataset:
     """Return a dataset that a network of the demonstration learns, but not at once."""
     random = np.random.default_rng(seed)
     classes = random.integers(0, 256, (CLASSES, SIDE * SIDE))
@@ -30,7 +30,7 @@ def patterns(seed: int = 1) -> Dataset:
         splits.append(Samples(images=images, labels=labels))
     train, evaluation, reserve = splits
     manifest = Manifest(
-        name="patterns",
+        name=name,
         height=SIDE,
         width=SIDE,
         channels=1,

@@ -14,6 +14,7 @@ import pytest
 from edge_node.demo.network import DemoFailed, DemoFolderTaken, DemoNetwork, ended_by_signals
 from edge_node.gossip import embedded_broker
 from edge_node.gossip.errors import BrokerMissing
+from edge_node.node.networks import DEMO
 from edge_node.node.system import SystemClock
 from tests.demo.pictures import stored_patterns
 
@@ -28,7 +29,8 @@ def network_in(folder: Path, *backends: str) -> DemoNetwork:
         folder / "nodes",
         backends=backends,
         datasets=datasets,
-        dataset=dataset,
+        learned=(dataset,),
+        parameters=DEMO,
         clock=SystemClock(),
     )
 

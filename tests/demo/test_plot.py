@@ -9,7 +9,16 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from edge_node.demo.plot import CURVES, DOTS_PER_INCH, SIZE_INCHES, draw, figure_of
+from edge_node.demo.plot import (
+    CURVES,
+    DOTS_PER_INCH,
+    SIZE_INCHES,
+    draw,
+    draw_market,
+    figure_of,
+    market_figure,
+)
+from tests.demo.market_chain import stopped
 from tests.demo.pictures import generation
 
 POPULATION = [generation(height, 840_000 + 5_000 * height, number=1) for height in (1, 2, 3)]
@@ -81,3 +90,29 @@ def test_pixels_of_the_file_show_each_point_in_its_colour(tmp_path: Path) -> Non
         above = bottom.transData.transform((each.height, each.interval_ms / 1_000))
         assert pixels[len(pixels) - 1 - round(middle[1]), round(middle[0])].max() < 0.6
         assert pixels[len(pixels) - 1 - round(above[1]) - 4, round(above[0]) + 4].min() > 0.6
+
+
+def test_market_shows_each_family_on_its_datasets_panel_and_its_turns(tmp_path: Path) -> None:
+    seen = stopped(tmp_path)
+    market = seen.market()
+    figure = market_figure(seen.generations, market)
+    letters, numbers, turns, intervals = figure.axes
+    assert [letters.get_ylabel(), numbers.get_ylabel()] == ["letters, %", "numbers, %"]
+    for axes, name in ((letters, "letters"), (numbers, "numbers")):
+        families = [family for family in market.families if family.dataset == name]
+        legend = axes.get_legend()
+        assert legend is not None
+        assert [text.get_text() for text in legend.get_texts()] == [f.label for f in families]
+        mine = {family.family for family in families}
+        points = np.concatenate([np.asarray(line.get_xydata()) for line in axes.lines[::2]])
+        lines = sorted((g.family, g.height) for g in seen.generations if g.family in mine)
+        assert sorted(points[:, 0]) == sorted(height for _, height in lines)
+    rows = [line for line in turns.lines if line.get_marker() == "o"]
+    assert [len(np.asarray(row.get_xdata())) for row in rows] == [
+        family.blocks for family in market.families
+    ]
+    crosses = [line for line in turns.lines if line.get_marker() == "x"]
+    assert [float(np.asarray(cross.get_xdata())[0]) for cross in crosses] == [4, 7]
+    assert len(intervals.patches) == len(seen.generations)
+    draw_market(seen.generations, market, tmp_path / "market.png")
+    assert imread(tmp_path / "market.png").shape[2] == 4

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_node.demo.generations import Exports
 from edge_node.demo.report import (
     DemoReport,
-    Exports,
     NodeReport,
     node_report,
     stopped_chain,

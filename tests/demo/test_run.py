@@ -22,6 +22,7 @@ from tests.demo.test_network import processes_of
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 BLOCKS = 4
+MARKET_BLOCKS = 5
 CLOCK = SystemClock()
 
 
@@ -33,7 +34,7 @@ def test_nodes_on_three_back_ends_agree_and_the_report_is_what_the_law_says(
     monkeypatch.setenv("TMPDIR", str(scratch))
     datasets, dataset = stored_patterns(tmp_path / "datasets")
     backends = ("native", "reference", "numpy")
-    options = DemoOptions(output=tmp_path, blocks=BLOCKS, backends=backends, dataset=dataset)
+    options = DemoOptions(output=tmp_path, blocks=BLOCKS, backends=backends, datasets=(dataset,))
     seen: list[Sequence[NodeGlimpse]] = []
     report = run_demo(options, datasets, open_backend("native"), CLOCK, seen.append)
 
@@ -86,13 +87,45 @@ def test_nodes_on_three_back_ends_agree_and_the_report_is_what_the_law_says(
     assert list(scratch.iterdir()) == []
 
 
+def test_two_datasets_with_two_families_each_take_turns(tmp_path: Path) -> None:
+    datasets, first = stored_patterns(tmp_path / "datasets")
+    second = datasets.add(patterns(seed=2, name="more-patterns"))
+    options = DemoOptions(
+        output=tmp_path,
+        blocks=MARKET_BLOCKS,
+        backends=("native", "numpy"),
+        datasets=(first, second),
+        families=2,
+    )
+    report = run_demo(options, datasets, open_backend("native"), CLOCK, lambda _: None)
+    assert len({node.head for node in report.nodes}) == 1
+    market = report.market
+    assert market is not None
+    assert sorted(family.dataset for family in market.families) == sorted(
+        ["patterns", "more-patterns"] * 2
+    )
+    founders, evolved = market.families[:2], market.families[2:]
+    assert all(family.architecture == "binary-4k" for family in founders)
+    for family in evolved:
+        (parent,) = (each for each in founders if each.dataset == family.dataset)
+        assert family.origin == (parent.label, parent.label)
+        assert family.architecture != parent.architecture
+    assert max(turn.spread for turn in market.turns) <= 1
+    assert [turn.height for turn in market.turns] == list(range(1, report.height + 1))
+    assert len(market.models) == 2
+    for exports in market.models:
+        assert Path(exports.blob).stat().st_size > 0
+    assert Path(report.exports.plot).read_bytes().startswith(b"\x89PNG")
+    assert processes_of(tmp_path) == []
+
+
 def test_blocks_that_do_not_come_in_time_are_told_and_nothing_stays_behind(tmp_path: Path) -> None:
     datasets, dataset = stored_patterns(tmp_path / "datasets")
     options = DemoOptions(
         output=tmp_path,
         blocks=1_000,
         backends=("native", "native"),
-        dataset=dataset,
+        datasets=(dataset,),
         time_limit_ms=8_000,
     )
     with pytest.raises(DemoTimedOut) as failed:

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tables of turns and families: whole in 80 columns, and what happened is told in lines."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from edge_node.cli.market_tables import (
+    families_table,
+    happenings,
+    market_generations,
+    shapes_table,
+)
+from edge_node.demo.generations import GenerationReport
+from edge_node.demo.market import BountyReport, MarketReport, RevealReport
+from tests.demo.market_chain import stopped
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[GenerationReport], MarketReport]:
+    seen = stopped(tmp_path_factory.mktemp("market"))
+    market = seen.market()
+    long = replace(
+        market.families[2],
+        dataset="animal-mnist",
+        architecture="1bit:conv12k3p-conv10k7p-conv20k3-dense10",
+        connections=7_742,
+        origin=("F12", "F10"),
+    )
+    families = (*market.families[:2], long, *market.families[3:])
+    return seen.generations, replace(market, families=families)
+
+
+def lines_of(table: object, path: Path) -> list[str]:
+    with path.open("w") as file:
+        Console(file=file, width=80).print(table)
+    return path.read_text().splitlines()
+
+
+def test_tables_are_whole_in_80_columns(
+    shown: tuple[list[GenerationReport], MarketReport], tmp_path: Path
+) -> None:
+    generations, market = shown
+    blocks = lines_of(market_generations(generations, market), tmp_path / "blocks")
+    families = lines_of(families_table(market), tmp_path / "families")
+    shapes = lines_of(shapes_table(market), tmp_path / "shapes")
+    for lines in (blocks, families, shapes):
+        assert max(map(len, lines)) <= 80
+        assert "…" not in "".join(lines)
+    row = next(line for line in blocks if "58.00" in line).split()
+    assert row[:5] == ["4", "letters", "F1", "2", "node-2"]
+    row = next(line for line in shapes if "F1 " in line).split()
+    assert row == ["F1", "letters", "1bit:conv4p-dense3", "1", "4"]
+    assert any("animal-mnist" in line and "F12 x F10" in line for line in shapes)
+    row = next(line for line in families if "F1 " in line).split()
+    assert row[1:] == ["144", "3", "0", "2", "56.00", "58.00", "46.00", "47.00", "52.00"]
+
+
+def test_what_happened_is_told(shown: tuple[list[GenerationReport], MarketReport]) -> None:
+    _, market = shown
+    assert list(happenings(market)) == [
+        "turns: open families were at most 1 apart",
+        "families: 2 opened by shape evolution, 2 closed",
+    ]
+    paid = BountyReport(height=9, dataset="letters", receiver="node-1", amount=70)
+    revealed = RevealReport(height=8, dataset="letters", images=50)
+    more = list(happenings(replace(market, bounties=(paid,), reveals=(revealed,))))
+    assert more[2:] == [
+        "height 9: node-1 got the bounty of 70 for letters",
+        "height 8: 50 images of letters were revealed",
+    ]
