@@ -134,19 +134,9 @@ def difficulty_rows(workload: Workload) -> Iterator[Row]:
     for level in LEVELS:
         if workload.quick and level.name == "high":
             continue
-        samples = first_samples(workload.train, level.selection_images)
-        selection = slice_images(BINARY_4K, samples.images)
-        judge = slice_images(BINARY_4K, workload.evaluation.images)
-        search = _Search(
-            base=base,
-            level=level,
-            selection=selection,
-            samples=samples,
-            judge=judge,
-            judged=workload.evaluation,
-        )
+        search = prepared_search(workload, level, base)
         median = statistics.median(
-            _seconds(search, seed, workload.meter) for seed in range(SEARCH_SEEDS)
+            search_s(search, seed, workload.meter) for seed in range(SEARCH_SEEDS)
         )
         yield Row(
             name=f"difficulty/{level.name}/{fastest_name()}",
@@ -158,19 +148,42 @@ def difficulty_rows(workload: Workload) -> Iterator[Row]:
         )
 
 
+def prepared_search(workload: Workload, level: Level, base: Model) -> "Search":
+    """Return a search for a child of `base`, with what a node has ready before its turn."""
+    samples = first_samples(workload.train, level.selection_images)
+    return Search(
+        base=base,
+        level=level,
+        selection=slice_images(BINARY_4K, samples.images),
+        samples=samples,
+        judge=slice_images(BINARY_4K, workload.evaluation.images),
+        judged=workload.evaluation,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Search:
+class Search:
     """A search for a child; what a node has ready before its turn comes is ready here too."""
 
     base: Model
+    """Where it begins."""
     level: Level
+    """What a child must differ and gain."""
     selection: SlicedImages
+    """Train images that decide which step is kept."""
     samples: Samples
+    """The same with their labels."""
     judge: SlicedImages
+    """Evaluation images."""
     judged: Samples
+    """The same with their labels."""
 
     def run(self, seed: int) -> bool:
         """Climb until the level is reached; return whether it was."""
+        return self.found(seed) is not None
+
+    def found(self, seed: int) -> Model | None:
+        """Climb until the level is reached; return the child, None if it was not."""
         labels = self.judged.labels.tobytes()
         wanted = self.level.gain_ppm * len(self.judged) // PPM
         base_correct = count_correct(self.base, self.judge, labels)
@@ -185,9 +198,9 @@ class _Search:
             model = climber.model()
             gain = count_correct(model, self.judge, labels) - base_correct
             if gain >= wanted and self._differs(model):
-                return True
+                return model
             next_look = correct + max(1, self._on_selection(wanted - gain) // 2)
-        return False
+        return None
 
     def _on_selection(self, images: int) -> int:
         return images * len(self.samples) // len(self.judged)
@@ -197,7 +210,7 @@ class _Search:
         return hamming(self.base, model) * PPM >= self.level.difference_ppm * weights
 
 
-def _seconds(search: _Search, seed: int, meter: Meter) -> float:
+def search_s(search: Search, seed: int, meter: Meter) -> float:
     """Return the seconds of a search; without end if it found nothing."""
     found: list[bool] = []
     seconds = meter.once_s(lambda: found.append(search.run(seed)))

@@ -72,9 +72,14 @@ def run_bench(options: BenchOptions) -> Iterator[Row]:
     wanted = [name for name in SECTIONS if not options.sections or name in options.sections]
     command = [sys.executable, "-m", "edge_node.bench.child"]
     command += [str(options.datasets), options.dataset.hex(), *([QUICK] * options.quick), *wanted]
+    yield from read_rows(command, one_thread_environment())
+
+
+def one_thread_environment() -> dict[str, str]:
+    """Return the environment of a process that measures: this package, one thread."""
     package = Path(edge_node.__file__).parents[1]
     path = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH")]))
-    yield from read_rows(command, {**os.environ, **ONE_THREAD, "PYTHONPATH": path})
+    return {**os.environ, **ONE_THREAD, "PYTHONPATH": path}
 
 
 def read_rows(command: Sequence[str], environment: dict[str, str]) -> Iterator[Row]:

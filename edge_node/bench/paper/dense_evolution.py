@@ -9,7 +9,6 @@ decided on the evaluation split.
 Read next: mining.py.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -18,7 +17,7 @@ import numpy.typing as npt
 
 from edge_node.bench.climbing import Level
 from edge_node.datasets.content import Samples
-from edge_node.kernels.numpy_engine import dense_float_logits
+from edge_node.kernels.numpy_engine import NumpyEngine
 from edge_node.spec.constants import PPM
 from edge_node.spec.difference import hamming
 from edge_node.spec.model import Model
@@ -70,7 +69,7 @@ def evolve(
     count: Count,
     *,
     cap_s: float,
-    clock_s: Callable[[], float] = time.perf_counter,
+    clock_s: Callable[[], float],
 ) -> Evolved:
     """Evolve until a child meets the level or the time is up.
 
@@ -156,6 +155,5 @@ def _packed(bits: npt.NDArray[np.bool_]) -> tuple[int, ...]:
 
 
 def dense_count(model: Model, samples: Samples) -> int:
-    """Count correct images with numpy's float matrix products."""
-    classes = dense_float_logits(model, samples.images).argmax(axis=1)
-    return int(np.count_nonzero(classes == samples.labels))
+    """Count correct images with numpy's float matrix products, the faster way of writing it."""
+    return NumpyEngine(model).count_correct(samples.images, samples.labels)

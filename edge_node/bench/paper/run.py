@@ -6,12 +6,18 @@ object are a contract.
 Read next: wire_bytes.py, mining.py, throughput.py.
 """
 
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from edge_node.bench.climbing import LEVELS
 from edge_node.bench.machine import Machine, describe_machine
+from edge_node.bench.paper.errors import MeasurementFailed
+from edge_node.bench.paper.mining import Mined
 from edge_node.bench.paper.throughput import (
     Load,
     Place,
@@ -22,6 +28,7 @@ from edge_node.bench.paper.throughput import (
     throughput_of,
 )
 from edge_node.bench.paper.wire_bytes import BlockBytes, block_byte_rows
+from edge_node.bench.run import one_thread_environment
 from edge_node.bench.sizes import SIZES
 from edge_node.bench.timing import Meter, cpu_clock_ns
 from edge_node.bench.workload import Workload
@@ -79,6 +86,8 @@ class PaperReport:
     """How long it took."""
     bytes: tuple[BlockBytes, ...] = field(default_factory=tuple)
     """Table 1."""
+    mining: tuple[Mined, ...] = field(default_factory=tuple)
+    """Table 2."""
     throughput: tuple[Throughput, ...] = field(default_factory=tuple)
     """Table 3."""
 
@@ -170,8 +179,23 @@ def _throughput(options: PaperOptions, clock: Clock, report: PaperReport) -> Non
         report.throughput += (throughput_of(load, place, clock),)
 
 
+def _mining(options: PaperOptions, _clock: Clock, report: PaperReport) -> None:
+    levels = LEVELS[:1] if options.quick else LEVELS
+    place = options.datasets.folder(options.dataset).parent
+    command = [sys.executable, "-m", "edge_node.bench.paper.child", str(place)]
+    command += [options.dataset.hex(), str(options.time_cap_s), *(level.name for level in levels)]
+    done = subprocess.run(
+        command, env=one_thread_environment(), capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        why = " ".join(done.stderr.splitlines()[-1:])
+        raise MeasurementFailed(f"the process of Table 2 ended with {done.returncode}: {why}")
+    report.mining = tuple(Mined(**json.loads(line)) for line in done.stdout.splitlines())
+
+
 TABLES: Mapping[str, Callable[[PaperOptions, Clock, PaperReport], None]] = {
     "bytes": _bytes,
+    "mining": _mining,
     "throughput": _throughput,
 }
 """In the order of the report."""
