@@ -258,7 +258,8 @@ class Reception:
                 actual="none" if facts is None else f"height {facts.height}",
             )
         peer.tip = tip
-        if tip.rank > self._exchange.port.tip().rank:
+        port = self._exchange.port
+        if tip.rank >= port.tip().rank and not port.known(tip.block_hash):
             self._sync.compare_by(now_ms + limits.TIP_GRACE_MS)
 
     def _response(self, topic: Topic, response: Response, now_ms: int) -> None:

@@ -394,7 +394,11 @@ class ChainSync:
         self._compare(now_ms)
 
     def _compare(self, now_ms: int) -> None:
-        """Look for a peer whose chain fork choice would prefer to ours."""
+        """Look for a peer whose chain fork choice may prefer to ours.
+
+        One with just our work counts too: whoever does not know it would take its next block for
+        an orphan, and two sides that mine at the same pace would never come together.
+        """
         self._compare_at_ms = now_ms + limits.COMPARE_MS
         port = self._exchange.port
         ours = port.tip()
@@ -407,7 +411,8 @@ class ChainSync:
             if peer.tip is not None
             # While the final block is missing, whoever may have it will do, with less work too.
             and (
-                peer.tip.rank > ours.rank or (final is not None and peer.tip.height >= final.height)
+                peer.tip.rank >= ours.rank
+                or (final is not None and peer.tip.height >= final.height)
             )
             and now_ms >= peer.sync_after_ms
             and now_ms >= peer.quiet_until_ms

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -85,13 +85,13 @@ def eventually(what: str, holds: Callable[[], bool], patience_s: float = PATIENC
 class Running:
     """A process of the command that goes on until it is told to end."""
 
-    def __init__(self, data_dir: Path, *words: str) -> None:
+    def __init__(self, data_dir: Path, *words: str, prefix: Sequence[str] = ()) -> None:
         self.data_dir = data_dir
         self.log = data_dir.parent / f"{data_dir.name}.{words[0]}.log"
         self.output = self.log.with_suffix(".out")
         with self.log.open("ab") as log, self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                command(data_dir, *words),
+                [*prefix, *command(data_dir, *words)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=log,
@@ -146,7 +146,7 @@ def toy_images(path: Path) -> None:
     np.savez(path, images=images.reshape(-1, 8, 8), labels=labels)
 
 
-def found_network(folder: Path, population: int = FOR_EVER) -> Path:
+def found_network(folder: Path, *words: str, population: int = FOR_EVER) -> Path:
     """Make a data directory with a new network on a small imported dataset."""
     data_dir = folder / "a"
     toy_images(folder / "toy.npz")
@@ -155,7 +155,7 @@ def found_network(folder: Path, population: int = FOR_EVER) -> Path:
         data_dir, "dataset", "import", str(folder / "toy.npz"), "--format", "npz", "--name", "toy"
     )
     rules = str(folder / "rules.toml")
-    answer(data_dir, "init", "--dataset", imported["dataset"], "--parameters", rules)
+    answer(data_dir, "init", "--dataset", imported["dataset"], "--parameters", rules, *words)
     return data_dir
 
 
@@ -177,9 +177,9 @@ def broker(data_dir: Path) -> Iterator[str]:
 
 
 @contextmanager
-def node(data_dir: Path, *words: str) -> Iterator[Running]:
-    """Run a node."""
-    running = Running(data_dir, "run", *words)
+def node(data_dir: Path, *words: str, prefix: Sequence[str] = ()) -> Iterator[Running]:
+    """Run a node; `prefix` stands before its command line."""
+    running = Running(data_dir, "run", *words, prefix=prefix)
     try:
         yield running
     finally:

@@ -119,7 +119,7 @@ class Mesh:
 @contextmanager
 def running_mesh(folder: Path, network_id: NetworkId, count: int = 3) -> Iterator[Mesh]:
     """Make a cluster on this machine's ports and run it; all of its bridges are up."""
-    hosts = [f"{HOST}:{port}" for port in _free_ports(count)]
+    hosts = [f"{HOST}:{port}" for port in free_ports(count)]
     cluster = plan_cluster(hosts, network_id)
     write_cluster(cluster, folder)
     mesh = Mesh(folder, cluster)
@@ -135,7 +135,8 @@ def running_mesh(folder: Path, network_id: NetworkId, count: int = 3) -> Iterato
         mesh.stop()
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Return ports of this machine that nobody listens on."""
     ports: set[int] = set()
     end_s = time.monotonic() + PATIENCE_MS / 1_000
     while len(ports) < count:

@@ -13,7 +13,15 @@ from edge_node.gossip.ports import (
 from edge_node.gossip.topics import Kind, network_prefix, parse
 from edge_node.primitives.types import Height
 from tests.gossip.mallory import ForeignChain, LiarChain, Mallory, UnlinkedChain
-from tests.gossip.simulation import GENESIS, NETWORK, FakeChain, Faults, SimNetwork, make_block
+from tests.gossip.simulation import (
+    GENESIS,
+    NETWORK,
+    FakeChain,
+    Faults,
+    SimNetwork,
+    SimNode,
+    make_block,
+)
 
 
 def grown(count: int, *, salt: str = "", body_bytes: int = 200) -> FakeChain:
@@ -125,6 +133,28 @@ def test_a_higher_tip_of_the_same_work_is_fetched() -> None:
     net.add("a", higher)
     net.add("b", grown(3))
     net.run_until_same(5_000)
+
+
+@pytest.mark.parametrize("depth", [1, 30])
+def test_two_sides_of_equal_work_that_mine_at_one_pace_come_together(depth: int) -> None:
+    net = SimNetwork("tie", Faults(delay_ms=1))
+    a, b = (net.add(name, grown(depth, salt=name)) for name in ("a", "b"))
+    for _ in range(4):
+        mine(net, a)
+        mine(net, b)
+        net.run(2_000)
+    # Neither was ever ahead, yet each knows the other's branch: the next block is no orphan.
+    assert a.chain.known(b.chain.main[-1])
+    assert b.chain.known(a.chain.main[-1])
+    mine(net, a)
+    net.run(100)
+    assert a.chain.main == b.chain.main
+
+
+def mine(net: SimNetwork, node: SimNode) -> None:
+    node.chain.grow(1, salt=node.name)
+    head = node.chain.main[-1]
+    net.act(node, node.gossip.announce_block(head, node.chain.blocks[head], net.now_ms))
 
 
 def test_a_lost_tip_is_told_again() -> None:
