@@ -20,6 +20,7 @@ from edge_node.inference.backend import InferenceError
 from edge_node.node.errors import NodeError, NodeNotRunning, RequestRefused
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.spec.errors import InvalidInput
+from edge_node.trainer.backprop import LarqMissing
 from edge_node.trainer.pool import RayMissing
 
 
@@ -57,6 +58,7 @@ _BY_CLASS: tuple[tuple[type[EdgeNodeError], ExitCode], ...] = (
     (WrongNetwork, ExitCode.STORE),
     (NodeError, ExitCode.NODE),
     (RayMissing, ExitCode.NODE),
+    (LarqMissing, ExitCode.NODE),
     (DatasetError, ExitCode.DATASET),
     (GossipError, ExitCode.NETWORK),
     (InferenceError, ExitCode.BACKEND),

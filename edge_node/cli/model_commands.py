@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`edge-node model`: list the chain's models, show one, export it; import one, verify it.
+"""`edge-node model`: list the chain's models, show one, export it; import, train or verify one.
 
 Law of the file: models are read from the chain's database or from a file, never from the network.
 Read next: verify_command.py.
@@ -12,6 +12,7 @@ from rich.table import Table
 
 from edge_node.cli.chain_access import open_chain
 from edge_node.cli.model_import import import_model
+from edge_node.cli.model_train import train_model
 from edge_node.cli.output import console, emit, json_option, short, table
 from edge_node.cli.session import Session
 from edge_node.cli.verify_command import verify
@@ -45,11 +46,12 @@ class ModelAmbiguous(EdgeNodeError):
 
 @click.group()
 def model() -> None:
-    """List, show, export, import and verify models."""
+    """List, show, export, import, train and verify models."""
 
 
 model.add_command(verify)
 model.add_command(import_model)
+model.add_command(train_model)
 
 
 @model.command("list")
