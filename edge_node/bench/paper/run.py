@@ -10,23 +10,30 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from edge_node.bench.climbing import LEVELS
 from edge_node.bench.machine import Machine, describe_machine
+from edge_node.bench.paper.capacity import BLOCKS, GAINS_PPM, Capacity, capacity_rows
+from edge_node.bench.paper.conflicts import DEPTHS, SEEDS, Resolution, conflict_rows
 from edge_node.bench.paper.errors import MeasurementFailed
+from edge_node.bench.paper.following import BLOCKS as FOLLOWING_BLOCKS
+from edge_node.bench.paper.following import Followed, following_rows
 from edge_node.bench.paper.mining import Mined
 from edge_node.bench.paper.throughput import (
+    SENDERS,
     Load,
     Place,
     Throughput,
+    genesis_of,
     level_named,
     paper_load,
     sustained_load,
     throughput_of,
 )
+from edge_node.bench.paper.traffic import Spender, spenders
 from edge_node.bench.paper.wire_bytes import BlockBytes, block_byte_rows
 from edge_node.bench.run import one_thread_environment
 from edge_node.bench.sizes import SIZES
@@ -39,6 +46,7 @@ from edge_node.node.networks import LAN, new_genesis
 from edge_node.primitives.clock import Clock
 from edge_node.primitives.types import DatasetId
 from edge_node.spec.dataset import SplitName
+from edge_node.spec.genesis import Genesis
 from edge_node.spec.signature import SEED_BYTES
 
 TIME_CAP_S = 600
@@ -90,6 +98,12 @@ class PaperReport:
     """Table 2."""
     throughput: tuple[Throughput, ...] = field(default_factory=tuple)
     """Table 3."""
+    conflicts: tuple[Resolution, ...] = field(default_factory=tuple)
+    """Two heads healed, by depth."""
+    capacity: tuple[Capacity, ...] = field(default_factory=tuple)
+    """Difficulty against transaction capacity."""
+    following: tuple[Followed, ...] = field(default_factory=tuple)
+    """RQ3: difficulty that follows the interval."""
 
     def as_json(self) -> dict[str, object]:
         """Return the report as plain values."""
@@ -193,9 +207,47 @@ def _mining(options: PaperOptions, _clock: Clock, report: PaperReport) -> None:
     report.mining = tuple(Mined(**json.loads(line)) for line in done.stdout.splitlines())
 
 
+def _conflicts(options: PaperOptions, clock: Clock, report: PaperReport) -> None:
+    report.conflicts = conflict_rows(
+        light_genesis(options, (), clock),
+        options.datasets,
+        options.folder / "conflicts",
+        workload_of(options).meter,
+        DEPTHS[:2] if options.quick else DEPTHS,
+    )
+
+
+def _capacity(options: PaperOptions, clock: Clock, report: PaperReport) -> None:
+    senders = spenders(SENDERS, load_ed25519())
+    report.capacity = capacity_rows(
+        workload_of(options),
+        light_genesis(options, senders, clock),
+        options.datasets,
+        options.folder / "capacity",
+        senders,
+        gains=GAINS_PPM[:1] if options.quick else GAINS_PPM,
+        blocks=(20,) if options.quick else BLOCKS,
+    )
+
+
+def _following(options: PaperOptions, _clock: Clock, report: PaperReport) -> None:
+    report.following = following_rows(
+        workload_of(options), blocks=4 if options.quick else FOLLOWING_BLOCKS
+    )
+
+
+def light_genesis(options: PaperOptions, senders: Sequence[Spender], clock: Clock) -> Genesis:
+    """Return the genesis of a network whose models are light, and whose senders have coins."""
+    place = Place(folder=options.folder, datasets=options.datasets, dataset=options.dataset)
+    return genesis_of(sustained_load(1, 1), place, SEEDS, senders, clock)
+
+
 TABLES: Mapping[str, Callable[[PaperOptions, Clock, PaperReport], None]] = {
     "bytes": _bytes,
     "mining": _mining,
     "throughput": _throughput,
+    "conflicts": _conflicts,
+    "capacity": _capacity,
+    "following": _following,
 }
 """In the order of the report."""

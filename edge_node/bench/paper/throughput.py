@@ -192,7 +192,7 @@ def throughput_of(load: Load, place: Place, clock: Clock) -> Throughput:
     ed25519 = load_ed25519()
     senders = spenders(SENDERS, ed25519)
     seeds = [bytes(tagged_hash("bench-node", bytes([number]))) for number in range(NODES)]
-    genesis = _genesis(load, place, seeds, senders, clock)
+    genesis = genesis_of(load, place, seeds, senders, clock)
     network = genesis.network_id()
     transfers = signed_transfers(senders, load.transactions, network, ed25519)
     options = ClusterOptions(
@@ -248,9 +248,10 @@ def level_named(name: str) -> Level:
     return next(level for level in LEVELS if level.name == name)
 
 
-def _genesis(
+def genesis_of(
     load: Load, place: Place, seeds: Sequence[bytes], senders: Sequence[Spender], clock: Clock
 ) -> Genesis:
+    """Return the genesis of a load's network: its nodes are members, its senders have coins."""
     manifest = place.datasets.table(place.dataset).manifest
     images = manifest.splits[SplitName.EVALUATION].count
     parameters = replace(load.parameters, min_evaluation_images=min(100, images))
