@@ -27,6 +27,7 @@ CURVES = (
 """Attribute, label, colour, marker; colours of Okabe and Ito, told apart by every eye."""
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Of a dataset's families, by Okabe and Ito as well; with more they begin anew."""
+MARKET_LEGEND = "filled: evaluation, hollow: untouched; joined: evolved"
 SIZE_INCHES = (8, 6)
 INCHES_PER_PART = 0.95
 """Height of a panel of the market's figure, for each part of its ratio."""
@@ -103,7 +104,9 @@ def market_figure(generations: Sequence[GenerationReport], market: MarketReport)
         for axes, dataset in zip(panels, datasets, strict=False):
             _families(axes, generations, [f for f in market.families if f.dataset == dataset])
             axes.set_ylabel(f"{dataset}, %")
-        panels[0].set_title("filled: evaluation, hollow: untouched", fontsize="medium")
+        panels[0].set_title(
+            "filled: evaluation, hollow: untouched; joined: evolved", fontsize="medium"
+        )
         _turns(panels[-2], generations, market.families)
         _intervals(panels[-1], generations)
     return figure
@@ -113,18 +116,20 @@ def _families(
     axes: "Axes", generations: Sequence[GenerationReport], families: Sequence[FamilyReport]
 ) -> None:
     for number, family in enumerate(families):
+        colour = COLOURS[number % len(COLOURS)]
         mine = [each for each in generations if each.family == family.family]
-        colour, heights = COLOURS[number % len(COLOURS)], [each.height for each in mine]
+        records = [each for each in mine if each.generation > 1]
+        axes.plot([], [], linestyle="-", color=colour, marker="o", label=family.label)
         for name, fill, line in (("evaluation_ppm", colour, "-"), ("reserve_ppm", "none", ":")):
-            axes.plot(
-                heights,
-                [100 * getattr(each, name) / PPM for each in mine],
-                linestyle=line,
-                color=colour,
-                marker="o" if fill == colour else "s",
-                markerfacecolor=fill,
-                label=family.label if fill == colour else "_",
-            )
+            for models, style in ((mine, "none"), (records, line)):
+                axes.plot(
+                    [each.height for each in models],
+                    [100 * getattr(each, name) / PPM for each in models],
+                    linestyle=style,
+                    color=colour,
+                    marker="o" if fill == colour else "s",
+                    markerfacecolor=fill,
+                )
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 
 

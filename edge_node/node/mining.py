@@ -89,6 +89,7 @@ class Miner:
         self._offers = Offers(identity.network, identity.parameters, identity.public_key, models)
         self._refusals = 0
         self._fallback_refused = False
+        self._moved_on = False
         self.progress: Progress | None = None
         """How the trainer is doing, in its own words; None until it has said so."""
 
@@ -107,6 +108,7 @@ class Miner:
         self._head = head
         self._refusals = 0
         self._fallback_refused = False
+        self._moved_on = False
         self._offers.follow(head)
         self._assign(head)
 
@@ -146,6 +148,7 @@ class Miner:
             )
         if rung == MAX_RUNG and transactions_wait and not self._fallback_refused:
             return NOTHING_FOUND
+        self._move_on(head, rung)
         return None
 
     def refuse(self, finding: Finding) -> None:
@@ -172,13 +175,21 @@ class Miner:
         if self._head is not None:
             self._assign(self._head)
 
-    def _assign(self, head: State) -> None:
-        task = self._task(head)
+    def _move_on(self, head: State, rung: int) -> None:
+        """Leave a family whose climbs stand still for the next in turn, once that may go (R-31)."""
+        families = scheduling.turns(head, self._identity.parameters, rung).families
+        if self._moved_on or len(families) < 2 or not head.families[families[0]].records:
+            return
+        self._moved_on = True
+        self._assign(head, rung)
+
+    def _assign(self, head: State, rung: int = 0) -> None:
+        task = self._task(head, rung)
         if isinstance(task, Task):
             self._offers.expect(task)
         self._trainer.assign(task)
 
-    def _task(self, head: State) -> Task | ShapeTask | None:
+    def _task(self, head: State, rung: int) -> Task | ShapeTask | None:
         try:
             return next_task(
                 head,
@@ -187,6 +198,7 @@ class Miner:
                 miner=self._identity.public_key,
                 models=self._models,
                 new_family=self._identity.new_family,
+                rung=rung,
             )
         except InvalidInput as error:
             _LOG.error("no family is founded: %s; choose another trainer.architecture", error)

@@ -208,6 +208,7 @@ def next_task(
     miner: PublicKey,
     models: ModelSource,
     new_family: Callable[[Manifest], Architecture],
+    rung: int = 0,
 ) -> Task | ShapeTask | None:
     """Return what to learn on top of `head`, or None if there is nothing.
 
@@ -220,13 +221,15 @@ def next_task(
     models : ModelSource
     new_family : callable
         The miner's choice of a shape to found on a dataset.
+    rung : int
+        Where the ladder stands: once the next family in turn may go, it is the one to learn for.
 
     Raises
     ------
     InvalidInput
         A founder is due, and the miner's choice can not be founded.
     """
-    turns = scheduling.turns(head, parameters, rung=0)
+    turns = scheduling.turns(head, parameters, rung)
     relatives: tuple[Relative, ...] = ()
     if turns.due_dataset is not None:
         dataset = turns.due_dataset
@@ -245,7 +248,7 @@ def next_task(
                 families=families,
             )
     elif turns.due_family is not None:
-        family = head.families[turns.due_family]
+        family = head.families[turns.families[-1]]
         dataset, architecture = family.dataset, family.architecture
         relatives = tuple(
             Relative(

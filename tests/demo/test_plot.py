@@ -104,9 +104,17 @@ def test_market_shows_each_family_on_its_datasets_panel_and_its_turns(tmp_path: 
         assert legend is not None
         assert [text.get_text() for text in legend.get_texts()] == [f.label for f in families]
         mine = {family.family for family in families}
-        points = np.concatenate([np.asarray(line.get_xydata()) for line in axes.lines[::2]])
-        lines = sorted((g.family, g.height) for g in seen.generations if g.family in mine)
-        assert sorted(points[:, 0]) == sorted(height for _, height in lines)
+        lines = [g for g in seen.generations if g.family in mine]
+        shown = [line for line in axes.lines if line.get_marker() == "o"]
+        for style, wanted in (("None", lines), ("-", [g for g in lines if g.generation > 1])):
+            points = [
+                tuple(point)
+                for line in shown
+                if line.get_linestyle() == style
+                for point in np.asarray(line.get_xydata())
+            ]
+            expected = [(each.height, each.evaluation_ppm / 10_000) for each in wanted]
+            assert sorted(points) == sorted(expected)
     rows = [line for line in turns.lines if line.get_marker() == "o"]
     assert [len(np.asarray(row.get_xdata())) for row in rows] == [
         family.blocks for family in market.families

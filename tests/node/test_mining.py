@@ -8,10 +8,10 @@ import pytest
 from edge_node.chain.block_builder import NOTHING_FOUND
 from edge_node.node.mining import MAX_REFUSALS, MAX_TRAINER_RESTARTS, Miner, MinerIdentity
 from edge_node.primitives.hashing import ZERO_HASH
-from edge_node.primitives.types import BlockHash, Hash32, ModelHash, TimestampMs
+from edge_node.primitives.types import BlockHash, FamilyId, Hash32, ModelHash, TimestampMs
 from edge_node.spec import scheduling
 from edge_node.spec.architecture import Architecture
-from edge_node.spec.constants import MAX_RUNG
+from edge_node.spec.constants import MAX_RUNG, NEXT_FAMILY_RUNG
 from edge_node.spec.dataset import Manifest
 from edge_node.spec.genesis import Parameters
 from edge_node.spec.proof.evolution_proof import ChildProof
@@ -20,6 +20,7 @@ from edge_node.spec.state import State
 from edge_node.trainer.task import Offer, ShapeTask, Task
 from tests.node.rig import Played
 from tests.spec import toy_chain as toy
+from tests.spec.stages import in_turn, two_families
 from tests.spec.toy_data import toy_dataset
 
 ANN = toy.miner("ann")
@@ -75,6 +76,17 @@ class Stage:
         self.trainers[-1].out.append(offer)
         self.miner.collect()
         return offer
+
+
+def miner_on(chain: toy.ToyChain) -> tuple[Miner, Played]:
+    trainer, rules = Played(), chain.network.rules
+    identity = MinerIdentity(
+        network=rules.network,
+        parameters=rules.parameters,
+        public_key=ANN.key,
+        new_family=lambda _: toy.ARCHITECTURE,
+    )
+    return Miner(identity, lambda: trainer, chain.models), trainer
 
 
 @pytest.fixture
@@ -169,6 +181,37 @@ def test_refused_fallback_is_not_made_again(evolving: Stage) -> None:
     due = evolving.miner.due(last, transactions_wait=True)
     assert due is not None
     assert due.model_hash == offer.model_hash
+
+
+def test_family_that_stands_still_makes_way_for_the_next_in_turn() -> None:
+    chain = two_families()
+    miner, trainer = miner_on(chain)
+    miner.follow(chain.state)
+    first, second = in_turn(chain.tip)
+    parameters = chain.network.rules.parameters
+
+    def families_at(rung: int) -> list[FamilyId]:
+        now = TimestampMs(chain.state.timestamp + rung * parameters.rung_ms)
+        assert miner.due(now, transactions_wait=False) is None
+        return [task.family for task in trainer.tasks if isinstance(task, Task)]
+
+    assert families_at(NEXT_FAMILY_RUNG - 1) == [first]
+    assert families_at(NEXT_FAMILY_RUNG) == [first, second]
+    assert families_at(MAX_RUNG) == [first, second], "once is enough"
+    miner.follow(chain.state)
+    assert families_at(0) == [first, second, first]
+
+
+def test_training_is_not_left_for_another_family() -> None:
+    rules = replace(toy.PARAMETERS, min_families=2, min_population=3)
+    chain = toy.ToyChain(toy.toy_network([toy_dataset()], parameters=rules))
+    chain.grow(ANN, 2)
+    assert not any(family.records for family in chain.state.families.values())
+    miner, trainer = miner_on(chain)
+    miner.follow(chain.state)
+    late = TimestampMs(chain.state.timestamp + NEXT_FAMILY_RUNG * rules.rung_ms)
+    assert miner.due(late, transactions_wait=False) is None
+    assert len(trainer.tasks) == 1
 
 
 def test_when_the_chosen_shape_is_taken_another_evolves() -> None:
