@@ -21,11 +21,12 @@ MYPY = $(if $(wildcard $(VENV)/lib/python3.10),\
 ARM_PROGRAMS := aarch64-linux-gnu-gcc arm-linux-gnueabihf-gcc qemu-aarch64-static qemu-arm-static
 ARM_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
     gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-user-static
-CI_STAGES := setup lint c-sanitize arm-kernels test
+CI_STAGES := setup lint c-sanitize arm-kernels simulate test
+SEEDS ?= 200
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo setup kernels check test ci lint c-sanitize arm-kernels bench clean
+.PHONY: help demo setup kernels check test ci lint c-sanitize arm-kernels simulate bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -76,6 +77,9 @@ arm-kernels: setup ## The C kernels for 64-bit and 32-bit ARM, under an emulator
 	qemu-aarch64-static build/kernels-arm64
 	$(BUILD) --test --cross arm-linux-gnueabihf-gcc --output build/kernels-armhf
 	qemu-arm-static build/kernels-armhf
+
+simulate: setup ## Play SEEDS=200 seeds of networks in which everything goes wrong
+	$(BIN)/python -m tools.simulate --seeds $(SEEDS) --jobs $(JOBS)
 
 bench: setup ## Measure the speeds of the table in the README
 	$(BIN)/edge-node bench

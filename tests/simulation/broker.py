@@ -5,9 +5,11 @@ What a broker may do wrong is drawn from the seed: it drops, duplicates, delays 
 the bridge between the sites can be cut without anybody being told.
 """
 
+import hashlib
 import heapq
 from collections import deque
 from dataclasses import dataclass
+from typing import Protocol
 
 from edge_node.gossip.inbox import LinkDown, LinkEvent, LinkUp
 from edge_node.gossip.mqtt import MAX_OUTGOING_MESSAGES, PublishResult
@@ -26,21 +28,27 @@ class VirtualTime:
         self.ms = 1_000
 
 
+class Skewed(Protocol):
+    """Whose clock is wrong, by how much it says itself."""
+
+    skew_ms: int
+
+
 class VirtualClock:
-    """One node's clock, which may be wrong by a constant.
+    """One node's clock, which may be wrong.
 
     Parameters
     ----------
     time : VirtualTime
-    skew_ms : int
+    owner : Skewed
     """
 
-    def __init__(self, time: VirtualTime, skew_ms: int) -> None:
+    def __init__(self, time: VirtualTime, owner: Skewed) -> None:
         self._time = time
-        self._skew_ms = skew_ms
+        self._owner = owner
 
     def now_ms(self) -> TimestampMs:
-        return TimestampMs(GENESIS_TIME + self._time.ms + self._skew_ms)
+        return TimestampMs(GENESIS_TIME + self._time.ms + self._owner.skew_ms)
 
     def monotonic_ms(self) -> int:
         return self._time.ms
@@ -71,6 +79,7 @@ class SimLink:
         self.site = SITES[0]
         self.is_connected = False
         self.dropped = 0
+        self._held_back = False
         self._brokers = brokers
         self._subscriptions = subscriptions
         self._inbox: deque[LinkEvent] = deque()
@@ -91,7 +100,7 @@ class SimLink:
         return events
 
     def publish(self, message: Publish) -> PublishResult:
-        if self.is_connected:
+        if self.is_connected and not self._held_back:
             self._brokers.publish(message, self.site)
         elif len(self._outbox) < MAX_OUTGOING_MESSAGES:
             self._outbox.append(message)
@@ -120,8 +129,16 @@ class SimLink:
         self._will = self._next_will
         self._brokers.welcome(self)
         self._inbox.append(LinkUp(broker=f"site {site}"))
-        while self._outbox:
-            self._brokers.publish(self._outbox.popleft(), site)
+        self._flush()
+
+    def hold_back(self) -> None:
+        """Keep what the node says from the broker, and hear on what others say."""
+        self._held_back = True
+
+    def release(self) -> None:
+        """Say all that was held back."""
+        self._held_back = False
+        self._flush()
 
     def lose(self) -> None:
         """Break the connection: the node is told, and the broker publishes the will."""
@@ -137,6 +154,10 @@ class SimLink:
             will = Publish(topic=self._will.topic, payload=self._will.payload, qos=1, retain=True)
             self._brokers.publish(will, self.site)
 
+    def _flush(self) -> None:
+        while self._outbox and self.is_connected and not self._held_back:
+            self._brokers.publish(self._outbox.popleft(), self.site)
+
 
 class Brokers:
     """Two sites and their bridge.
@@ -145,13 +166,18 @@ class Brokers:
     ----------
     time : VirtualTime
     random : SeededRandom
+    kept_messages : int, optional
+        Length of the log; None for all.
     """
 
-    def __init__(self, time: VirtualTime, random: SeededRandom) -> None:
+    def __init__(
+        self, time: VirtualTime, random: SeededRandom, kept_messages: int | None = None
+    ) -> None:
         self.faults = Faults()
         self.bridged = True
         self.retained: tuple[dict[str, bytes], ...] = tuple({} for _ in SITES)
-        self.log: list[tuple[int, Publish]] = []
+        self.log: deque[tuple[int, Publish]] = deque(maxlen=kept_messages)
+        self._digest = hashlib.sha256()
         self._time = time
         self._random = random
         self._links: list[SimLink] = []
@@ -170,6 +196,8 @@ class Brokers:
 
     def publish(self, message: Publish, site: int) -> None:
         self.log.append((self._time.ms, message))
+        self._digest.update(f"{self._time.ms} {message.topic} {message.retain}".encode())
+        self._digest.update(message.payload)
         reached = SITES if self.bridged else (site,)
         if message.retain:
             for each in reached:
@@ -180,6 +208,10 @@ class Brokers:
         for link in self._links:
             if link.site in reached and link.wants(message.topic):
                 self._post(link, incoming, copies=self._copies())
+
+    def digest(self) -> bytes:
+        """Return a hash of all that was published, and when."""
+        return self._digest.digest()
 
     def deliver(self) -> None:
         """Hand over all that is due."""

@@ -1,22 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Worlds in which one thing happens: a late joiner, a death at each moment, a partition."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.simulation.broker import SITES
-from tests.simulation.chaos import live_through
 from tests.simulation.disk import Moment
 from tests.simulation.invariants import check_all
-from tests.simulation.world import MINERS, SimNode, World, simulated
+from tests.simulation.network import MINERS
+from tests.simulation.node import SimNode
+from tests.simulation.world import World, simulated
 
 pytestmark = pytest.mark.slow  # whole networks
-
-REPLAYED = "5"
 
 
 def nonce_at(node: SimNode, payer: SimNode) -> int:
@@ -24,7 +20,7 @@ def nonce_at(node: SimNode, payer: SimNode) -> int:
 
 
 def test_three_nodes_build_one_chain(disk: Path) -> None:
-    with simulated("calm", disk) as world:
+    with simulated(World("calm", disk)) as world:
         nodes = [world.add() for _ in range(3)]
         for _ in range(6):
             world.run(4_000)
@@ -37,7 +33,7 @@ def test_three_nodes_build_one_chain(disk: Path) -> None:
 
 
 def test_late_joiner_gets_dataset_chain_and_waiting_transactions(disk: Path) -> None:
-    with simulated("late", disk) as world:
+    with simulated(World("late", disk)) as world:
         first = world.add()
         world.run(20_000)
         height = first.importer.head.height
@@ -55,7 +51,7 @@ def test_late_joiner_gets_dataset_chain_and_waiting_transactions(disk: Path) -> 
 
 @pytest.mark.parametrize("moment", list(Moment))
 def test_node_killed_and_restarted_goes_on(moment: Moment, disk: Path) -> None:
-    with simulated(f"killed {moment.value}", disk) as world:
+    with simulated(World(f"killed {moment.value}", disk)) as world:
         stays, killed = world.add(), world.add()
         for survived in range(4):
             world.run(6_000)
@@ -80,7 +76,7 @@ def parted(world: World) -> list[SimNode]:
 
 
 def test_partition_of_two_and_one_heals_and_keeps_every_transaction(disk: Path) -> None:
-    with simulated("parted", disk) as world:
+    with simulated(World("parted", disk)) as world:
         left, _, right = parted(world)
         world.pay(left)
         world.pay(right)
@@ -90,12 +86,12 @@ def test_partition_of_two_and_one_heals_and_keeps_every_transaction(disk: Path) 
         assert (nonce_at(left, right), nonce_at(right, left)) == (0, 0)
         world.heal()
         check_all(world)
-        assert any(node.reorgs_seen for node in world.nodes.values())
+        assert any(node.reorg_depths for node in world.nodes.values())
         assert (nonce_at(left, right), nonce_at(right, left)) == (1, 1)
 
 
 def test_losing_side_of_a_partition_hands_its_transactions_over(disk: Path) -> None:
-    with simulated("handed over", disk) as world:
+    with simulated(World("handed over", disk)) as world:
         left, other, right = parted(world)
         world.pay(right)
         world.run_until(lambda: nonce_at(right, right) == 1, 60_000, "a block on the right")
@@ -105,27 +101,8 @@ def test_losing_side_of_a_partition_hands_its_transactions_over(disk: Path) -> N
             lambda: left.importer.head.work > right.importer.head.work, 120_000, "a heavier left"
         )
         world.brokers.bridged = True
-        world.run_until(lambda: right.reorgs_seen > 0, 60_000, "a reorg on the right")
+        world.run_until(lambda: bool(right.reorg_depths), 60_000, "a reorg on the right")
         world.run_until(lambda: nonce_at(left, right) == 1, 90_000, "the payment on the left")
         assert left.running.mined + other.running.mined > 0
         world.heal()
         check_all(world)
-
-
-def test_seed_gives_the_same_world_whatever_python_hashes(disk: Path) -> None:
-    folders = [disk / "here", disk / "there"]
-    for folder in folders:
-        folder.mkdir()
-    there = subprocess.run(
-        [sys.executable, "-m", "tests.simulation.test_worlds", str(folders[1])],
-        env={**os.environ, "PYTHONHASHSEED": "1"},
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert there.stdout.strip() == live_through(REPLAYED, folders[0]).digest()
-
-
-if __name__ == "__main__":
-    print(live_through(REPLAYED, Path(sys.argv[1])).digest())  # noqa: T201 - what it is for

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from edge_node.gossip import codec, limits
-from edge_node.gossip.envelope import MAX_BODY_BYTES, open_envelope, seal
+from edge_node.gossip.envelope import MAX_BODY_BYTES, open_envelope
 from edge_node.gossip.errors import GossipError
 from edge_node.gossip.messages import (
     BlockAnnouncement,
@@ -26,28 +26,24 @@ from edge_node.gossip.messages import (
     Tip,
     Transactions,
 )
-from edge_node.gossip.ports import Publish
 from edge_node.gossip.topics import (
     ALL,
     DEFAULT_BROKER,
-    RETAINED,
     Kind,
     NodeId,
     Topic,
-    network_prefix,
     node_id,
     parse,
 )
 from edge_node.primitives.types import Hash32, Height
 from tests.simulation.broker import SITES
-from tests.simulation.world import ED25519, GENESIS, World
+from tests.simulation.stranger import NETWORK, PREFIX, Stranger
+from tests.simulation.world import World
 from tests.spec import toy_chain as toy
 
-NETWORK = GENESIS.network_id()
-PREFIX = network_prefix(NETWORK)
 FLOOD = 40
 """Messages at once."""
-KEYS = tuple(toy.miner(f"vandal {i}") for i in range(3))
+KEYS = 3
 BIG = 10**40
 
 
@@ -62,7 +58,7 @@ class Vandal:
     def __init__(self, world: World) -> None:
         self._world = world
         self._dice = world.random("vandal")
-        self._sequence = 0
+        self._stranger = Stranger(world, "vandal", KEYS)
         self._deeds: tuple[Callable[[], None], ...] = (
             self.litter,
             self.mock,
@@ -109,7 +105,7 @@ class Vandal:
 
     def boast(self) -> None:
         """Be here, with the most work of all, for a true or an invented head."""
-        parts = self._world.alive[0].running.parts if self._world.alive else None
+        parts = self._world.awake[0].running.parts if self._world.awake else None
         stored = parts.importer.blocks.get(parts.importer.head.head) if parts else None
         self.come()
         if stored is not None:
@@ -119,10 +115,10 @@ class Vandal:
 
     def announce(self) -> None:
         """Announce a true block with a false table, false sizes or false contents."""
-        if not self._world.alive:
+        if not self._world.awake:
             return
-        blocks = self._world.alive[0].importer.blocks
-        stored = blocks.get(self._world.alive[0].importer.head.head)
+        blocks = self._world.awake[0].importer.blocks
+        stored = blocks.get(self._world.awake[0].importer.head.head)
         if stored is None:
             return
         header = bytearray(stored.header)
@@ -166,7 +162,7 @@ class Vandal:
         """Be here."""
         presence = Presence(
             online=True,
-            connection=self._sequence,
+            connection=self._stranger.said,
             software="vandal",
             capabilities=(),
             broker=DEFAULT_BROKER,
@@ -175,29 +171,18 @@ class Vandal:
 
     def _anybody(self) -> NodeId:
         names = [node_id(toy.miner(name).key) for name in self._world.nodes]
-        names += [node_id(each.key) for each in KEYS]
+        names += [node_id(each.key) for each in self._stranger.keys]
         return names[self._dice.below(len(names))]
 
     def _say(self, kind: Kind, message: Message, *, to: NodeId = ALL) -> None:
         self._sign(kind, codec.encode(message), to=to)
 
     def _sign(self, kind: Kind, body: bytes, *, to: NodeId, request: int = 0) -> None:
-        key = KEYS[self._dice.below(len(KEYS))]
-        topic = Topic(
-            network=PREFIX, kind=kind, sender=node_id(key.key), recipient=to, request=request
-        )
-        self._sequence += 1
-        payload = seal(
-            topic,
-            body,
-            network_id=NETWORK,
-            key=key.key,
-            session=1,
-            sequence=self._sequence,
-            sign=lambda message: ED25519.sign(key.seed, message),
-        )
-        self._publish(topic.path(), payload, kept=kind in RETAINED)
+        by, site = self._dice.below(KEYS), self._site()
+        self._stranger.say(kind, body, by=by, site=site, to=to, request=request)
 
     def _publish(self, path: str, payload: bytes, *, kept: bool) -> None:
-        message = Publish(topic=path, payload=payload, qos=1, retain=kept)
-        self._world.brokers.publish(message, SITES[self._dice.below(len(SITES))])
+        self._stranger.publish(path, payload, kept=kept, site=self._site())
+
+    def _site(self) -> int:
+        return SITES[self._dice.below(len(SITES))]

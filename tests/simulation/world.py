@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whole nodes in one process on a virtual clock: real node, chain, gossip and trainer.
 
-Only what would make a run differ from the next is simulated: the brokers, the clock, the trainer's
+Only what would make a run differ from the next is simulated: the brokers, the clocks, the trainer's
 process (its search runs in the loop, a step now and then) and the moment at which a node dies.
 """
 
@@ -9,181 +9,43 @@ import hashlib
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
-import numpy as np
-
-from edge_node.chain.importer import Imported, Importer
-from edge_node.chain.mempool import Mempool
-from edge_node.datasets.content import Dataset, Samples
 from edge_node.datasets.store import DatasetStore
-from edge_node.gossip.exchange import Identity
-from edge_node.gossip.mqtt import MqttLink
-from edge_node.gossip.protocol import Gossip, Profile
-from edge_node.inference.reference import ReferenceBackend
-from edge_node.kernels.libsodium import load_ed25519
-from edge_node.node.chain_view import ChainView, PoolView
+from edge_node.gossip.mqtt import KEEPALIVE_S
 from edge_node.node.data_directory import DataDirectory
-from edge_node.node.engine import NodeEngine, StoredSplits
-from edge_node.node.held_blocks import HeldBlocks
-from edge_node.node.mining import Miner, MinerIdentity
-from edge_node.node.node import Node, NodeParts
-from edge_node.node.signer import KeySigner
-from edge_node.primitives.types import Amount, BlockHash, Signature, TimestampMs
-from edge_node.spec.architecture import dense
-from edge_node.spec.constants import MAX_RUNG
-from edge_node.spec.genesis import Genesis
+from edge_node.primitives.types import Amount, Signature
+from edge_node.spec.architecture import Architecture
 from edge_node.spec.signature import SIGNATURE_BYTES
 from edge_node.spec.transaction import Transfer
-from edge_node.trainer.judges import KernelJudge
-from edge_node.trainer.search import Search, search_for
-from edge_node.trainer.task import Offer, Progress, ShapeTask, Task
 from tests.gossip.simulation import SeededRandom
-from tests.simulation.broker import SITES, Brokers, SimLink, VirtualClock, VirtualTime
-from tests.simulation.disk import Death, Killed, Moment, MortalDatabase, copy_directory
-from tests.spec import toy_chain as toy
-from tests.spec.toy_data import ToyDataset, toy_dataset
-
-ED25519 = load_ed25519()
-STEP_MS = 20
-"""The world's pace; a node without mail turns at every third step."""
-THINK_MS = 2_000
-"""A trainer's step takes up to this."""
-MAX_ERROR_CHARACTERS = 600
-MAX_HEALING_TURNS = 12
-GUEST = "guest"
-"""A user without a node."""
-MEMBERS = (*(f"node {letter}" for letter in "abcde"), GUEST)
-"""Names whose keys are rich from the start."""
-
-PARAMETERS = replace(
-    toy.PARAMETERS,
-    min_population=10,
-    min_family_acc_ppm=0,
-    min_population_diff_ppm=0,
-    max_family_generations=40,
-    max_founder_steps=4,
-    founder_batch=2,
-    min_evaluation_images=20,
+from tests.simulation.broker import SITES, Brokers, VirtualTime
+from tests.simulation.disk import Death, Killed, Moment, copy_directory
+from tests.simulation.network import (
+    ARCHITECTURE,
+    DATA,
+    ED25519,
+    GUEST,
+    LADDER_MS,
+    MEMBERS,
+    MINERS,
+    NETWORK,
+    data_of,
 )
-"""Everything is easy, but for the time that must pass between two blocks."""
-LADDER_MS = (MAX_RUNG + 1) * PARAMETERS.rung_ms
-"""After this a transaction alone makes a block."""
-ARCHITECTURE = replace(toy.ARCHITECTURE, layers=(dense(toy.CLASSES),))
+from tests.simulation.node import SimNode
+from tests.spec.toy_chain import Network
+from tests.spec.toy_data import ToyDataset
 
-
-def data_of(toy_data: ToyDataset) -> Dataset:
-    """Return a dataset as the store takes it."""
-    train, evaluation, reserve = (
-        Samples(
-            images=np.frombuffer(split.images, dtype=np.uint8).reshape(len(split.labels), -1),
-            labels=np.frombuffer(split.labels, dtype=np.uint8),
-        )
-        for split in toy_data.splits
-    )
-    return Dataset(manifest=toy_data.manifest, splits=(train, evaluation, reserve))
-
-
-DATA = toy_dataset("simulated", (40, 20, 20))
-MINERS = {name: toy.miner(name) for name in MEMBERS}
-NETWORK = toy.toy_network([DATA], parameters=PARAMETERS, rich=tuple(MINERS.values()))
-GENESIS: Genesis = NETWORK.genesis
-
-
-class SlowTrainer:
-    """The trainer's search, a step of which takes its time of the virtual clock."""
-
-    def __init__(self, datasets: DatasetStore, time: VirtualTime, random: SeededRandom) -> None:
-        self.alive = True
-        self._judge = KernelJudge(StoredSplits(datasets), 40)
-        self._time = time
-        self._random = random
-        self._search: Search | None = None
-        self._ready_ms = 0
-
-    def assign(self, task: Task | ShapeTask | None) -> None:
-        self._search = search_for(task, self._search, self._judge)
-        self._ready_ms = self._time.ms + self._random.below(THINK_MS)
-
-    def poll(self) -> list[Offer | Progress]:
-        if self._search is None or self._time.ms < self._ready_ms:
-            return []
-        self._ready_ms = self._time.ms + self._random.below(THINK_MS)
-        offer = self._search.step()
-        return [self._search.progress if offer is None else offer]
-
-    def stop(self) -> None:
-        self.alive = False
-
-
-class WatchedImporter(Importer):
-    """An importer that remembers what it has acknowledged."""
-
-    acknowledged: set[BlockHash]
-
-    def import_block(
-        self,
-        header_bytes: bytes,
-        body_bytes: bytes,
-        now_ms: TimestampMs,
-        backend: str,
-        *,
-        own: bool = False,
-    ) -> Imported:
-        """See Importer."""
-        result = super().import_block(header_bytes, body_bytes, now_ms, backend, own=own)
-        self.acknowledged.add(result.block_hash)
-        if result.disconnected:
-            self.reorgs += 1
-        return result
-
-    reorgs = 0
-
-
-@dataclass(kw_only=True)
-class SimNode:
-    """A node, alive or dead, with its disk and its user."""
-
-    name: str
-    root: Path
-    """Its data directory."""
-    mines: bool
-    skew_ms: int
-    site: int = SITES[0]
-    node: Node | None = None
-    """None while it is dead."""
-    link: SimLink | None = None
-    database: MortalDatabase | None = None
-    acknowledged: set[BlockHash]
-    """Blocks that it once said were stored."""
-    next_nonce: int = 0
-    """Of its user's next transaction."""
-    promised: list[Transfer]
-    """What its user was told will be confirmed."""
-    crashed: bool = False
-    """It died with transactions in memory; its user is told nothing more."""
-    reorgs: int = 0
-    deaths: int = 0
-
-    @property
-    def alive(self) -> bool:
-        return self.node is not None
-
-    @property
-    def running(self) -> Node:
-        assert self.node is not None, f"{self.name} is dead"
-        return self.node
-
-    @property
-    def importer(self) -> Importer:
-        return self.running.parts.importer
-
-    @property
-    def reorgs_seen(self) -> int:
-        """How often blocks left its main chain, over all its lives."""
-        return self.reorgs + (cast(WatchedImporter, self.importer).reorgs if self.alive else 0)
+STEP_MS = 40
+"""The world's pace; a node without mail turns at every third step."""
+MAX_SMALL_SKEW_MS = 200
+"""A clock that is wrong by no more is right enough."""
+MAX_ERROR_CHARACTERS = 600
+HEALING_MS = 36_000
+BUSY_MS = 12_000
+"""Somebody pays so often meanwhile: only where there is need is there a block."""
+MAX_HEALING_TURNS = 16
 
 
 class World:
@@ -194,14 +56,36 @@ class World:
     seed : str
     folder : Path
         For the nodes' directories.
+    network : Network, optional
+    data : ToyDataset, optional
+        What its nodes learn.
+    founds : callable, optional
+        Draws the shape of a family that a miner founds.
+    kept_messages : int, optional
+        How much of what was published is kept to look at; all of it by default.
     """
 
-    def __init__(self, seed: str, folder: Path) -> None:
+    def __init__(
+        self,
+        seed: str,
+        folder: Path,
+        *,
+        network: Network = NETWORK,
+        data: ToyDataset = DATA,
+        founds: Callable[[SeededRandom], Architecture] = lambda _: ARCHITECTURE,
+        kept_messages: int | None = None,
+    ) -> None:
         self.seed = seed
+        self.network = network
         self.time = VirtualTime()
-        self.brokers = Brokers(self.time, SeededRandom(f"brokers {seed}"))
+        self.brokers = Brokers(self.time, SeededRandom(f"brokers {seed}"), kept_messages)
         self.nodes: dict[str, SimNode] = {}
         self.story: list[str] = []
+        self.unmined: list[range] = []
+        """Stretches of time, in ms, in which no node was in a state to mine."""
+        self.step_ms = STEP_MS
+        self._data = data_of(data)
+        self._founds = founds
         self._folder = folder
         self._steps = 0
 
@@ -212,27 +96,36 @@ class World:
         self.story.append(f"{self.time.ms:>8} ms  {text}")
 
     @property
-    def alive(self) -> list[SimNode]:
-        return [each for each in self.nodes.values() if each.alive]
+    def awake(self) -> list[SimNode]:
+        """Nodes whose process runs."""
+        return [each for each in self.nodes.values() if each.alive and not each.paused_until_ms]
 
     # Life and death
 
     def add(
-        self, *, mines: bool = True, has_data: bool = True, skew_ms: int = 0, site: int = SITES[0]
+        self,
+        *,
+        mines: bool = True,
+        has_data: bool = True,
+        skew_ms: int = 0,
+        site: int = SITES[0],
+        honest: bool = True,
     ) -> SimNode:
         """Make a node's directory and start it."""
         name = MEMBERS[len(self.nodes)]
         root = self._folder / name.replace(" ", "-")
-        DataDirectory(root).initialise(GENESIS, MINERS[name].seed)
+        DataDirectory(root).initialise(self.network.genesis, MINERS[name].seed)
         if has_data:
-            DatasetStore(DataDirectory(root).datasets).add(data_of(DATA))
+            DatasetStore(DataDirectory(root).datasets).add(self._data)
         node = SimNode(
             name=name,
             root=root,
             mines=mines,
             skew_ms=skew_ms,
             site=site,
+            honest=honest,
             acknowledged=set(),
+            reorg_depths=[],
             promised=[],
         )
         self.nodes[name] = node
@@ -242,62 +135,7 @@ class World:
     def boot(self, node: SimNode) -> None:
         """Start a node from what is on its disk."""
         self.tell(f"{node.name} starts on site {node.site}")
-        directory = DataDirectory(node.root)
-        directory.open()
-        database = MortalDatabase(directory.chain, GENESIS.network_id())
-        database.root = node.root
-        datasets = DatasetStore(directory.datasets)
-        engine = NodeEngine(ED25519, (ReferenceBackend(), ReferenceBackend()), datasets)
-        importer = WatchedImporter(database, GENESIS, engine)
-        importer.acknowledged = node.acknowledged
-        signer = KeySigner(ED25519, directory.seed())
-        session = directory.next_session()
-        mempool, held = Mempool(importer.rules, ED25519.verify), HeldBlocks()
-        chance = self.random(f"{node.name} {session}")
-        gossip = Gossip(
-            identity=Identity(
-                network_id=GENESIS.network_id(),
-                key=signer.public_key,
-                sign=signer.sign,
-                verify=ED25519.verify,
-                session=session,
-            ),
-            port=ChainView(importer, datasets, held),
-            random=chance,
-            profile=Profile(software=node.name, genesis=GENESIS.encode()),
-            pool=PoolView(mempool),
-        )
-        link = SimLink(self.brokers, node.name, gossip.subscriptions)
-        link.site = node.site
-        identity = MinerIdentity(
-            network=GENESIS.network_id(),
-            parameters=PARAMETERS,
-            public_key=signer.public_key,
-            new_family=lambda _: ARCHITECTURE,
-        )
-        node.node = Node(
-            NodeParts(
-                directory=directory,
-                importer=importer,
-                mempool=mempool,
-                held=held,
-                engine=engine,
-                datasets=datasets,
-                gossip=gossip,
-                link=cast(MqttLink, link),
-                signer=signer,
-                clock=VirtualClock(self.time, node.skew_ms),
-                miner=Miner(
-                    identity,
-                    lambda: SlowTrainer(datasets, self.time, chance),
-                    importer.blocks,
-                )
-                if node.mines
-                else None,
-            )
-        )
-        node.link, node.database = link, database
-        node.node.start()
+        node.start(self.network, self._founds, self.brokers, self.time, self.seed)
 
     def doom(self, node: SimNode, moment: Moment, after: int = 0) -> None:
         """Plan a node's death; an idle one dies now."""
@@ -319,7 +157,21 @@ class World:
         self.tell(f"{node.name} stops, height {node.importer.head.height}")
         node.crashed = node.crashed or bool(node.promised)
         node.running.finish()
-        self._close(node)
+        node.close()
+
+    def pause(self, node: SimNode, duration_ms: int) -> None:
+        """Let a node's process stand still; one that is too long away loses its connection."""
+        self.tell(f"{node.name} stands still for {duration_ms} ms")
+        node.paused_until_ms = self.time.ms + duration_ms
+        node.pauses += 1
+        assert node.link is not None
+        if duration_ms > 1_500 * KEEPALIVE_S:
+            node.link.lose()
+
+    def set_clock(self, node: SimNode, skew_ms: int) -> None:
+        """Make a node's clock wrong by so much from now on."""
+        self.tell(f"the clock of {node.name} is wrong by {skew_ms} ms")
+        node.skew_ms = skew_ms
 
     def _bury(self, node: SimNode, death: Death) -> None:
         self.tell(f"{node.name} dies {death.moment.value}, height {node.importer.head.height}")
@@ -327,16 +179,9 @@ class World:
         node.link.die()
         node.deaths += 1
         node.crashed = node.crashed or bool(node.promised)
-        self._close(node)
+        node.close()
         shutil.rmtree(node.root)
         death.image.rename(node.root)
-
-    def _close(self, node: SimNode) -> None:
-        assert node.database is not None
-        node.reorgs = node.reorgs_seen
-        node.database.close()
-        node.running.parts.directory.close()
-        node.node = node.link = node.database = None
 
     # Time
 
@@ -344,13 +189,16 @@ class World:
         """Let time pass."""
         end_ms = self.time.ms + duration_ms
         while self.time.ms < end_ms:
-            self.time.ms += STEP_MS
+            self.time.ms += self.step_ms
             self._steps += 1
             self.brokers.deliver()
             for place, node in enumerate(list(self.nodes.values())):
+                if not node.alive or self._stands_still(node):
+                    continue
                 has_mail = node.link is not None and node.link.has_mail
-                if node.alive and (has_mail or (self._steps + place) % 3 == 0):
+                if has_mail or (self._steps + place) % 3 == 0:
                     self._live(node, node.running.turn)
+            self._note_who_mines()
 
     def run_until(self, done: Callable[[], bool], limit_ms: int, what: str) -> None:
         """Let time pass until something is so."""
@@ -358,6 +206,25 @@ class World:
         while not done():
             assert self.time.ms < end_ms, f"after {limit_ms} ms there is still not: {what}"
             self.run(200)
+
+    def _stands_still(self, node: SimNode) -> bool:
+        if node.paused_until_ms > self.time.ms:
+            return True
+        if node.paused_until_ms:
+            node.paused_until_ms = 0
+            assert node.link is not None
+            if not node.link.is_connected:
+                node.link.connect(node.site)
+        return False
+
+    def _note_who_mines(self) -> None:
+        """Remember a step in which nobody was there to mine."""
+        if any(each.mines and abs(each.skew_ms) <= MAX_SMALL_SKEW_MS for each in self.awake):
+            return
+        start_ms = self.time.ms - self.step_ms
+        if self.unmined and self.unmined[-1].stop == start_ms:
+            start_ms = self.unmined.pop().start
+        self.unmined.append(range(start_ms, self.time.ms))
 
     def _live(self, node: SimNode, act: Callable[[], None]) -> None:
         try:
@@ -371,7 +238,7 @@ class World:
 
     def pay(self, node: SimNode) -> None:
         """Have a node's user send a coin, and be promised that it will arrive."""
-        transfer = self._transfer(node.name, node.next_nonce)
+        transfer = self.transfer(node.name, node.next_nonce)
         self._live(node, lambda: node.running.submit(transfer))
         if node.alive:
             node.next_nonce += 1
@@ -381,18 +248,19 @@ class World:
         """Have somebody without a node send a coin through this one."""
         parts = node.running.parts
         nonce = parts.mempool.next_nonce(parts.importer.head, MINERS[GUEST].key)
-        node.running.submit(self._transfer(GUEST, nonce))
+        self._live(node, lambda: node.running.submit(self.transfer(GUEST, nonce)))
 
-    def _transfer(self, payer: str, nonce: int) -> Transfer:
+    def transfer(self, payer: str, nonce: int, amount: int = 1) -> Transfer:
+        """Return a signed payment."""
         unsigned = Transfer(
             sender=MINERS[payer].key,
             nonce=nonce,
             recipient=MINERS[MEMBERS[nonce % len(MEMBERS)]].address,
-            amount=Amount(1),
+            amount=Amount(amount),
             fee=Amount(1 + nonce % 3),
             signature=Signature(bytes(SIGNATURE_BYTES)),
         )
-        message = unsigned.signing_hash(GENESIS.network_id())
+        message = unsigned.signing_hash(self.network.rules.network)
         return replace(unsigned, signature=ED25519.sign(MINERS[payer].seed, message))
 
     # Healing
@@ -404,16 +272,11 @@ class World:
         self.brokers.faults.delay_ms = 20
         self.brokers.bridged = True
         for node in self.nodes.values():
-            if node.alive:
-                assert node.database is not None
-                node.database.death = None
-                assert node.link is not None
-                if not node.link.is_connected:
-                    node.link.connect(node.site)
-            else:
-                self.boot(node)
+            self._heal(node)
         # Sites that were silent for each other meet at the next refresh.
-        self.run(35_000)
+        for _ in range(HEALING_MS // BUSY_MS):
+            self.pay_once(next(iter(self.nodes.values())))
+            self.run(BUSY_MS)
         # Equal work is no order: who is alone in mining breaks the tie, and where nothing is left
         # to be learned only a transaction makes a block.
         miners = [node for node in self.nodes.values() if node.mines]
@@ -431,6 +294,20 @@ class World:
         heads = {node.importer.head.height for node in self.nodes.values()}
         self.tell(f"healed at height {heads}")
 
+    def _heal(self, node: SimNode) -> None:
+        if abs(node.skew_ms) > MAX_SMALL_SKEW_MS:
+            self.set_clock(node, 0)
+        if not node.alive:
+            self.boot(node)
+            return
+        assert node.database is not None
+        node.database.death = None
+        node.paused_until_ms = 0
+        assert node.link is not None
+        node.link.release()
+        if not node.link.is_connected:
+            node.link.connect(node.site)
+
     def agreed(self) -> bool:
         """Say whether all nodes have one head."""
         return len({node.importer.head.head for node in self.nodes.values()}) == 1
@@ -446,29 +323,29 @@ class World:
         )
 
     def digest(self) -> str:
-        """Return a hash of all that was ever published, and when."""
-        digest = hashlib.sha256()
-        for time_ms, message in self.brokers.log:
-            digest.update(f"{time_ms} {message.topic} {message.retain}".encode())
-            digest.update(message.payload)
+        """Return a hash of all that was ever published, and when, of what happened and the end."""
+        digest = hashlib.sha256(self.brokers.digest())
+        digest.update("\n".join(self.story).encode())
+        for node in self.nodes.values():
+            digest.update(node.importer.head.root() if node.alive else b"")
         return digest.hexdigest()
 
     def end(self) -> None:
         """Give everything back."""
-        for node in self.alive:
-            node.running.parts.engine.close()
-            self._close(node)
+        for node in self.nodes.values():
+            if node.alive:
+                node.running.parts.engine.close()
+                node.close()
 
 
 @contextmanager
-def simulated(seed: str, folder: Path) -> Iterator[World]:
+def simulated(world: World) -> Iterator[World]:
     """Run a world; whatever fails in it names the seed and tells the story."""
-    world = World(seed, folder)
     try:
         yield world
     except Exception as error:
         what = f"{type(error).__name__}: {str(error)[:MAX_ERROR_CHARACTERS]}"
         story = "\n".join(world.story)
-        raise AssertionError(f"seed {seed!r}: {what}\n{story}") from error
+        raise AssertionError(f"seed {world.seed!r}: {what}\n{story}") from error
     finally:
         world.end()
