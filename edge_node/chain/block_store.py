@@ -9,6 +9,7 @@ Read next: ledger_store.py.
 """
 
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from edge_node.chain.database import Database, Row
@@ -23,6 +24,9 @@ MODEL_CACHE = 96
 """Decoded models kept in memory: a family's records and population."""
 CHECKPOINTS_PER_MEMBER = 64
 """Checkpoints kept of each member above the last one that a quorum agreed on."""
+PRUNED = b""
+"""Stands where a body was; no real body is empty."""
+_PRUNED_KEY = "pruned"
 _HASH_BYTES = 32
 _WORK_BYTES = 32
 
@@ -42,7 +46,7 @@ class StoredBlock:
     header: bytes
     """Canonical header."""
     body: bytes
-    """Canonical body."""
+    """Canonical body; PRUNED if it went."""
     transport: bytes
     """The shortest transport of its model, made here; empty for none."""
     backend: str
@@ -161,6 +165,37 @@ class BlockStore:
             " WHERE main_chain.height >= ? ORDER BY main_chain.height LIMIT ?",
             (start, count),
         )
+
+    def main_hashes(self, start: Height) -> list[BlockHash]:
+        """Return the main chain's blocks from a height on, lowest first."""
+        rows = self._database.rows(
+            "SELECT hash FROM main_chain WHERE height >= ? ORDER BY height", (start,)
+        )
+        return [BlockHash(_hash(row[0])) for row in rows]
+
+    def headers_above(self, height: Height) -> list[bytes]:
+        """Return the headers of all stored blocks above a height, on whatever branch."""
+        rows = self._database.rows("SELECT header FROM block WHERE height > ?", (height,))
+        return [_bytes(row[0]) for row in rows]
+
+    def pruned_height(self) -> Height:
+        """Return the height up to which the main chain has headers only; 0 for none."""
+        return Height(_number(self._database.meta(_PRUNED_KEY) or 0))
+
+    def note_pruned(self, height: Height) -> None:
+        """Remember up to where the chain was pruned; the caller holds the transaction."""
+        self._database.connection.execute(
+            "INSERT OR REPLACE INTO meta VALUES (?, ?)", (_PRUNED_KEY, height)
+        )
+
+    def keep_models(self, needed: Collection[ModelHash]) -> int:
+        """Forget all models but these; return how many went. The caller holds a transaction."""
+        here = [ModelHash(_hash(row[0])) for row in self._database.rows("SELECT hash FROM model")]
+        gone = [each for each in here if each not in needed]
+        for model_hash in gone:
+            self._database.connection.execute("DELETE FROM model WHERE hash = ?", (model_hash,))
+            self._models.pop(model_hash, None)
+        return len(gone)
 
     def candidate(self, block_hash: BlockHash) -> Candidate | None:
         """Return a stored block as a tip for fork choice."""

@@ -9,7 +9,7 @@ Read next: block_store.py, ledger_store.py.
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -70,6 +70,8 @@ _NO_DAMAGE = (
 """What sqlite says when it is not the file's content that is wrong."""
 
 Row: TypeAlias = tuple[Any, ...]
+Arguments: TypeAlias = tuple[object, ...] | dict[str, object]
+"""By place or by name."""
 
 
 class Database:
@@ -138,7 +140,36 @@ class Database:
                     self.connection.execute("ROLLBACK")
                 raise
 
-    def rows(self, query: str, arguments: Sequence[object] = ()) -> list[Row]:
+    def shrink(self, *, always: bool) -> bool:
+        """Give free pages back to the disk by writing the file anew; a crash leaves the old one.
+
+        Parameters
+        ----------
+        always : bool
+            If False, only where that makes the file half as large or smaller.
+
+        Returns
+        -------
+        bool
+            Whether it was done.
+
+        Raises
+        ------
+        StoreCorrupt, StoreUnavailable
+            There is no room for the new file beside the old one, for one.
+        """
+        with _named_errors():
+            run = self.connection.execute
+            free, pages = (
+                run(f"PRAGMA {what}").fetchone()[0] for what in ("freelist_count", "page_count")
+            )
+            if not always and 2 * free < pages:
+                return False
+            run("VACUUM")
+            run("PRAGMA wal_checkpoint(TRUNCATE)")
+        return True
+
+    def rows(self, query: str, arguments: Arguments = ()) -> list[Row]:
         """Return all rows of a query.
 
         Raises
@@ -146,9 +177,9 @@ class Database:
         StoreCorrupt, StoreUnavailable
         """
         with _named_errors():
-            return self.connection.execute(query, tuple(arguments)).fetchall()
+            return self.connection.execute(query, arguments).fetchall()
 
-    def row(self, query: str, arguments: Sequence[object] = ()) -> Row | None:
+    def row(self, query: str, arguments: Arguments = ()) -> Row | None:
         """Return the first row of a query, or None.
 
         Raises
@@ -156,7 +187,7 @@ class Database:
         StoreCorrupt, StoreUnavailable
         """
         with _named_errors():
-            found: Row | None = self.connection.execute(query, tuple(arguments)).fetchone()
+            found: Row | None = self.connection.execute(query, arguments).fetchone()
             return found
 
     def meta(self, key: str) -> object:

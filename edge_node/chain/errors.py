@@ -8,7 +8,7 @@ Read next: database.py.
 from typing import ClassVar
 
 from edge_node.primitives.errors import EdgeNodeError
-from edge_node.primitives.types import BlockHash
+from edge_node.primitives.types import BlockHash, Height
 from edge_node.spec.errors import InvalidInput
 
 
@@ -74,6 +74,20 @@ class ParentUnknown(EdgeNodeError):
     def __init__(self, parent: BlockHash) -> None:
         super().__init__(f"block {parent.hex()} is missing; fetch it from a peer first")
         self.parent = parent
+
+
+class ParentPruned(EdgeNodeError):
+    """A block stands on one that a quorum's final block has left behind: nobody can follow it."""
+
+    reason = "parent-pruned"
+
+    def __init__(self, *, expected: Height, actual: Height) -> None:
+        super().__init__(
+            f"a block on height {actual} can not be judged, for the chain is pruned up to height"
+            f" {expected}; ask a node that keeps all blocks"
+        )
+        self.expected = expected
+        self.actual = actual
 
 
 class KnownInvalid(InvalidInput):

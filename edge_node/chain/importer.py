@@ -15,8 +15,9 @@ from dataclasses import dataclass
 
 from edge_node.chain.block_store import BlockStore, StoredBlock
 from edge_node.chain.database import Database
-from edge_node.chain.errors import KnownInvalid, ParentUnknown, StoreCorrupt
+from edge_node.chain.errors import KnownInvalid, ParentPruned, ParentUnknown, StoreCorrupt
 from edge_node.chain.ledger_store import LedgerStore
+from edge_node.chain.pruning import Pruned, prune, prune_height
 from edge_node.chain.reorg import ForkTracker
 from edge_node.primitives.types import BlockHash, Height, TimestampMs
 from edge_node.spec.block import Block, Body, Header, body_from_bytes, header_from_bytes
@@ -120,7 +121,7 @@ class Importer:
             The first rule that the block breaks.
         AlreadySigned
             This node signed another block of this model on this parent.
-        ParentUnknown, BlockFromTheFuture, DatasetMissing
+        ParentUnknown, ParentPruned, BlockFromTheFuture, DatasetMissing
             It can not be judged yet.
         StoreCorrupt
         """
@@ -146,7 +147,7 @@ class Importer:
         Raises
         ------
         KnownInvalid, BlockSignatureInvalid
-        ParentUnknown
+        ParentUnknown, ParentPruned
         """
         block_hash = header.block_hash()
         if block_hash in self._invalid:
@@ -158,13 +159,14 @@ class Importer:
             raise KnownInvalid(block_hash)
         if not self.is_known(header.previous_hash):
             raise ParentUnknown(header.previous_hash)
+        self._check_kept(header.previous_hash)
 
     def state_at(self, block_hash: BlockHash) -> State:
         """Return the state after a stored block, or before the first one.
 
         Raises
         ------
-        ParentUnknown
+        ParentUnknown, ParentPruned
         StoreCorrupt
         """
         if block_hash == self._head.head:
@@ -172,6 +174,7 @@ class Importer:
         if block_hash in self._states:
             self._states.move_to_end(block_hash)
             return self._states[block_hash]
+        self._check_kept(block_hash)
         if block_hash == self._genesis.head:
             return self._genesis
         if not self.blocks.has(block_hash):
@@ -233,6 +236,48 @@ class Importer:
         """Return True if both blocks are stored and the first is, or stands above, the second."""
         here = self.is_known(block) and self.is_known(ancestor)
         return here and self._forks.descends(block, ancestor)
+
+    def prune_height(self, keep_blocks: int) -> Height:
+        """Return up to which height `prune` would go; 0 for not at all."""
+        final = self.final
+        settled = final is not None and self.blocks.main_hash(final.height) == final.block
+        return prune_height(self._head, final if settled else None, keep_blocks)
+
+    def prune(self, keep_blocks: int) -> Pruned:
+        """Let go what no rule can need any more (pruning.py).
+
+        Parameters
+        ----------
+        keep_blocks : int
+            Blocks below the head that stay whole.
+
+        Raises
+        ------
+        StoreCorrupt, StoreUnavailable
+        """
+        height = self.prune_height(keep_blocks)
+        pruned = prune(self._database, self.blocks, self._ledger, self._head, height)
+        self._states.clear()
+        return pruned
+
+    def shrink(self) -> bool:
+        """Give the disk back what is free in the file, if that is half of it or more.
+
+        Raises
+        ------
+        StoreCorrupt, StoreUnavailable
+        """
+        return self._database.shrink(always=False)
+
+    def _check_kept(self, block_hash: BlockHash) -> None:
+        """Check that the state after a known block can still be had."""
+        pruned = self.blocks.pruned_height()
+        if not pruned:
+            return
+        link = self.blocks.link(block_hash)
+        height = Height(0) if link is None else link.height
+        if height < pruned and (link is not None or block_hash == self._genesis.head):
+            raise ParentPruned(expected=pruned, actual=height)
 
     def _follow_best(self) -> tuple[BlockHash, ...] | None:
         best = self._forks.best_tip(self._head.head)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading the chain of a data directory, whether or not its node runs.
 
-sqlite lets readers in beside the node. Law of the file: nothing is written.
+sqlite lets readers in beside the node. Law of the file: nothing is written here.
 Read next: edge_node/chain/importer.py.
 """
 
@@ -15,7 +15,8 @@ from edge_node.chain.database import Database
 from edge_node.chain.ledger_store import LedgerStore
 from edge_node.cli.session import Session
 from edge_node.node.errors import NodeError
-from edge_node.spec.fork_choice import quorum_checkpoint
+from edge_node.primitives.types import Height
+from edge_node.spec.fork_choice import Checkpoint, quorum_checkpoint
 from edge_node.spec.genesis import Genesis
 from edge_node.spec.state import State, genesis_state
 
@@ -38,18 +39,36 @@ class ReadChain:
     """Its first page."""
     state: State
     """The state of the head."""
+    database: Database
+    """Its file."""
     blocks: BlockStore
     """Its blocks and models."""
+    ledger: LedgerStore
+    """Its states."""
+
+    def final_checkpoint(self) -> Checkpoint | None:
+        """Return a checkpoint of the main chain's block that members have made final, if any."""
+        final = quorum_checkpoint(self.genesis.members, self.blocks.checkpoints())
+        if final is None or self.blocks.main_hash(final.height) != final.block:
+            return None
+        return final
 
     def final_height(self) -> int:
         """Return the height up to which members have made the main chain final; 0 for none."""
-        final = quorum_checkpoint(self.genesis.members, self.blocks.checkpoints())
-        here = final is not None and self.blocks.main_hash(final.height) == final.block
-        return final.height if final is not None and here else 0
+        final = self.final_checkpoint()
+        return 0 if final is None else final.height
+
+    def first_state(self) -> State:
+        """Return the state below the first block that is whole: the genesis, unless pruned."""
+        pruned = self.blocks.pruned_height()
+        if not pruned:
+            return genesis_state(self.genesis)
+        above = self.blocks.main_hashes(Height(pruned + 1))
+        return self.ledger.state_across(tuple(reversed(above)))
 
     def main_chain(self) -> Iterator[StoredBlock]:
-        """Yield the main chain from height 1."""
-        height = 1
+        """Yield the blocks of the main chain that are whole, lowest first."""
+        height = self.blocks.pruned_height() + 1
         while page := self.blocks.main_blocks(height, 500):
             yield from page
             height += len(page)
@@ -69,7 +88,10 @@ def open_chain(session: Session) -> Iterator[ReadChain]:
         raise ChainEmpty(directory.root)
     database = Database(directory.chain, genesis.network_id())
     try:
-        state = LedgerStore(database, genesis_state(genesis)).load()
-        yield ReadChain(genesis=genesis, state=state, blocks=BlockStore(database))
+        ledger = LedgerStore(database, genesis_state(genesis))
+        blocks = BlockStore(database)
+        yield ReadChain(
+            genesis=genesis, state=ledger.load(), database=database, blocks=blocks, ledger=ledger
+        )
     finally:
         database.close()

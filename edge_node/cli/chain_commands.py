@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`edge-node chain`: show the blocks, or judge every one of them again from the genesis.
+"""`edge-node chain`: show the blocks, judge every one again from the genesis, or prune them.
 
 Law of the file: `verify` uses nothing of what the store concluded, only its bytes.
 Read next: edge_node/spec/validation.py.
 """
 
 from contextlib import closing
+from pathlib import Path
 
 import click
 
+from edge_node.chain.pruning import MIN_KEEP_BLOCKS, prune, prune_height
 from edge_node.cli.chain_access import open_chain
 from edge_node.cli.exit_codes import ExitCode
 from edge_node.cli.output import console, emit, json_option, short, table
@@ -21,13 +23,12 @@ from edge_node.node.control import JsonObject
 from edge_node.node.engine import NodeEngine
 from edge_node.spec.block import Block, body_from_bytes, header_from_bytes
 from edge_node.spec.errors import InvalidInput
-from edge_node.spec.state import genesis_state
 from edge_node.spec.validation import rules_of, validate_block
 
 
 @click.group()
 def chain() -> None:
-    """Show the chain, or judge it again."""
+    """Show the chain, judge it again, or prune it."""
 
 
 @chain.command("show")
@@ -97,13 +98,14 @@ def show_chain(session: Session, /, *, last: int, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def verify_chain(session: Session, /, *, backend: str, as_json: bool) -> None:
-    """Judge every block again, from the genesis on."""
+    """Judge every block again, from the genesis on, or from where the chain is pruned."""
     datasets = DatasetStore(session.directory.datasets)
     chosen = select_backend() if backend == "auto" else open_backend(backend)
     engine = NodeEngine(load_ed25519(), [chosen], datasets)
     broken = ""
     with closing(engine), open_chain(session) as read:
-        rules, state = rules_of(read.genesis), genesis_state(read.genesis)
+        rules, state = rules_of(read.genesis), read.first_state()
+        pruned = read.blocks.pruned_height()
         for stored in read.main_chain():
             block = Block(
                 header=header_from_bytes(stored.header), body=body_from_bytes(stored.body)
@@ -120,14 +122,72 @@ def verify_chain(session: Session, /, *, backend: str, as_json: bool) -> None:
         "valid": not broken,
         "height": state.height,
         "final_height": final_height,
+        "pruned_height": pruned,
         "error": broken,
     }
     emit(
         answer,
         as_json=as_json,
-        show=lambda: click.echo(
-            broken or f"{state.height} blocks, all valid; final up to height {final_height}"
-        ),
+        show=lambda: click.echo(broken or _verdict(state.height, final_height, pruned)),
     )
     if broken:
         raise SystemExit(ExitCode.FAILED)
+
+
+def _verdict(height: int, final_height: int, pruned: int) -> str:
+    final = f"final up to height {final_height}"
+    if not pruned:
+        return f"{height} blocks, all valid; {final}"
+    return f"{height - pruned} blocks above height {pruned}, all valid; {final}, pruned below"
+
+
+@chain.command("prune")
+@click.option(
+    "--keep",
+    type=click.IntRange(min=MIN_KEEP_BLOCKS),
+    default=1_000,
+    show_default=True,
+    help="Blocks below the head that stay whole.",
+)
+@json_option
+@click.pass_obj
+def prune_chain(session: Session, /, *, keep: int, as_json: bool) -> None:
+    """Let go of old blocks' bodies, transports, records and models.
+
+    For a node that does not run; one that runs prunes by itself with storage.keep_blocks. Only what
+    a quorum of members has made final can go. Headers stay, and a pruned node goes on as before,
+    but can not serve old blocks to nodes that join.
+    """
+    directory = session.directory
+    directory.open()
+    try:
+        size_before = _chain_bytes(directory.chain)
+        with open_chain(session) as read:
+            final = read.final_checkpoint()
+            height = prune_height(read.state, final, keep)
+            pruned = prune(read.database, read.blocks, read.ledger, read.state, height)
+            read.database.shrink(always=True)
+        size_after = _chain_bytes(directory.chain)
+    finally:
+        directory.close()
+    answer: JsonObject = {
+        "pruned_height": pruned.height,
+        "bodies": pruned.bodies,
+        "dead_blocks": pruned.dead_blocks,
+        "models": pruned.models,
+        "bytes_before": size_before,
+        "bytes_after": size_after,
+    }
+    words = (
+        f"headers only up to height {pruned.height}; {pruned.bodies} bodies,"
+        f" {pruned.dead_blocks} dead blocks and {pruned.models} models went;"
+        f" {size_before} -> {size_after} bytes"
+    )
+    if final is None:
+        words = "nothing can go: no quorum of members has made a block final yet"
+    emit(answer, as_json=as_json, show=lambda: click.echo(words))
+
+
+def _chain_bytes(path: Path) -> int:
+    logs = (path, path.with_name(f"{path.name}-wal"))
+    return sum(each.stat().st_size for each in logs if each.exists())

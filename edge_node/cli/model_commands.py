@@ -194,7 +194,13 @@ def _layers(found: Model) -> Table:
 
 def _find(session: Session, prefix: str) -> Model:
     with open_chain(session) as chain:
-        entries = [entry for family in chain.state.families.values() for entry in family.models]
+        entries = [
+            entry
+            for family in chain.state.families.values()
+            for entry in family.models
+            # A pruned chain has the best of a closed family only.
+            if chain.blocks.model_blob(entry.model_hash) is not None
+        ]
         if prefix == "best":
             entries = sorted(entries, key=lambda entry: -entry.correct_count)[:1]
         else:

@@ -7,7 +7,8 @@ Law of the file: translation only; every call is quick and changes nothing.
 Read next: edge_node/gossip/ports.py.
 """
 
-from edge_node.chain.errors import ParentUnknown
+from edge_node.chain.block_store import PRUNED
+from edge_node.chain.errors import ParentPruned, ParentUnknown
 from edge_node.chain.importer import Importer
 from edge_node.chain.mempool import Mempool
 from edge_node.datasets.chunk_table import chunk_table_from_bytes
@@ -57,6 +58,9 @@ class ChainView:
         try:
             decoded = header_from_bytes(header)
             self._importer.check_header(decoded)
+        except ParentPruned:
+            # Whoever is on that branch has not heard of the final block yet: no fault of its own.
+            return HeaderVerdict.ORPHAN
         except ParentUnknown as error:
             waits = error.parent in self._held
             return HeaderVerdict.PLAUSIBLE if waits else HeaderVerdict.ORPHAN
@@ -93,7 +97,7 @@ class ChainView:
     def block(self, block_hash: BlockHash) -> BlockParts | None:
         """See ChainPort."""
         stored = self._importer.blocks.get(block_hash)
-        if stored is None:
+        if stored is None or stored.body == PRUNED:
             return None
         return BlockParts(header=stored.header, body=stored.body, transport=stored.transport)
 

@@ -107,6 +107,14 @@ class MetricsSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StorageSection:
+    """What stays on the disk."""
+
+    keep_blocks: int = 0
+    """Blocks below the head that stay whole once a quorum has made a later one final; 0 for all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitsSection:
     """What the node may take."""
 
@@ -130,5 +138,7 @@ class Config:
     """The broker of our own."""
     metrics: MetricsSection = field(default_factory=MetricsSection)
     """What a keeper of nodes sees."""
+    storage: StorageSection = field(default_factory=StorageSection)
+    """What stays on the disk."""
     limits: LimitsSection = field(default_factory=LimitsSection)
     """What the node may take."""

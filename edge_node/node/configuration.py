@@ -24,6 +24,7 @@ from edge_node.node.config import (
     MetricsSection,
     NetworkSection,
     NodeSection,
+    StorageSection,
     TrainerSection,
 )
 from edge_node.node.configuration_errors import (
@@ -252,6 +253,7 @@ def _build(chosen: _Layer) -> Config:
         trainer=TrainerSection(**section("trainer")),  # type: ignore[arg-type]  # see above
         broker=BrokerSection(**section("broker")),  # type: ignore[arg-type]  # see above
         metrics=MetricsSection(**section("metrics")),  # type: ignore[arg-type]  # see above
+        storage=StorageSection(**section("storage")),  # type: ignore[arg-type]  # see above
         limits=LimitsSection(**section("limits")),  # type: ignore[arg-type]  # see above
     )
 

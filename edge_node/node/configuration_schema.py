@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
+from edge_node.chain.pruning import MIN_KEEP_BLOCKS
 from edge_node.gossip.errors import GossipError
 from edge_node.gossip.join_line import HIDDEN, MAX_BROKERS, parse_broker
 from edge_node.node.configuration_errors import SettingInvalid, UnknownSetting
@@ -31,6 +32,7 @@ _MAX_NICE = 19
 _MAX_PORT = 65_535
 _MAX_IMAGES = 1 << 24
 _MAX_MIB = 1 << 30
+_MAX_BLOCKS = 1 << 30
 _NEAR = 0.6
 """How alike a name must be to be suggested."""
 
@@ -49,6 +51,15 @@ def _number(least: int, most: int) -> "fields.Field[Any]":
         strict=True,
         validate=validate.Range(least, most),
         metadata={"expected": f"an integer in {least}..{most}"},
+    )
+
+
+def _kept() -> "fields.Field[Any]":
+    least = MIN_KEEP_BLOCKS
+    return fields.Integer(
+        strict=True,
+        validate=[validate.Range(0, _MAX_BLOCKS), validate.NoneOf(range(1, least))],
+        metadata={"expected": f"0, or an integer in {least}..{_MAX_BLOCKS}"},
     )
 
 
@@ -126,6 +137,9 @@ _SECTIONS: Final[Mapping[str, Mapping[str, "fields.Field[Any]"]]] = {
     },
     "metrics": {
         "port": _number(0, _MAX_PORT),
+    },
+    "storage": {
+        "keep_blocks": _kept(),
     },
     "limits": {
         "min_free_mib": _number(0, _MAX_MIB),

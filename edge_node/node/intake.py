@@ -12,7 +12,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from edge_node.chain.errors import MempoolRejected, ParentUnknown
+from edge_node.chain.errors import MempoolRejected, ParentPruned, ParentUnknown
 from edge_node.chain.importer import Importer
 from edge_node.chain.mempool import Mempool
 from edge_node.datasets.errors import StoreCorrupt
@@ -280,6 +280,9 @@ class Intake:
             if block.block_hash not in self._held:
                 _LOG.info("block %s waits: %s", name, error)
             return BlockVerdict.HELD
+        except ParentPruned as error:
+            _LOG.info("block %s of %s is not judged: %s", name, block.sender, error)
+            return BlockVerdict.ORPHAN
         except ParentUnknown as error:
             return BlockVerdict.HELD if error.parent in self._held else BlockVerdict.ORPHAN
         except BlockSignatureInvalid as error:

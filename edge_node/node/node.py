@@ -49,6 +49,7 @@ from edge_node.node.finality import Finality
 from edge_node.node.held_blocks import HeldBlocks
 from edge_node.node.intake import Intake, Submitted
 from edge_node.node.mining import Miner
+from edge_node.node.pruning import Pruning
 from edge_node.node.watching import NobodyWatches, Watcher
 from edge_node.primitives.clock import Clock
 from edge_node.primitives.types import BlockHash, TimestampMs
@@ -90,6 +91,8 @@ class NodeParts:
     """The time."""
     miner: Miner | None
     """The trainer's side; None for a node that only validates."""
+    keep_blocks: int = 0
+    """Blocks below the head that stay whole; 0 for all."""
     watcher: Watcher = field(default_factory=NobodyWatches)
     """Whoever watches."""
     held: HeldBlocks = field(default_factory=HeldBlocks)
@@ -115,6 +118,7 @@ class Node:
             signer=parts.signer,
             keeper=parts.directory,
         )
+        self._pruning = Pruning(parts.importer, parts.keep_blocks)
         self.mined = 0
         self.connected = False
         self._intake = Intake(
@@ -158,6 +162,7 @@ class Node:
         self.do(parts.gossip.tick(parts.clock.monotonic_ms()))
         self.do(self.fetch.tick(parts.clock.monotonic_ms()))
         self.do(self.finality.tick(parts.clock.monotonic_ms()))
+        self._pruning.tick(parts.clock.monotonic_ms())
         if self._dataset_may_be_lost():
             self.do(self.fetch.check(parts.clock.monotonic_ms()))
         if self.fetch.complete:

@@ -48,6 +48,7 @@ from edge_node.node.local_broker import LocalBroker, find_local_broker
 from edge_node.node.metrics import Metrics
 from edge_node.node.mining import Miner, MinerIdentity
 from edge_node.node.node import Node, NodeParts
+from edge_node.node.pruning import PRUNED_CAPABILITY
 from edge_node.node.signatures import RememberingEd25519
 from edge_node.node.signer import KeySigner
 from edge_node.node.system import SystemClock, SystemRandom
@@ -88,6 +89,8 @@ class ServiceOptions:
     """None for a node that only validates."""
     metrics_port: int = 0
     """Port of /metrics and /healthz on 127.0.0.1; 0 for none."""
+    keep_blocks: int = 0
+    """Blocks below the head that stay whole; 0 for all."""
     new_family: str = ""
     """What the trainer founds, as in architecture_text.py."""
     block_transactions: int = MAX_TRANSACTIONS
@@ -120,6 +123,7 @@ def options_of(config: Config) -> ServiceOptions:
         trainer=trainer_options(trainer) if trainer.enabled else None,
         new_family=trainer.architecture,
         metrics_port=config.metrics.port,
+        keep_blocks=config.storage.keep_blocks,
         block_transactions=trainer.block_transactions,
     )
 
@@ -197,7 +201,7 @@ def _build(
         random=SystemRandom(),
         profile=Profile(
             software=f"edge-node {__version__}",
-            capabilities=(engine.backend_name, platform.machine()),
+            capabilities=_capabilities(options, engine, importer),
             genesis=genesis.encode(),
         ),
         pool=PoolView(mempool),
@@ -214,12 +218,21 @@ def _build(
         clock=clock,
         miner=_miner(options, importer, signer, datasets),
         held=held,
+        keep_blocks=options.keep_blocks,
         watcher=_watcher(options, clock, cleanup),
         block_transactions=options.block_transactions,
     )
     control = ControlServer(directory.control)
     cleanup.callback(control.stop)
     return Node(parts), control
+
+
+def _capabilities(
+    options: ServiceOptions, engine: NodeEngine, importer: Importer
+) -> tuple[str, ...]:
+    plain = (engine.backend_name, platform.machine())
+    pruned = options.keep_blocks or importer.blocks.pruned_height()
+    return (*plain, PRUNED_CAPABILITY) if pruned else plain
 
 
 def _watcher(options: ServiceOptions, clock: SystemClock, cleanup: contextlib.ExitStack) -> Watcher:

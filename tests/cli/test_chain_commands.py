@@ -5,7 +5,12 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from tests.cli.typing_in import HEIGHT, typed
+from edge_node.chain.pruning import MIN_KEEP_BLOCKS
+from edge_node.datasets.store import DatasetStore
+from edge_node.node.data_directory import DataDirectory
+from tests.chain.test_reorg import agree
+from tests.chain.workshop import ANN, Tree, easy_dataset, easy_network, opened, take
+from tests.cli.typing_in import HEIGHT, as_stored, typed
 
 
 def test_blocks_newest_last(toy_node: Path) -> None:
@@ -26,7 +31,13 @@ def test_table_is_whole_in_80_columns(toy_node: Path) -> None:
 def test_chain_is_judged_again(toy_node: Path) -> None:
     words = ("chain", "verify", "--backend", "reference")
     verdict = typed(toy_node, *words, "--json").json()
-    assert verdict == {"valid": True, "height": HEIGHT, "final_height": 0, "error": ""}
+    assert verdict == {
+        "valid": True,
+        "height": HEIGHT,
+        "final_height": 0,
+        "pruned_height": 0,
+        "error": "",
+    }
     assert typed(toy_node, *words).out == f"{HEIGHT} blocks, all valid; final up to height 0\n"
 
 
@@ -45,3 +56,31 @@ def test_without_a_node_or_a_known_back_end(tmp_path: Path, toy_node: Path) -> N
         assert "edge-node init" in typed(tmp_path / "none", *words).sentence(3)
     assert typed(toy_node, "chain", "verify", "--backend", "abacus").code == 9
     assert typed(toy_node, "chain", "show", "--last", "0").code == 2
+
+
+def test_pruning_gives_the_disk_back_what_is_final_and_old(tmp_path: Path) -> None:
+    network, directory = easy_network(), DataDirectory(tmp_path / "node")
+    directory.initialise(network.genesis, ANN.seed)
+    DatasetStore(directory.datasets).add(as_stored(easy_dataset()))
+    tree = Tree(network)
+    with opened(directory.chain, network) as importer:
+        # A few models, and then blocks with nothing in them.
+        chain = tree.branch(None, 10)
+        chain += tree.branch(chain[-1].block_hash, MIN_KEEP_BLOCKS, rung=7)
+        for grown in chain:
+            take(importer, grown.mined)
+    words = ("chain", "prune", "--keep", str(MIN_KEEP_BLOCKS))
+    assert "no quorum of members" in typed(directory.root, *words).out
+    with opened(directory.chain, network) as importer:
+        agree(importer, chain[-2], network)
+    seen = typed(directory.root, *words, "--json").json()
+    assert (seen["pruned_height"], seen["bodies"]) == (10, 10)
+    assert seen["bytes_after"] < seen["bytes_before"]
+    verdict = typed(directory.root, "chain", "verify", "--backend", "reference", "--json").json()
+    assert verdict["valid"]
+    assert (verdict["pruned_height"], verdict["height"]) == (10, len(chain))
+    told = typed(directory.root, "chain", "verify", "--backend", "reference").out
+    assert f"{MIN_KEEP_BLOCKS} blocks above height 10, all valid" in told
+    shown = typed(directory.root, "chain", "show", "--last", "100", "--json").json()
+    assert (len(shown["blocks"]), shown["final_height"]) == (len(chain), len(chain) - 1)
+    assert typed(directory.root, "chain", "prune", "--keep", "1").code == 2
