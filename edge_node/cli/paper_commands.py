@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from edge_node.bench.paper.report import markdown
+from edge_node.bench.paper.report import markdown, write_report
 from edge_node.bench.paper.run import TABLES, TIME_CAP_S, PaperOptions, run_paper
 from edge_node.cli.edition_store import stored_mnist
 from edge_node.cli.output import console, emit, json_option
@@ -40,6 +40,12 @@ _LOG = logging.getLogger(__name__)
     show_default=True,
     help="Seconds that each level may take the paper's own way.",
 )
+@click.option(
+    "--report",
+    "page",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for PAPER_TABLES.md, its figures as JSON and its plots.",
+)
 @click.option("--offline", is_flag=True, help="Take MNIST from the cache only.")
 @json_option
 @click.pass_obj
@@ -50,6 +56,7 @@ def paper(
     quick: bool,
     tables: tuple[str, ...],
     time_cap: int,
+    page: Path | None,
     offline: bool,
     as_json: bool,
 ) -> None:
@@ -71,6 +78,8 @@ def paper(
         with nullcontext() if as_json else console.status("measuring"):
             measured = run_paper(options, SystemClock(), lambda what: _LOG.info("table %s", what))
     command = shlex.join(["edge-node", *sys.argv[1:]])
+    if page is not None:
+        write_report(measured, command=command, folder=page)
     emit(
         {"command": command, **measured.as_json()},
         as_json=as_json,

@@ -7,6 +7,7 @@ Read next: report.py.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,8 @@ SIZE_INCHES = (8, 6)
 INCHES_PER_PART = 0.95
 """Height of a panel of the market's figure, for each part of its ratio."""
 DOTS_PER_INCH = 120
+PANEL_INCHES = (4.5, 3.6)
+"""Of one of several panels beside each other."""
 
 
 def draw(generations: Sequence[GenerationReport], path: Path) -> None:
@@ -186,3 +189,72 @@ def _curve(
             label=label,
         )
         label = "_"  # once in the legend
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """Points of one curve, or one colour of bars."""
+
+    label: str
+    """What the legend calls it."""
+    points: tuple[tuple[float, float], ...]
+    """(x, y) of each; bars count their places as x from 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """One set of axes."""
+
+    title: str
+    """What it shows."""
+    x_label: str
+    """Quantity and unit."""
+    y_label: str
+    """Quantity and unit."""
+    series: tuple[Series, ...]
+    """What is drawn."""
+    places: tuple[str, ...] = ()
+    """Names of the places of bars; none for curves."""
+    log: bool = False
+    """Whether the y axis is logarithmic."""
+
+
+def draw_panels(panels: Sequence[Panel], path: Path) -> None:
+    """Write a PNG with panels beside each other.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        matplotlib is not installed.
+    """
+    from matplotlib import rc_context, rcParamsDefault  # noqa: PLC0415 - an extra
+    from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
+
+    with rc_context({**rcParamsDefault, "font.size": 10, "axes.grid": True, "grid.alpha": 0.3}):
+        size = (PANEL_INCHES[0] * len(panels), PANEL_INCHES[1])
+        figure = Figure(figsize=size, dpi=DOTS_PER_INCH, layout="constrained")
+        (row,) = figure.subplots(1, len(panels), squeeze=False)
+        for panel, axes in zip(panels, row, strict=True):
+            _panel(axes, panel)
+        figure.savefig(path)
+
+
+def _panel(axes: "Axes", panel: Panel) -> None:
+    width = 0.8 / max(1, len(panel.series))
+    for number, series in enumerate(panel.series):
+        colour = COLOURS[number % len(COLOURS)]
+        xs = [x for x, _ in series.points]
+        ys = [y for _, y in series.points]
+        if panel.places:
+            shifted = [x + width * (number - (len(panel.series) - 1) / 2) for x in xs]
+            axes.bar(shifted, ys, width, color=colour, label=series.label)
+        else:
+            axes.plot(xs, ys, color=colour, marker="o", markersize=3, label=series.label)
+    if panel.places:
+        axes.set_xticks(range(len(panel.places)), panel.places)
+    if panel.log:
+        axes.set_yscale("log")
+    axes.set_title(panel.title)
+    axes.set_xlabel(panel.x_label)
+    axes.set_ylabel(panel.y_label)
+    axes.legend(frameon=False)

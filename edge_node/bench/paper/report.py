@@ -5,10 +5,35 @@ Law of the file: words and rounding only; every figure comes from the run, but f
 Read next: plots.py.
 """
 
+import json
 import statistics
 from collections.abc import Sequence
+from pathlib import Path
 
+from edge_node.bench.paper.plots import draw_plots
 from edge_node.bench.paper.run import PaperReport
+
+PAGE = "PAPER_TABLES.md"
+PLOTS = "paper"
+"""Folder of the plots and of the figures as JSON, beside the page."""
+
+
+def write_report(report: PaperReport, *, command: str, folder: Path) -> None:
+    """Write the page, its plots and its figures into a folder.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        matplotlib is not installed.
+    """
+    plots = folder / PLOTS
+    plots.mkdir(parents=True, exist_ok=True)
+    names = draw_plots(report, plots)
+    pictures = "".join(f"![{name}]({PLOTS}/{name}.png)\n\n" for name in names)
+    page = markdown(report, command=command) + "\n## Plots\n\n" + pictures.rstrip() + "\n"
+    (folder / PAGE).write_text(page, encoding="utf-8")
+    figures = json.dumps({"command": command, **report.as_json()}, indent=1)
+    (plots / "figures.json").write_text(figures + "\n", encoding="utf-8")
 
 
 def markdown(report: PaperReport, *, command: str) -> str:
