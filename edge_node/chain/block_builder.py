@@ -22,13 +22,13 @@ from edge_node.primitives.types import (
     Signature,
     TimestampMs,
 )
-from edge_node.spec import scheduling
+from edge_node.spec import ledger, scheduling
 from edge_node.spec.block import Block, Body, Header
 from edge_node.spec.constants import MAX_HAVE, PROTOCOL_VERSION
 from edge_node.spec.proof.evolution_proof import FallbackProof
 from edge_node.spec.signature import SIGNATURE_BYTES
 from edge_node.spec.state import State
-from edge_node.spec.transaction import Transfer
+from edge_node.spec.transaction import Transaction
 from edge_node.spec.validation import Rules
 
 
@@ -76,7 +76,7 @@ def build_block(
     head: State,
     finding: Finding,
     *,
-    transactions: Sequence[Transfer],
+    transactions: Sequence[Transaction],
     have: Sequence[DatasetId],
     timestamp: TimestampMs,
     rules: Rules,
@@ -88,8 +88,8 @@ def build_block(
     ----------
     head : State
     finding : Finding
-    transactions : sequence of Transfer
-        To be confirmed, in order.
+    transactions : sequence of Transaction
+        To be confirmed, in order; those that an earlier one rules out are left out.
     have : sequence of DatasetId
         Datasets that this node holds; a block has room for MAX_HAVE.
     timestamp : TimestampMs
@@ -99,7 +99,7 @@ def build_block(
     """
     family = head.families.get(finding.family)
     body = Body(
-        transactions=tuple(transactions),
+        transactions=ledger.applicable(head, transactions, rules.parameters),
         have=tuple(sorted(set(have))[:MAX_HAVE]),
         proof=finding.proof,
     )

@@ -26,9 +26,9 @@ from edge_node.spec.errors import InvalidInput
 from edge_node.spec.fork_choice import MAX_CHECKPOINT_HEIGHT, Checkpoint, check_checkpoint
 from edge_node.spec.genesis import Genesis
 from edge_node.spec.model import Model
-from edge_node.spec.proof.evolution_proof import ChildProof, proof_from_bytes
+from edge_node.spec.proof.evolution_proof import ChildProof, ImportProof, proof_from_bytes
 from edge_node.spec.state import State, genesis_state
-from edge_node.spec.transaction import Transfer
+from edge_node.spec.transaction import Transaction
 from edge_node.spec.transport import encode_delta, encode_full
 from edge_node.spec.validation import (
     BlockSignatureInvalid,
@@ -186,7 +186,7 @@ class Importer:
         self._remember(state)
         return state
 
-    def transactions_of(self, blocks: Iterable[BlockHash]) -> list[Transfer]:
+    def transactions_of(self, blocks: Iterable[BlockHash]) -> list[Transaction]:
         """Return the transactions of stored blocks, such as those that left the main chain.
 
         Raises
@@ -195,7 +195,7 @@ class Importer:
             One of them is not stored.
         StoreCorrupt
         """
-        found: list[Transfer] = []
+        found: list[Transaction] = []
         for block_hash in blocks:
             stored = self.blocks.get(block_hash)
             if stored is None:
@@ -370,8 +370,10 @@ class Importer:
         """Return the shortest transport of a block's model; the full one on a tie (R-16)."""
         if model is None:
             return b""
-        full = encode_full(model)
         proof = proof_from_bytes(body.proof)
+        if isinstance(proof, ImportProof):
+            return b""  # the proof is the model
+        full = encode_full(model)
         if not isinstance(proof, ChildProof):
             return full
         base = parent.families[header.family].models[proof.base]

@@ -13,14 +13,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from edge_node.chain.errors import MempoolRejected
-from edge_node.primitives.types import Address, Amount, Hash32, PublicKey
+from edge_node.primitives.types import Address, Amount, Hash32, Height, PublicKey
 from edge_node.spec import ledger
 from edge_node.spec.constants import MAX_TRANSACTIONS, MAX_TRANSACTIONS_BYTES
 from edge_node.spec.encoding import encode
 from edge_node.spec.errors import InvalidTransaction
-from edge_node.spec.ledger import SignatureCheck
+from edge_node.spec.signature import SignatureCheck
 from edge_node.spec.state import Account, State
-from edge_node.spec.transaction import Transfer, address_of
+from edge_node.spec.transaction import Transaction, address_of
 from edge_node.spec.validation import Rules
 
 MAX_WAITING = 20_000
@@ -35,7 +35,7 @@ _MAX_LEFTOVERS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Waiting:
-    transaction: Transfer
+    transaction: Transaction
     identity: Hash32
     """Its signing hash."""
     arrival: int
@@ -46,7 +46,7 @@ class _Waiting:
     @property
     def cost(self) -> int:
         """What it takes from its sender."""
-        return self.transaction.amount + self.transaction.fee
+        return self.transaction.spent + self.transaction.fee
 
 
 class Mempool:
@@ -89,12 +89,12 @@ class Mempool:
         """Return True if a transaction waits."""
         return transaction_id in self._ids
 
-    def add(self, transaction: Transfer, state: State) -> bool:
+    def add(self, transaction: Transaction, state: State) -> bool:
         """Take in a transaction that could follow those that wait; False if it waits already.
 
         Parameters
         ----------
-        transaction : Transfer
+        transaction : Transaction
         state : State
             The head's, as `refresh` was told.
 
@@ -115,6 +115,7 @@ class Mempool:
             self._check_applies(newcomer, _account_after(account, queue[:place]))
             _check_replaces(queue, place, newcomer, account)
             self._check_signature(transaction)
+            self._check_effect(transaction, state)
             self._ids.remove(queue[place].identity)
             queue = [*queue[:place], newcomer, *queue[place + 1 :]]
         else:
@@ -123,6 +124,7 @@ class Mempool:
             queue = [*queue, newcomer]
             victim = self._victim(queue)
             self._check_signature(transaction)
+            self._check_effect(transaction, state)
             if victim is not None:
                 self._drop_last(victim)
         self._put(transaction.sender, queue)
@@ -133,14 +135,14 @@ class Mempool:
         account = state.accounts.get(address_of(sender))
         return account.nonce + len(self._by_sender.get(sender, []))
 
-    def refresh(self, state: State, returned: Iterable[Transfer] = ()) -> None:
+    def refresh(self, state: State, returned: Iterable[Transaction] = ()) -> None:
         """Keep what can still be applied to a new head, and take back what left the chain.
 
         Parameters
         ----------
         state : State
             The new head's.
-        returned : iterable of Transfer
+        returned : iterable of Transaction
             From blocks that left the chain; their signatures were checked there.
         """
         offered: dict[PublicKey, dict[int, _Waiting]] = {}
@@ -155,12 +157,12 @@ class Mempool:
         self.generation += 1
         for sender, by_nonce in offered.items():
             # What is confirmed, or overtaken by another spending, falls out here.
-            if queue := self._applicable(by_nonce, state.accounts.get(address_of(sender))):
+            if queue := self._applicable(by_nonce, sender, state):
                 self._put(sender, queue)
         while len(self._ids) > self._max_waiting:
             self._drop_last(self._cheapest()[1])
 
-    def select(self, most: int = MAX_TRANSACTIONS) -> tuple[Transfer, ...]:
+    def select(self, most: int = MAX_TRANSACTIONS) -> tuple[Transaction, ...]:
         """Return what the next block should carry: always the dearest that is its sender's next.
 
         Parameters
@@ -168,7 +170,7 @@ class Mempool:
         most : int
             Transactions.
         """
-        chosen: list[Transfer] = []
+        chosen: list[Transaction] = []
         room_bytes = MAX_TRANSACTIONS_BYTES
         fronts: list[tuple[int, Address, int, Sequence[_Waiting]]] = [
             (-queue[0].transaction.fee, address_of(sender), 0, queue)
@@ -189,7 +191,7 @@ class Mempool:
                 heapq.heappop(fronts)
         return tuple(chosen)
 
-    def _waiting(self, transaction: Transfer) -> _Waiting:
+    def _waiting(self, transaction: Transaction) -> _Waiting:
         self._arrived += 1
         return _Waiting(
             transaction=transaction,
@@ -199,12 +201,11 @@ class Mempool:
         )
 
     def _check_applies(self, newcomer: _Waiting, account: Account) -> None:
-        ledger.apply_transaction(
-            account,
-            Account(address=newcomer.transaction.recipient, balance=Amount(0), nonce=0),
-            newcomer.transaction,
-            self._rules.parameters,
-        )
+        ledger.charge(account, newcomer.transaction, self._rules.parameters)
+
+    def _check_effect(self, transaction: Transaction, state: State) -> None:
+        height = Height(state.height + 1)
+        ledger.take_effect(state, transaction, self._rules.parameters, height)
 
     def _check_sender_has_room(self, count: int) -> None:
         if count > self._max_waiting_per_sender:
@@ -214,7 +215,7 @@ class Mempool:
                 actual=count,
             )
 
-    def _check_signature(self, transaction: Transfer) -> None:
+    def _check_signature(self, transaction: Transaction) -> None:
         ledger.check_transaction_signature(transaction, self._rules.network, self._verify)
 
     def _victim(self, queue: Sequence[_Waiting]) -> PublicKey | None:
@@ -237,13 +238,17 @@ class Mempool:
             )
         return sender
 
-    def _applicable(self, by_nonce: dict[int, _Waiting], account: Account) -> list[_Waiting]:
+    def _applicable(
+        self, by_nonce: dict[int, _Waiting], sender: PublicKey, state: State
+    ) -> list[_Waiting]:
         """Return the longest queue that a sender's transactions make."""
+        account = state.accounts.get(address_of(sender))
         queue: list[_Waiting] = []
         while account.nonce in by_nonce and len(queue) < self._max_waiting_per_sender:
             waiting = by_nonce[account.nonce]
             try:
                 self._check_applies(waiting, account)
+                self._check_effect(waiting.transaction, state)
             except InvalidTransaction:
                 break  # and with it all that follow
             queue.append(waiting)

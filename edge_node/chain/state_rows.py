@@ -36,11 +36,15 @@ from edge_node.spec.merkle import MerkleTree, MountainRange
 from edge_node.spec.state import (
     Account,
     Accounts,
+    Bounty,
     DatasetEntry,
     Family,
     FamilyModel,
     Have,
     KnownModels,
+    Owed,
+    PendingCommit,
+    Punished,
     Reward,
     State,
 )
@@ -74,7 +78,7 @@ def rows_of(state: State) -> Rows:
     for key, family in state.families.items():
         rows[_FAMILY + key] = encode(family.value())
     for dataset, entry in state.datasets.items():
-        rows[_DATASET + dataset] = encode([entry.height, entry.manifest.value()])
+        rows[_DATASET + dataset] = encode([entry.manifest.value(), entry.value()])
     for model_hash in state.models.hashes:
         rows[_MODEL + model_hash] = b""
     return rows
@@ -177,15 +181,15 @@ def _state_from_rows(rows: Mapping[bytes, bytes]) -> State:
         if key[:1] == _FAMILY:
             families[FamilyId(name)] = _family(FamilyId(name), _decode(rows[key]))
         elif key[:1] == _DATASET:
-            height, manifest = _list(_decode(rows[key]))
-            datasets[DatasetId(name)] = DatasetEntry(
-                manifest=manifest_from_value(manifest), height=Height(_int(height))
-            )
+            datasets[DatasetId(name)] = _dataset(_decode(rows[key]))
         elif key[:1] == _MODEL:
             hashes.append(ModelHash(name))
-    height, head, timestamp, work, count, peaks, immature, have, models_root, minted = _list(
+    place, history, immature, have, models_root, coins, commits, punished = _list(
         _decode(rows[_REST])
     )
+    height, head, timestamp, work = _list(place)
+    count, peaks = _list(history)
+    minted, burned = _list(coins)
     return State(
         height=Height(_int(height)),
         head=BlockHash(_hash(head)),
@@ -203,29 +207,31 @@ def _state_from_rows(rows: Mapping[bytes, bytes]) -> State:
         have=tuple(_have(item) for item in _list(have)),
         models=KnownModels(hashes=frozenset(hashes), root=_hash(models_root)),
         minted=Amount(_int(minted)),
+        burned=Amount(_int(burned)),
+        commits=tuple(_commit(item) for item in _list(commits)),
+        punished=tuple(_punished(item) for item in _list(punished)),
     )
 
 
 def _rest(state: State) -> bytes:
-    work = state.work
+    work = state.work.to_bytes(-(-state.work.bit_length() // 8), "big")
     return encode(
         [
-            state.height,
-            state.head,
-            state.timestamp,
-            work.to_bytes(-(-work.bit_length() // 8), "big"),
-            state.history.count,
-            list(state.history.peaks),
+            [state.height, state.head, state.timestamp, work],
+            [state.history.count, list(state.history.peaks)],
             [reward.value() for reward in state.immature],
             [[have.miner, list(have.datasets)] for have in state.have],
             state.models.root,
-            state.minted,
+            [state.minted, state.burned],
+            [commit.value() for commit in state.commits],
+            [each.value() for each in state.punished],
         ]
     )
 
 
 def _head_of(rows: Rows) -> BlockHash:
-    _, head, *_ = _list(_decode(rows[_REST]))
+    place, *_ = _list(_decode(rows[_REST]))
+    _, head, *_ = _list(place)
     return BlockHash(_hash(head))
 
 
@@ -242,7 +248,7 @@ def _family_row(family: Family | None) -> bytes | None:
 
 
 def _dataset_row(entry: DatasetEntry | None) -> bytes | None:
-    return None if entry is None else encode([entry.height, entry.manifest.value()])
+    return None if entry is None else encode([entry.manifest.value(), entry.value()])
 
 
 def _account(value: bytes) -> Account:
@@ -250,6 +256,56 @@ def _account(value: bytes) -> Account:
     return Account(
         address=Address(_bytes(address)), balance=Amount(_int(balance)), nonce=_int(nonce)
     )
+
+
+def _dataset(value: Decoded) -> DatasetEntry:
+    manifest, entry = _list(value)
+    height, scheduled, closed, bounty = _list(entry)
+    offered = _list(bounty)
+    return DatasetEntry(
+        manifest=manifest_from_value(manifest),
+        height=Height(_int(height)),
+        scheduled=bool(_int(scheduled)),
+        closed=bool(_int(closed)),
+        bounty=_bounty(offered[0]) if offered else None,
+    )
+
+
+def _bounty(value: Decoded) -> Bounty:
+    uploader, numbers, owed = _list(value)
+    escrow, bonus, bond, closing_height, revealed = map(_int, _list(numbers))
+    return Bounty(
+        uploader=Address(_bytes(uploader)),
+        escrow=Amount(escrow),
+        bonus=Amount(bonus),
+        bond=Amount(bond),
+        closing_height=Height(closing_height),
+        revealed=bool(revealed),
+        owed=tuple(_owed(item) for item in _list(owed)),
+    )
+
+
+def _owed(value: Decoded) -> Owed:
+    family, address, amount = _list(value)
+    return Owed(
+        family=FamilyId(_hash(family)),
+        address=Address(_bytes(address)),
+        amount=Amount(_int(amount)),
+    )
+
+
+def _commit(value: Decoded) -> PendingCommit:
+    address, commitment, height = _list(value)
+    return PendingCommit(
+        address=Address(_bytes(address)),
+        commitment=_hash(commitment),
+        height=Height(_int(height)),
+    )
+
+
+def _punished(value: Decoded) -> Punished:
+    address, height = _list(value)
+    return Punished(address=Address(_bytes(address)), height=Height(_int(height)))
 
 
 def _reward(value: Decoded) -> Reward:

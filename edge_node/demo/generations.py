@@ -105,7 +105,7 @@ def generation_reports(
                 learned[header.family] = datasets[proof.dataset]
             manifest = learned[header.family]
             train, evaluation, reserve = (
-                engine.count_on(model, manifest.dataset_id(), name)
+                engine.count_correct(model, manifest.dataset_id(), name)
                 * PPM
                 // manifest.splits[name].count
                 for name in SplitName

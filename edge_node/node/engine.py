@@ -112,19 +112,11 @@ class NodeEngine:
         """See Engine."""
         return recipe.apply_recipe(base, partners, steps, rates, context)
 
-    def count_correct(self, model: Model, dataset: DatasetId) -> int:
+    def count_correct(
+        self, model: Model, dataset: DatasetId, split: SplitName = SplitName.EVALUATION
+    ) -> int:
         """See Engine."""
-        return self.count_on(model, dataset, SplitName.EVALUATION)
-
-    def count_on(self, model: Model, dataset: DatasetId, name: SplitName) -> int:
-        """Return the correct images of any split, for people.
-
-        Raises
-        ------
-        DatasetMissing
-        """
-        samples = self.samples(dataset, name)
-        return self._count_unless_stopped(model, samples)
+        return self._count_unless_stopped(model, self.samples(dataset, split))
 
     def samples(self, dataset: DatasetId, name: SplitName) -> Samples:
         """Return a split, mapped from the disk.

@@ -30,17 +30,19 @@ from edge_node.node.watching import Watcher
 from edge_node.primitives.clock import Clock
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.primitives.types import TimestampMs
-from edge_node.spec.block import Block, Header, body_from_bytes, header_from_bytes
+from edge_node.spec.block import Block, Header, HeaderMalformed, body_from_bytes, header_from_bytes
 from edge_node.spec.constants import MAX_TRANSACTION_BYTES
+from edge_node.spec.dataset import ManifestMalformed
 from edge_node.spec.encoding import InvalidEncoding, decode, encode
 from edge_node.spec.engine import DatasetMissing
 from edge_node.spec.errors import InvalidInput
 from edge_node.spec.fork_choice import checkpoint_from_bytes
 from edge_node.spec.ledger import FeeTooLow
+from edge_node.spec.offences import EvidenceFalse
 from edge_node.spec.transaction import (
+    Transaction,
     TransactionMalformed,
     TransactionSignatureInvalid,
-    Transfer,
     transaction_from_value,
 )
 from edge_node.spec.validation import (
@@ -58,6 +60,9 @@ _NEVER_VALID = (
     TransactionMalformed,
     TransactionSignatureInvalid,
     FeeTooLow,
+    ManifestMalformed,
+    HeaderMalformed,
+    EvidenceFalse,
 )
 """What is wrong with a transaction whatever the head, so that its sender is to blame."""
 
@@ -187,7 +192,7 @@ class Intake:
             _LOG.info("%d transactions of %s turned away: %s", count, batch.sender, first)
         return actions
 
-    def submit(self, transaction: Transfer) -> list[Action]:
+    def submit(self, transaction: Transaction) -> list[Action]:
         """Take in a transaction of our own user, and tell it.
 
         Raises
@@ -199,7 +204,7 @@ class Intake:
         data = encode(transaction.value())
         return self._gossip.announce_transactions((data,), self._clock.monotonic_ms())
 
-    def submit_all(self, transactions: Iterable[Transfer]) -> tuple[list[Action], Submitted]:
+    def submit_all(self, transactions: Iterable[Transaction]) -> tuple[list[Action], Submitted]:
         """Take in transactions of our own user up to the first that is refused, and tell them."""
         news: list[bytes] = []
         taken, refused = 0, ""

@@ -56,7 +56,7 @@ from edge_node.primitives.types import BlockHash, TimestampMs
 from edge_node.spec.constants import MAX_TRANSACTIONS
 from edge_node.spec.engine import DatasetMissing
 from edge_node.spec.errors import InvalidInput
-from edge_node.spec.transaction import Transfer
+from edge_node.spec.transaction import Transaction
 from edge_node.spec.validation import BlockFromTheFuture
 
 _LOG = logging.getLogger(__name__)
@@ -188,7 +188,7 @@ class Node:
         """Let the node mine once it is ready, or not at all."""
         self._mining_allowed = allowed
 
-    def submit(self, transaction: Transfer) -> None:
+    def submit(self, transaction: Transaction) -> None:
         """Take in a transaction of our own user.
 
         Raises
@@ -197,7 +197,7 @@ class Node:
         """
         self.do(self._intake.submit(transaction))
 
-    def submit_all(self, transactions: Iterable[Transfer]) -> Submitted:
+    def submit_all(self, transactions: Iterable[Transaction]) -> Submitted:
         """Take in transactions of our own user, in order, up to the first that is refused."""
         actions, submitted = self._intake.submit_all(transactions)
         self.do(actions)

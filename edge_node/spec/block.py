@@ -29,7 +29,7 @@ from edge_node.spec import constants as limits
 from edge_node.spec.encoding import Decoded, Value, decode, encode
 from edge_node.spec.errors import InvalidBody, InvalidHeader
 from edge_node.spec.merkle import merkle_root
-from edge_node.spec.transaction import Transfer, transaction_from_value
+from edge_node.spec.transaction import Transaction, transaction_from_value
 
 _HASH_BYTES = 32
 _SIGNATURE_BYTES = 64
@@ -157,7 +157,7 @@ def header_from_bytes(data: bytes) -> Header:
 class Body:
     """What a header commits to by `tx_root` and `proof_root`."""
 
-    transactions: tuple[Transfer, ...]
+    transactions: tuple[Transaction, ...]
     """In the order in which they are applied."""
     have: tuple[DatasetId, ...]
     """Datasets that the miner holds, ascending."""
@@ -184,8 +184,8 @@ def body_from_bytes(data: bytes) -> Body:
 
     Raises
     ------
-    InvalidEncoding, BodyMalformed, TransactionMalformed
-        R-2, R-23, R-19.
+    InvalidEncoding, BodyMalformed, TransactionMalformed, ManifestMalformed
+        R-2, R-23, R-19, R-17.
     """
     match decode(data, max_bytes=limits.MAX_BODY_BYTES):
         case [list(transactions), list(have), bytes(proof)]:

@@ -24,8 +24,8 @@ MAX_TEXT_BYTES = 256
 # Messages and blocks
 MAX_HEADER_BYTES = 640
 """A header is about 500 bytes; anything longer is not one."""
-MAX_PROOF_BYTES = 65_536
-"""A recipe of 4,000 steps takes about 16 KB."""
+MAX_PROOF_BYTES = 163_840
+"""An imported model of 1.17M weights; a recipe of 4,000 steps takes about 16 KB."""
 MAX_TRANSACTIONS_BYTES = 196_608
 """About 1,400 transfers, beside a model within the 255 KB of paper A, section 5.1."""
 MAX_TRANSACTIONS = 1_400
@@ -37,8 +37,10 @@ MAX_HAVE = 16
 MAX_TRANSPORT_BYTES = 1 << 20
 """A full model of `MAX_CONNECTIONS` weights is 512 KiB and its thresholds."""
 
-MAX_TRANSACTION_BYTES = 512
-"""Above the largest transaction there is, 150 bytes."""
+MAX_TRANSACTION_BYTES = 1_536
+"""Above the largest transaction there is: evidence, two headers."""
+MAX_MANIFEST_BYTES = 256
+"""Above the largest manifest there is, 209 bytes."""
 MAX_CHECKPOINT_BYTES = 256
 """Above the largest checkpoint there is, 143 bytes."""
 MAX_GENESIS_BYTES = 65_536
@@ -93,8 +95,20 @@ MAX_AMOUNT = (1 << 64) - 1
 """Amounts are u64."""
 REWARD_MATURITY_BLOCKS = 20
 """Rewards can be spent this many blocks after the block that pays them."""
+EVIDENCE_WINDOW_BLOCKS = 20
+"""Double signing is punished within so many blocks: later, no reward of it is immature."""
+REPORTER_SHARE = 10
+"""One coin in so many that are burned goes to who reported."""
 HAVE_WINDOW_BLOCKS = 64
 """Blocks whose `have` lists are remembered."""
+MIN_HOLDERS = 3
+"""Keys that must say that they hold a dataset, or all who mine if they are fewer."""
+MAX_OFFER_BLOCKS = 1 << 20
+"""Blocks between an upload and its closing height."""
+MAX_COMMIT_AGE_BLOCKS = 1_000
+"""A commitment that founded nothing in so many blocks is forgotten."""
+COMMIT_SALT_BYTES = 32
+"""Salt of a commitment."""
 STATE_ROOT_WINDOW = 16
 """Last blocks of a family that a later proof rule may name as a parent."""
 
@@ -104,4 +118,4 @@ CHUNK_BYTES = 65_536
 MAX_DATASET_BYTES = 1 << 31
 """The hashes of its chunks, 1 MiB, travel as one parcel."""
 MAX_DATASETS = 64
-"""Datasets in one state."""
+"""Datasets in one state that are not closed."""

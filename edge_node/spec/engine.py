@@ -15,6 +15,7 @@ from edge_node.primitives.errors import EdgeNodeError
 from edge_node.primitives.types import DatasetId, ModelHash
 from edge_node.spec import evaluation, recipe, signature, training
 from edge_node.spec.architecture import Architecture
+from edge_node.spec.dataset import SplitName
 from edge_node.spec.model import Model
 from edge_node.spec.recipe import EvolutionRates, RecipeContext, Step
 from edge_node.spec.training import LatentState
@@ -69,8 +70,10 @@ class Engine(Protocol):
     ) -> Model:
         """Compute recipe.apply_recipe."""
 
-    def count_correct(self, model: Model, dataset: DatasetId) -> int:
-        """Compute evaluation.count_correct on the dataset's evaluation split.
+    def count_correct(
+        self, model: Model, dataset: DatasetId, split: SplitName = SplitName.EVALUATION
+    ) -> int:
+        """Compute evaluation.count_correct on one of the dataset's splits.
 
         Raises
         ------
@@ -92,10 +95,8 @@ class LabelledImages:
 class ReferenceEngine:
     """The law, run as it is written."""
 
-    train_splits: Mapping[DatasetId, LabelledImages]
-    """Train split of each dataset that is here."""
-    evaluation_splits: Mapping[DatasetId, LabelledImages]
-    """Evaluation split of each dataset that is here."""
+    splits: Mapping[DatasetId, Mapping[SplitName, LabelledImages]]
+    """What is here of each dataset."""
 
     def verify(self, key: bytes, message: bytes, signature_bytes: bytes) -> bool:
         """See Engine."""
@@ -111,9 +112,9 @@ class ReferenceEngine:
         schedule: Sequence[tuple[int, int]],
     ) -> LatentState:
         """See Engine."""
-        split = _split(self.train_splits, dataset)
+        samples = self._samples(dataset, SplitName.TRAIN)
         return training.train(
-            architecture, state, split.images, split.labels, indices, batch, schedule
+            architecture, state, samples.images, samples.labels, indices, batch, schedule
         )
 
     def apply_recipe(
@@ -127,14 +128,15 @@ class ReferenceEngine:
         """See Engine."""
         return recipe.apply_recipe(base, partners, steps, rates, context)
 
-    def count_correct(self, model: Model, dataset: DatasetId) -> int:
+    def count_correct(
+        self, model: Model, dataset: DatasetId, split: SplitName = SplitName.EVALUATION
+    ) -> int:
         """See Engine."""
-        split = _split(self.evaluation_splits, dataset)
-        images = evaluation.slice_images(model.architecture, split.images)
-        return evaluation.count_correct(model, images, split.labels)
+        samples = self._samples(dataset, split)
+        images = evaluation.slice_images(model.architecture, samples.images)
+        return evaluation.count_correct(model, images, samples.labels)
 
-
-def _split(splits: Mapping[DatasetId, LabelledImages], dataset: DatasetId) -> LabelledImages:
-    if dataset not in splits:
-        raise DatasetMissing(dataset)
-    return splits[dataset]
+    def _samples(self, dataset: DatasetId, split: SplitName) -> LabelledImages:
+        if split not in self.splits.get(dataset, {}):
+            raise DatasetMissing(dataset)
+        return self.splits[dataset][split]

@@ -101,6 +101,14 @@ class Parameters:
     """The base reward halves every so many blocks."""
     min_fee: int = 0
     """Least fee of a transaction."""
+    min_bounty: int = 50_000_000
+    """Least bounty of an uploaded dataset: it takes one of MAX_DATASETS places."""
+    have_window_blocks: int = limits.HAVE_WINDOW_BLOCKS
+    """Last blocks whose miners must hold a dataset before families are founded on it."""
+    reveal_blocks: int = 2 * limits.HAVE_WINDOW_BLOCKS
+    """Blocks before its closing height in which nobody mines on a dataset: to show the reserve."""
+    commit_delay_blocks: int = 8
+    """Blocks between a commitment and the imported model that it is about."""
 
     def founder_steps(self, macs: int) -> int:
         """Return the most training steps of a founder of `macs` multiplications per image."""
@@ -132,6 +140,11 @@ class Parameters:
                 expected=f"one with min_interval_ms below rung_ms ({self.rung_ms})",
                 actual=self.min_interval_ms,
             )
+        if self.reveal_blocks < self.have_window_blocks:
+            raise GenesisMalformed(
+                expected=f"one with reveal_blocks of {self.have_window_blocks} at least",
+                actual=self.reveal_blocks,
+            )
 
 
 _RANGES: tuple[tuple[str, int, int], ...] = (
@@ -162,6 +175,10 @@ _RANGES: tuple[tuple[str, int, int], ...] = (
     ("base_reward", 0, 1 << 40),
     ("halving_blocks", 1, 1 << 40),
     ("min_fee", 0, limits.MAX_AMOUNT),
+    ("min_bounty", 1, limits.MAX_AMOUNT),
+    ("have_window_blocks", 1, limits.HAVE_WINDOW_BLOCKS),
+    ("reveal_blocks", 1, limits.MAX_OFFER_BLOCKS // 2),
+    ("commit_delay_blocks", 1, limits.MAX_COMMIT_AGE_BLOCKS // 2),
 )
 
 

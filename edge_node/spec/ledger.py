@@ -1,30 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Money: transfers, fees, base rewards and their maturity.
+"""Money: what every transaction costs, fees, base rewards and their maturity.
 
-Rules R-26 (nonce), R-27 (balance), R-28 (fee) and R-29 (rewards; supply is conserved: balances and
-immature rewards always add up to what was allocated and minted); paper A, section 4.5; design,
-section 4.
+Rules R-26 (nonce), R-27 (balance), R-28 (fee) and R-29 (rewards; supply is conserved: balances,
+immature rewards and bounties always add up to what was allocated and minted, less what was burned);
+paper A, sections 4.5 and 4.7; design, section 4.
 Law of the file: pure functions from a state to a state; u64 amounts, never negative.
-Read next: scheduling.py.
+Read next: market.py.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
 from edge_node.primitives.types import Address, Amount, Height, NetworkId, PublicKey
-from edge_node.spec import constants as limits
+from edge_node.spec import commits, market, offences
 from edge_node.spec.errors import InvalidTransaction
 from edge_node.spec.genesis import Parameters
-from edge_node.spec.state import Account, Reward, State
+from edge_node.spec.signature import SignatureCheck
+from edge_node.spec.state import Account, State
 from edge_node.spec.transaction import (
+    DatasetUpload,
+    Evidence,
+    ModelCommit,
+    ReserveReveal,
+    Transaction,
     TransactionSignatureInvalid,
     Transfer,
     address_of,
 )
-
-SignatureCheck = Callable[[bytes, bytes, bytes], bool]
-"""verify(key, message, signature), as spec/signature.verify defines it."""
 
 
 class NonceMismatch(InvalidTransaction):
@@ -54,14 +57,16 @@ def base_reward(parameters: Parameters, height: Height) -> Amount:
 
 
 def check_transaction_signature(
-    transaction: Transfer, network: NetworkId, verify: SignatureCheck
+    transaction: Transaction, network: NetworkId, verify: SignatureCheck
 ) -> None:
-    """Check that the sender signed the transaction for this network.
+    """Check that the sender signed the transaction for this network, and the proofs it carries.
 
     Raises
     ------
     TransactionSignatureInvalid
         R-20.
+    EvidenceFalse, HeaderMalformed
+        R-63, R-22.
     """
     # R-20: by the sender, over this network's id.
     message = transaction.signing_hash(network)
@@ -69,12 +74,12 @@ def check_transaction_signature(
         raise TransactionSignatureInvalid(
             expected=f"by {transaction.sender.hex()}", actual="another signature"
         )
+    if isinstance(transaction, Evidence):
+        offences.check_evidence(transaction, network, verify)
 
 
-def apply_transaction(
-    sender: Account, recipient: Account, transaction: Transfer, parameters: Parameters
-) -> tuple[Account, Account]:
-    """Return sender and recipient after a transaction; they may be one account.
+def charge(sender: Account, transaction: Transaction, parameters: Parameters) -> Account:
+    """Return the sender's account after what a transaction takes from it.
 
     Raises
     ------
@@ -88,45 +93,94 @@ def apply_transaction(
     if transaction.fee < parameters.min_fee:
         raise FeeTooLow(expected=f"at least {parameters.min_fee}", actual=transaction.fee)
     # R-27: nobody spends what he has not. The supply fits u64, so a sum of balances does too.
-    cost = transaction.amount + transaction.fee
+    cost = transaction.spent + transaction.fee
     if cost > sender.balance:
         raise BalanceTooLow(expected=f"at least {cost}", actual=sender.balance)
-    paid = replace(sender, balance=Amount(sender.balance - cost), nonce=sender.nonce + 1)
-    if recipient.address == sender.address:
-        recipient = paid
-    got = replace(recipient, balance=Amount(recipient.balance + transaction.amount))
-    return (got, got) if recipient is paid else (paid, got)
+    return replace(sender, balance=Amount(sender.balance - cost), nonce=sender.nonce + 1)
+
+
+def take_effect(
+    state: State, transaction: Transaction, parameters: Parameters, height: Height
+) -> State:
+    """Return the state after what a transaction does beyond its sender's and recipient's accounts.
+
+    Raises
+    ------
+    InvalidTransaction
+        By the rule of its kind.
+    """
+    match transaction:
+        case DatasetUpload():
+            return market.upload(state, transaction, parameters, height)
+        case ReserveReveal():
+            return market.reveal(state, transaction, parameters, height)
+        case ModelCommit():
+            return commits.commit(state, transaction, height)
+        case Evidence():
+            return offences.punish(state, transaction, height)
+    return state
 
 
 def apply_transactions(
-    state: State, transactions: Sequence[Transfer], parameters: Parameters
+    state: State, transactions: Sequence[Transaction], parameters: Parameters
 ) -> tuple[State, Amount]:
-    """Return the state after the transactions, and their fees.
+    """Return the state after the transactions of the next block, and their fees.
 
     Raises
     ------
     InvalidTransaction
         The first transaction that breaks a rule.
     """
-    changed: dict[Address, Account] = {}
-
-    def account(address: Address) -> Account:
-        return changed.get(address) or state.accounts.get(address)
-
-    fees = 0
+    till = _Till(state, parameters)
     for transaction in transactions:
-        sender, recipient = apply_transaction(
-            account(address_of(transaction.sender)),
-            account(transaction.recipient),
-            transaction,
-            parameters,
-        )
-        changed[sender.address] = sender
-        changed[recipient.address] = recipient
-        fees += transaction.fee
-    if not changed:
-        return state, Amount(0)
-    return replace(state, accounts=state.accounts.updated(changed.values())), Amount(fees)
+        till.take(transaction)
+    return till.state(), Amount(sum(transaction.fee for transaction in transactions))
+
+
+def applicable(
+    state: State, transactions: Sequence[Transaction], parameters: Parameters
+) -> tuple[Transaction, ...]:
+    """Return those of the transactions that the next block can have, in their order."""
+    till = _Till(state, parameters)
+    taken: list[Transaction] = []
+    for transaction in transactions:
+        try:
+            till.take(transaction)
+        except InvalidTransaction:
+            continue
+        taken.append(transaction)
+    return tuple(taken)
+
+
+class _Till:
+    """Transactions on the way: accounts are put back into the state together."""
+
+    def __init__(self, state: State, parameters: Parameters) -> None:
+        self._state = state
+        self._parameters = parameters
+        self._height = Height(state.height + 1)
+        self._changed: dict[Address, Account] = {}
+
+    def take(self, transaction: Transaction) -> None:
+        """Apply one transaction, or none of it."""
+        sender = self._account(address_of(transaction.sender))
+        sender = charge(sender, transaction, self._parameters)
+        self._state = take_effect(self._state, transaction, self._parameters, self._height)
+        self._changed[sender.address] = sender
+        if isinstance(transaction, Transfer):
+            recipient = self._account(transaction.recipient)
+            self._changed[recipient.address] = replace(
+                recipient, balance=Amount(recipient.balance + transaction.amount)
+            )
+
+    def state(self) -> State:
+        """Return the state after all that was taken."""
+        if not self._changed:
+            return self._state
+        return replace(self._state, accounts=self._state.accounts.updated(self._changed.values()))
+
+    def _account(self, address: Address) -> Account:
+        return self._changed.get(address) or self._state.accounts.get(address)
 
 
 def mature_rewards(state: State, height: Height) -> State:
@@ -149,15 +203,5 @@ def pay_miner(
     state: State, miner: PublicKey, height: Height, minted: Amount, fees: Amount
 ) -> State:
     """Return the state with the miner's reward waiting for its maturity (R-29)."""
-    if minted + fees == 0:
-        return state
-    reward = Reward(
-        due=Height(height + limits.REWARD_MATURITY_BLOCKS),
-        address=address_of(miner),
-        amount=Amount(minted + fees),
-    )
-    return replace(
-        state,
-        immature=(*state.immature, reward),
-        minted=Amount(state.minted + minted),
-    )
+    state = replace(state, minted=Amount(state.minted + minted)) if minted else state
+    return state.with_reward(address_of(miner), minted + fees, height)

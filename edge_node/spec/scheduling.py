@@ -66,6 +66,8 @@ def _turn_order(state: State) -> tuple[FamilyId, ...]:
 def _dataset_without_families(state: State, parameters: Parameters) -> DatasetId | None:
     wanting: list[tuple[int, int, DatasetId]] = []
     for dataset, entry in state.datasets.items():
+        if not entry.is_open:
+            continue
         opened = sum(
             not family.closed for family in state.families.values() if family.dataset == dataset
         )

@@ -10,6 +10,7 @@ Read next: transaction.py.
 """
 
 import hashlib
+from collections.abc import Callable
 from typing import TypeAlias
 
 from edge_node.primitives.types import PublicKey, Signature
@@ -17,6 +18,9 @@ from edge_node.primitives.types import PublicKey, Signature
 PUBLIC_KEY_BYTES = 32
 SIGNATURE_BYTES = 64
 SEED_BYTES = 32
+
+SignatureCheck: TypeAlias = Callable[[bytes, bytes, bytes], bool]
+"""verify(key, message, signature), as `verify` defines it."""
 
 _P = 2**255 - 19
 _L = 2**252 + 27742317777372353535851937790883648493

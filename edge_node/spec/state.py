@@ -26,7 +26,7 @@ from edge_node.primitives.types import (
     TimestampMs,
 )
 from edge_node.spec.architecture import Architecture
-from edge_node.spec.constants import HAVE_WINDOW_BLOCKS
+from edge_node.spec.constants import HAVE_WINDOW_BLOCKS, REWARD_MATURITY_BLOCKS
 from edge_node.spec.dataset import Manifest
 from edge_node.spec.difference import WeightRecord
 from edge_node.spec.encoding import Value, encode
@@ -185,6 +185,55 @@ class Family:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """The second halves of one miner's bonuses in one family, until the closing height."""
+
+    family: FamilyId
+    """Whose reserve gain decides how much of it is paid."""
+    address: Address
+    """Who gets them."""
+    amount: Amount
+    """Coins, taken from the escrow."""
+
+    def value(self) -> Value:
+        """Return the debt as an encodable value."""
+        return [self.family, self.address, self.amount]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounty:
+    """What a model trainer offers for models of a dataset (paper A, section 4.7)."""
+
+    uploader: Address
+    """Who gets back what is not spent."""
+    escrow: Amount
+    """Coins left for bonuses."""
+    bonus: Amount
+    """Coins for a record."""
+    bond: Amount
+    """Coins that pay what is owed if the reserve is not revealed."""
+    closing_height: Height
+    """The block that settles."""
+    revealed: bool
+    """The uploader has said that it serves the reserve."""
+    owed: tuple[Owed, ...]
+    """By family and address, in the order in which they were earned."""
+
+    @property
+    def coins(self) -> int:
+        """All coins that it holds."""
+        return self.escrow + self.bond + sum(each.amount for each in self.owed)
+
+    def value(self) -> Value:
+        """Return the bounty as an encodable value."""
+        return [
+            self.uploader,
+            [self.escrow, self.bonus, self.bond, self.closing_height, int(self.revealed)],
+            [each.value() for each in self.owed],
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetEntry:
     """A dataset that families may be founded on."""
 
@@ -192,6 +241,57 @@ class DatasetEntry:
     """What it is."""
     height: Height
     """When it was uploaded; 0 for the genesis'."""
+    scheduled: bool = True
+    """Enough miners hold it, or it is of the genesis: blocks may be about it."""
+    closed: bool = False
+    """No block is about it any more."""
+    bounty: Bounty | None = None
+    """What is paid for models; None for the genesis' and once it is settled."""
+
+    def value(self) -> Value:
+        """Return all but the manifest, which the dataset's id stands for."""
+        bounty: list[Value] = [] if self.bounty is None else [self.bounty.value()]
+        return [self.height, int(self.scheduled), int(self.closed), bounty]
+
+    @property
+    def is_open(self) -> bool:
+        """True while blocks may be about it."""
+        return self.scheduled and not self.closed
+
+    @property
+    def is_of_genesis(self) -> bool:
+        """True if its blocks mint base rewards."""
+        return self.height == 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingCommit:
+    """An account's last commitment to a model."""
+
+    address: Address
+    """Whose it is."""
+    commitment: Hash32
+    """By transaction.commitment_to."""
+    height: Height
+    """The block that confirmed it."""
+
+    def value(self) -> Value:
+        """Return the commitment as an encodable value."""
+        return [self.address, self.commitment, self.height]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Punished:
+    """A double signing that was paid for."""
+
+    address: Address
+    """Whose."""
+    height: Height
+    """The height that was signed twice."""
+
+    def value(self) -> Value:
+        """Return it as an encodable value."""
+        return [self.address, self.height]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,7 +348,20 @@ class State:
     models: KnownModels
     """Models of all families."""
     minted: Amount
-    """Coins that exist: allocations and base rewards."""
+    """Coins that ever came to be: allocations and base rewards."""
+    burned: Amount
+    """Coins that were taken away for good."""
+    commits: tuple[PendingCommit, ...] = ()
+    """Commitments of the last MAX_COMMIT_AGE_BLOCKS blocks, the oldest first."""
+    punished: tuple[Punished, ...] = ()
+    """Evidence paid for in the last EVIDENCE_WINDOW_BLOCKS blocks, the oldest first."""
+
+    @property
+    def supply(self) -> int:
+        """Coins that anybody holds, can spend or waits for: `minted` less `burned` (R-29)."""
+        held = sum(account.balance for account in self.accounts.rows)
+        waiting = sum(reward.amount for reward in self.immature)
+        return held + waiting + sum(e.bounty.coins for e in self.datasets.values() if e.bounty)
 
     def root(self) -> Hash32:
         """Return the commitment to everything but the head's own name (R-25)."""
@@ -259,10 +372,13 @@ class State:
                     self.accounts.tree.root,
                     [reward.value() for reward in self.immature],
                     [self.families[key].root() for key in sorted(self.families)],
-                    [[key, self.datasets[key].height] for key in sorted(self.datasets)],
+                    [[key, self.datasets[key].value()] for key in sorted(self.datasets)],
                     [[have.miner, list(have.datasets)] for have in self.have],
                     self.models.root,
                     self.minted,
+                    self.burned,
+                    [commit.value() for commit in self.commits],
+                    [each.value() for each in self.punished],
                 ]
             ),
         )
@@ -270,6 +386,18 @@ class State:
     def with_family(self, family: Family) -> "State":
         """Return the state with one family put in or replaced."""
         return replace(self, families={**self.families, family.family_id: family})
+
+    def with_dataset(self, dataset: DatasetId, entry: DatasetEntry) -> "State":
+        """Return the state with one dataset put in or replaced."""
+        return replace(self, datasets={**self.datasets, dataset: entry})
+
+    def with_reward(self, address: Address, amount: int, height: Height) -> "State":
+        """Return the state with coins that a block at `height` pays once they are mature (R-29)."""
+        if amount == 0:
+            return self
+        due = Height(height + REWARD_MATURITY_BLOCKS)
+        reward = Reward(due=due, address=address, amount=Amount(amount))
+        return replace(self, immature=(*self.immature, reward))
 
     def with_have(self, have: Have) -> "State":
         """Return the state with one more `have` list."""
@@ -298,4 +426,5 @@ def genesis_state(genesis: Genesis) -> State:
         have=(),
         models=KnownModels(),
         minted=Amount(sum(amount for _, amount in genesis.allocations)),
+        burned=Amount(0),
     )

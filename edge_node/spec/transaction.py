@@ -1,27 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Transactions: what end users sign.
+"""Transactions: what the three actors of paper A sign (section 4.7).
 
-Rules R-19 (form) and R-20 (signature); design, section 4. A transaction is a positional array whose
-last element is the signature over the network id and the rest, so it can not be replayed on another
-network; the account's nonce keeps it from being replayed on this one (ledger.py). It names keys and
-addresses, never indices.
-Law of the file: one kind so far, the transfer; others get numbers of their own.
+Rules R-19 (form) and R-20 (signature); design, section 4. A transaction is a positional array
+[kind, sender, nonce, ..., fee, signature]; the signature is over the network id and the rest, so it
+can not be replayed on another network; the account's nonce keeps it from being replayed on this one
+(ledger.py). It names keys and addresses, never indices. End users send transfers; model trainers
+upload datasets and reveal their reserves; miners commit to models made elsewhere; anybody reports
+who signed two blocks where one is allowed.
+Law of the file: form only; what a transaction does is in ledger.py, market.py and offences.py.
 Read next: ledger.py.
 """
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from functools import partial
+from typing import ClassVar
 
 from edge_node.primitives.hashing import tagged_hash
-from edge_node.primitives.types import Address, Amount, Hash32, NetworkId, PublicKey, Signature
-from edge_node.spec.constants import MAX_AMOUNT
-from edge_node.spec.encoding import Decoded, Value, encode
+from edge_node.primitives.types import (
+    Address,
+    Amount,
+    DatasetId,
+    Hash32,
+    Height,
+    NetworkId,
+    PublicKey,
+    Signature,
+)
+from edge_node.spec.constants import MAX_AMOUNT, MAX_HEADER_BYTES, MAX_MANIFEST_BYTES
+from edge_node.spec.dataset import Manifest, manifest_from_value
+from edge_node.spec.encoding import Decoded, Value, decode, encode
 from edge_node.spec.errors import InvalidTransaction
 from edge_node.spec.signature import PUBLIC_KEY_BYTES, SIGNATURE_BYTES
 
 ADDRESS_BYTES = 20
-TRANSFER: Final = 0
-"""Kind number of a transfer."""
+_HASH_BYTES = 32
 
 
 class TransactionMalformed(InvalidTransaction):
@@ -39,25 +53,32 @@ class TransactionSignatureInvalid(InvalidTransaction):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Transfer:
-    """Coins from one account to another."""
+class Transaction(ABC):
+    """What all kinds have in common."""
 
+    kind: ClassVar[int]
+    """First element of the array."""
     sender: PublicKey
     """Key of the account that pays."""
     nonce: int
     """Transactions of the sender before this one."""
-    recipient: Address
-    """Account that is paid."""
-    amount: Amount
-    """Coins paid, at least 1."""
     fee: Amount
     """Coins for the miner of the block."""
     signature: Signature
     """By the sender, over signing_hash."""
 
+    @abstractmethod
+    def details(self) -> list[Value]:
+        """Return what stands between nonce and fee."""
+
+    @property
+    def spent(self) -> int:
+        """Coins that it takes from its sender besides the fee."""
+        return 0
+
     def unsigned_value(self) -> list[Value]:
         """Return the transaction without its signature."""
-        return [TRANSFER, self.sender, self.nonce, self.recipient, self.amount, self.fee]
+        return [self.kind, self.sender, self.nonce, *self.details(), self.fee]
 
     def value(self) -> Value:
         """Return the transaction as an encodable value."""
@@ -68,48 +89,169 @@ class Transfer:
         return tagged_hash("transaction", network, encode(self.unsigned_value()))
 
 
-def transaction_from_value(value: Decoded) -> Transfer:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer(Transaction):
+    """Coins from one account to another."""
+
+    kind: ClassVar[int] = 0
+    recipient: Address
+    """Account that is paid."""
+    amount: Amount
+    """Coins paid, at least 1."""
+
+    def details(self) -> list[Value]:
+        """See Transaction."""
+        return [self.recipient, self.amount]
+
+    @property
+    def spent(self) -> int:
+        """See Transaction."""
+        return self.amount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetUpload(Transaction):
+    """A model trainer offers a bounty for models of a dataset, whose reserve stays sealed."""
+
+    kind: ClassVar[int] = 1
+    manifest: Manifest
+    """Roots of train, evaluation and sealed reserve; shape and classes."""
+    bounty: Amount
+    """Coins in escrow, from which bonuses are paid."""
+    bonus: Amount
+    """Coins for each record, half at once, half at the closing height."""
+    bond: Amount
+    """Coins that pay the second halves if the reserve is never revealed."""
+    closing_height: Height
+    """The block that settles; miners stop reveal_blocks before it."""
+
+    def details(self) -> list[Value]:
+        """See Transaction."""
+        return [
+            encode(self.manifest.value()),
+            self.bounty,
+            self.bonus,
+            self.bond,
+            self.closing_height,
+        ]
+
+    @property
+    def spent(self) -> int:
+        """See Transaction."""
+        return self.bounty + self.bond
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReserveReveal(Transaction):
+    """An uploader says that it now serves the reserve."""
+
+    kind: ClassVar[int] = 2
+    dataset: DatasetId
+    """The dataset."""
+
+    def details(self) -> list[Value]:
+        """See Transaction."""
+        return [self.dataset]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCommit(Transaction):
+    """A miner has a model that it will found a family with."""
+
+    kind: ClassVar[int] = 3
+    commitment: Hash32
+    """By `commitment_to`: it shows nothing of the model."""
+
+    def details(self) -> list[Value]:
+        """See Transaction."""
+        return [self.commitment]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence(Transaction):
+    """Two signed headers of which a key may sign one only."""
+
+    kind: ClassVar[int] = 4
+    first: bytes
+    """Encoded header."""
+    second: bytes
+    """Encoded header."""
+
+    def details(self) -> list[Value]:
+        """See Transaction."""
+        return [self.first, self.second]
+
+
+def transaction_from_value(value: Decoded) -> Transaction:
     """Return the transaction that a decoded value names.
 
     Raises
     ------
-    TransactionMalformed
-        R-19.
+    TransactionMalformed, ManifestMalformed, InvalidEncoding
+        R-19, R-17, R-2.
     """
     # R-19: lengths and ranges here, so that nothing later doubts them.
     match value:
-        case [
-            kind,
-            bytes(sender),
-            int(nonce),
-            bytes(recipient),
-            int(amount),
-            int(fee),
-            bytes(signature),
-        ] if (
-            kind == TRANSFER
-            and len(sender) == PUBLIC_KEY_BYTES
-            and len(recipient) == ADDRESS_BYTES
+        case [int(kind), bytes(sender), int(nonce), *details, int(fee), bytes(signature)] if (
+            len(sender) == PUBLIC_KEY_BYTES
             and len(signature) == SIGNATURE_BYTES
-            and 0 <= nonce <= MAX_AMOUNT
-            and 1 <= amount <= MAX_AMOUNT
-            and 0 <= fee <= MAX_AMOUNT
+            and _are_amounts(nonce, fee)
         ):
-            return Transfer(
-                sender=PublicKey(sender),
-                nonce=nonce,
-                recipient=Address(recipient),
-                amount=Amount(amount),
-                fee=Amount(fee),
-                signature=Signature(signature),
+            kind_of = _kind_of(kind, details)
+            if kind_of is not None:
+                return kind_of(
+                    sender=PublicKey(sender),
+                    nonce=nonce,
+                    fee=Amount(fee),
+                    signature=Signature(signature),
+                )
+    raise TransactionMalformed(
+        expected="[kind, sender, nonce, what its kind has, fee, signature]", actual="another form"
+    )
+
+
+def _kind_of(kind: int, details: Sequence[Decoded]) -> Callable[..., Transaction] | None:
+    """Return the constructor of a kind with its details filled in; None if they do not fit."""
+    match kind, details:
+        case Transfer.kind, [bytes(recipient), int(amount)] if (
+            len(recipient) == ADDRESS_BYTES and amount and _are_amounts(amount)
+        ):
+            return partial(Transfer, recipient=Address(recipient), amount=Amount(amount))
+        case DatasetUpload.kind, [
+            bytes(manifest),
+            int(bounty),
+            int(bonus),
+            int(bond),
+            int(closing_height),
+        ] if _are_amounts(bounty, bonus, bond, closing_height):
+            return partial(
+                DatasetUpload,
+                manifest=manifest_from_value(decode(manifest, max_bytes=MAX_MANIFEST_BYTES)),
+                bounty=Amount(bounty),
+                bonus=Amount(bonus),
+                bond=Amount(bond),
+                closing_height=Height(closing_height),
             )
-        case _:
-            raise TransactionMalformed(
-                expected="[0, sender, nonce, recipient, amount, fee, signature]",
-                actual="another form",
-            )
+        case ReserveReveal.kind, [bytes(dataset)] if len(dataset) == _HASH_BYTES:
+            return partial(ReserveReveal, dataset=DatasetId(Hash32(dataset)))
+        case ModelCommit.kind, [bytes(commitment)] if len(commitment) == _HASH_BYTES:
+            return partial(ModelCommit, commitment=Hash32(commitment))
+        case Evidence.kind, [bytes(first), bytes(second)] if (
+            max(len(first), len(second)) <= MAX_HEADER_BYTES
+        ):
+            return partial(Evidence, first=first, second=second)
+    return None
+
+
+def _are_amounts(*numbers: int) -> bool:
+    return all(0 <= number <= MAX_AMOUNT for number in numbers)
 
 
 def address_of(key: PublicKey) -> Address:
     """Return the address of a key's account."""
     return Address(tagged_hash("address", key)[:ADDRESS_BYTES])
+
+
+def commitment_to(blob: bytes, key: PublicKey, salt: bytes) -> Hash32:
+    """Return what a miner commits to before it shows a model: H(blob, key, salt)."""
+    return tagged_hash("model-commit", blob, key, salt)

@@ -13,7 +13,7 @@ from typing import ClassVar
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import Amount, Height, NetworkId, TimestampMs
-from edge_node.spec import ledger, scheduling
+from edge_node.spec import ledger, market, scheduling
 from edge_node.spec.block import Block, Header
 from edge_node.spec.constants import MAX_TRANSACTIONS_BYTES
 from edge_node.spec.encoding import encode
@@ -22,8 +22,9 @@ from edge_node.spec.errors import InvalidBody, InvalidHeader
 from edge_node.spec.genesis import Genesis, Parameters
 from edge_node.spec.model import Model
 from edge_node.spec.proof.evolution import EvolutionRule
-from edge_node.spec.proof.rule import ProofContext, ProofRule
+from edge_node.spec.proof.rule import Learned, ProofContext, ProofRule
 from edge_node.spec.state import Have, State
+from edge_node.spec.transaction import address_of
 
 
 class HeaderOutOfPlace(InvalidHeader):
@@ -135,17 +136,44 @@ def validate_block(
     )
     for transaction in body.transactions:
         ledger.check_transaction_signature(transaction, rules.network, engine.verify)
-    state = ledger.mature_rewards(parent, header.height)
-    state, fees = ledger.apply_transactions(state, body.transactions, rules.parameters)
+    return Verdict(
+        state=_state_after(block, learned, parent, rules, engine, models), model=learned.model
+    )
+
+
+def _state_after(
+    block: Block,
+    learned: Learned,
+    parent: State,
+    rules: Rules,
+    engine: Engine,
+    models: ModelSource,
+) -> State:
+    """Return the state after a block whose proof is valid.
+
+    Raises
+    ------
+    InvalidTransaction
+        One of its transactions is not.
+    DatasetMissing
+    """
+    header, parameters, height = block.header, rules.parameters, block.header.height
+    state = ledger.mature_rewards(parent, height)
+    state, fees = ledger.apply_transactions(state, block.body.transactions, parameters)
     minted = Amount(0)
     if learned.model is not None:
-        minted = ledger.base_reward(rules.parameters, header.height)
         state = replace(state, models=state.models.added(header.model_hash))
-    state = ledger.pay_miner(state, header.miner, header.height, minted, fees)
+        if state.datasets[learned.families[0].dataset].is_of_genesis:
+            minted = ledger.base_reward(parameters, height)
+    state = ledger.pay_miner(state, header.miner, height, minted, fees)
     for family in learned.families:
         state = state.with_family(family)
-    state = state.with_have(Have(miner=header.miner, datasets=body.have))
-    return Verdict(state=_advanced(state, header, rules.proof_rule), model=learned.model)
+    if learned.model is not None:
+        miner = address_of(header.miner)
+        state = market.pay_bonus(state, learned.families[0], miner, parameters, height)
+    state = state.with_have(Have(miner=header.miner, datasets=block.body.have))
+    state = market.after_block(state, parameters, height, engine, models)
+    return _advanced(state, header, rules.proof_rule)
 
 
 def check_header(header: Header, parent: State, rules: Rules) -> None:

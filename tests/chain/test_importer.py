@@ -16,7 +16,7 @@ from edge_node.chain.errors import (
 )
 from edge_node.chain.importer import STATE_CACHE
 from edge_node.primitives.hashing import tagged_hash
-from edge_node.primitives.types import BlockHash, DatasetId, Signature, TimestampMs
+from edge_node.primitives.types import BlockHash, Signature, TimestampMs
 from edge_node.spec.block import Block, BodyMalformed, HeaderMalformed
 from edge_node.spec.constants import MAX_HAVE
 from edge_node.spec.dataset import SplitName
@@ -327,7 +327,7 @@ def test_block_from_the_future_waits_and_is_accepted_in_its_time(path: Path, tre
 def test_block_on_a_missing_dataset_is_accepted_once_it_is_here(path: Path, tree: Tree) -> None:
     founder, *others = tree.branch(None, 3)
     network = tree.network
-    bare = replace(network, engine=ReferenceEngine(train_splits={}, evaluation_splits={}))
+    bare = replace(network, engine=ReferenceEngine(splits={}))
     with opened(path, bare) as importer:
         before = file_bytes(path)
         for _ in range(2):
@@ -335,14 +335,13 @@ def test_block_on_a_missing_dataset_is_accepted_once_it_is_here(path: Path, tree
                 take(importer, founder.mined)
         assert file_bytes(path) == before
     name = easy_dataset().dataset_id
-    train: dict[DatasetId, LabelledImages] = {}
-    evaluation: dict[DatasetId, LabelledImages] = {}
-    fetching = ReferenceEngine(train_splits=train, evaluation_splits=evaluation)
+    here: dict[SplitName, LabelledImages] = {}
+    fetching = ReferenceEngine(splits={name: here})
     with opened(path, replace(network, engine=fetching)) as importer:
-        for arrived in (train, evaluation):
+        for arrived in (SplitName.TRAIN, SplitName.EVALUATION):
             with pytest.raises(DatasetMissing):
                 take(importer, founder.mined)
-            arrived[name] = easy_dataset().splits[SplitName(arrived is evaluation)]
+            here[arrived] = easy_dataset().splits[arrived]
         for grown in (founder, *others):
             take(importer, grown.mined)
         assert importer.head == others[-1].state
@@ -353,7 +352,7 @@ def test_chain_opens_without_its_datasets(path: Path, tree: Tree) -> None:
     with opened(path, tree.network) as importer:
         for grown in branch:
             take(importer, grown.mined)
-    bare = ReferenceEngine(train_splits={}, evaluation_splits={})
+    bare = ReferenceEngine(splits={})
     with opened(path, replace(tree.network, engine=bare)) as importer:
         assert importer.head == branch[-1].state
         assert importer.state_at(branch[0].block_hash) == branch[0].state

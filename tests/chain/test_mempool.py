@@ -19,6 +19,7 @@ from edge_node.spec.errors import InvalidTransaction
 from edge_node.spec.ledger import BalanceTooLow, FeeTooLow, NonceMismatch, apply_transactions
 from edge_node.spec.state import Account, Accounts, State
 from edge_node.spec.transaction import (
+    Transaction,
     TransactionSignatureInvalid,
     Transfer,
     address_of,
@@ -359,7 +360,7 @@ class PoolMachine(RuleBasedStateMachine):
         self.pool = Mempool(
             self.law, lambda *_: True, max_waiting=total, max_waiting_per_sender=per_sender
         )
-        self.past: list[tuple[State, tuple[Transfer, ...]]] = []
+        self.past: list[tuple[State, tuple[Transaction, ...]]] = []
 
     @rule(sender=SENDERS, nonce=NONCES, amount=AMOUNTS, fee=FEES)
     def add(self, sender: int, nonce: int, amount: int, fee: int) -> None:
@@ -388,13 +389,13 @@ class PoolMachine(RuleBasedStateMachine):
 
     @rule(depth=st.integers(1, 3))
     def fall_back(self, depth: int) -> None:
-        returned: list[Transfer] = []
+        returned: list[Transaction] = []
         for _ in range(min(depth, len(self.past))):
             self.state, block = self.past.pop()
             returned += block
         self.pool.refresh(self.state, returned)
 
-    def _extend(self, block: tuple[Transfer, ...]) -> None:
+    def _extend(self, block: tuple[Transaction, ...]) -> None:
         self.past.append((self.state, block))
         self.state, _ = ledger.apply_transactions(self.state, block, self.law.parameters)
         self.state = replace(self.state, height=Height(self.state.height + 1))

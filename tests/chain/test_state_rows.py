@@ -23,6 +23,7 @@ from edge_node.primitives.types import (
     Amount,
     BlockHash,
     DatasetId,
+    FamilyId,
     Hash32,
     Height,
     ModelHash,
@@ -36,11 +37,15 @@ from edge_node.spec.proof.evolution_proof import family_id
 from edge_node.spec.state import (
     Account,
     Accounts,
+    Bounty,
     DatasetEntry,
     Family,
     FamilyModel,
     Have,
     KnownModels,
+    Owed,
+    PendingCommit,
+    Punished,
     Reward,
     State,
 )
@@ -68,8 +73,27 @@ manifests = st.builds(
     classes=st.integers(1, 256),
     splits=st.tuples(*(st.builds(Split, count=st.integers(1, 99), root=HASHES) for _ in range(3))),
 )
+debts = st.builds(Owed, family=HASHES.map(FamilyId), address=ADDRESSES, amount=U64.map(Amount))
+bounties = st.builds(
+    Bounty,
+    uploader=ADDRESSES,
+    escrow=U64.map(Amount),
+    bonus=U64.map(Amount),
+    bond=U64.map(Amount),
+    closing_height=COUNT.map(Height),
+    revealed=st.booleans(),
+    owed=st.lists(debts, max_size=3).map(tuple),
+)
 datasets = st.lists(
-    st.builds(DatasetEntry, manifest=manifests, height=COUNT.map(Height)), max_size=3
+    st.builds(
+        DatasetEntry,
+        manifest=manifests,
+        height=COUNT.map(Height),
+        scheduled=st.booleans(),
+        closed=st.booleans(),
+        bounty=st.none() | bounties,
+    ),
+    max_size=3,
 ).map(lambda entries: {entry.manifest.dataset_id(): entry for entry in entries})
 
 models = st.builds(
@@ -130,6 +154,14 @@ states = st.builds(
     ).map(tuple),
     models=st.builds(KnownModels, hashes=st.frozensets(HASHES.map(ModelHash)), root=HASHES),
     minted=U64.map(Amount),
+    burned=U64.map(Amount),
+    commits=st.lists(
+        st.builds(PendingCommit, address=ADDRESSES, commitment=HASHES, height=COUNT.map(Height)),
+        max_size=3,
+    ).map(tuple),
+    punished=st.lists(
+        st.builds(Punished, address=ADDRESSES, height=COUNT.map(Height)), max_size=3
+    ).map(tuple),
 )
 
 

@@ -20,6 +20,7 @@ from edge_node.spec import training
 from edge_node.spec.architecture import Architecture, dense
 from edge_node.spec.block import Block
 from edge_node.spec.constants import MAX_RUNG
+from edge_node.spec.dataset import SplitName
 from edge_node.spec.engine import Engine
 from edge_node.spec.model import Model
 from edge_node.spec.proof.evolution import train_founder
@@ -27,7 +28,7 @@ from edge_node.spec.proof.evolution_proof import PopulationProof
 from edge_node.spec.recipe import EvolutionRates, RecipeContext, Step
 from edge_node.spec.state import State
 from edge_node.spec.training import LatentState
-from edge_node.spec.transaction import Transfer
+from edge_node.spec.transaction import Transaction
 from tests.spec import toy_chain as toy
 from tests.spec.toy_chain import Mined, Miner, Models, Network, Tip, ToyDataset, Work
 
@@ -82,7 +83,7 @@ class RememberingEngine:
         self._engine = engine
         self._verified: dict[tuple[bytes, bytes, bytes], bool] = {}
         self._trained: dict[object, LatentState] = {}
-        self._counted: dict[tuple[ModelHash, DatasetId], int] = {}
+        self._counted: dict[tuple[ModelHash, DatasetId, SplitName], int] = {}
 
     def verify(self, key: bytes, message: bytes, signature_bytes: bytes) -> bool:
         asked = (key, message, signature_bytes)
@@ -116,10 +117,12 @@ class RememberingEngine:
     ) -> Model:
         return self._engine.apply_recipe(base, partners, steps, rates, context)
 
-    def count_correct(self, model: Model, dataset: DatasetId) -> int:
-        asked = (model.model_hash(), dataset)
+    def count_correct(
+        self, model: Model, dataset: DatasetId, split: SplitName = SplitName.EVALUATION
+    ) -> int:
+        asked = (model.model_hash(), dataset, split)
         if asked not in self._counted:
-            self._counted[asked] = self._engine.count_correct(model, dataset)
+            self._counted[asked] = self._engine.count_correct(model, dataset, split)
         return self._counted[asked]
 
 
@@ -191,7 +194,7 @@ class Tree:
         who: Miner = ANN,
         *,
         rung: int = 0,
-        transactions: tuple[Transfer, ...] = (),
+        transactions: tuple[Transaction, ...] = (),
         nonce: int = 0,
     ) -> Grown:
         """Mine a block on `parent`: a model, or on the last rung a fallback."""

@@ -142,7 +142,7 @@ def test_garbage_is_malformed(kind: Kind, body: bytes) -> None:
         (Kind.DATASETS, [[[bytes(32), -1]]]),
         (Kind.DATASETS, [[[bytes(32), 1]] * 65]),
         (Kind.GENESIS, [b""]),
-        (Kind.REQUEST, [1, 4, 1, 1]),
+        (Kind.REQUEST, [1, 5, 1, 1]),
         (Kind.REQUEST, [1, 1, 1, 0]),
         (Kind.REQUEST, [1, 1, 1, 513]),
         (Kind.REQUEST, [1, 2, 4, [bytes(32)]]),

@@ -68,7 +68,7 @@ def test_transactions_travel_in_batches() -> None:
     net = SimNetwork("transactions")
     a, b = net.add("a"), net.add("b")
     net.run(500)
-    sent = tuple(b"transaction %03d" % i + bytes(100) for i in range(200))
+    sent = tuple(b"transaction %03d" % i + bytes(100) for i in range(800))
     for each in sent:
         net.act(a, a.gossip.announce_transactions((each,), net.now_ms))
     net.run(3_000)

@@ -26,10 +26,7 @@ from tests.spec.toy_data import toy_dataset
 
 ANN = toy.miner("ann")
 DATA = toy_dataset()
-LAW = ReferenceEngine(
-    train_splits={DATA.dataset_id: DATA.splits[SplitName.TRAIN]},
-    evaluation_splits={DATA.dataset_id: DATA.splits[SplitName.EVALUATION]},
-)
+LAW = ReferenceEngine(splits={DATA.dataset_id: dict(zip(SplitName, DATA.splits, strict=True))})
 START = training.initial_state(toy.ARCHITECTURE, b"engine")
 MODEL = training.model_from_state(toy.ARCHITECTURE, START)
 UNKNOWN = DatasetId(ZERO_HASH)

@@ -110,7 +110,7 @@ def confirmed_transactions(node: SimNode) -> list[tuple[bytes, int, int]]:
     """Return sender, nonce and amount of all transactions of the main chain, in order."""
     blocks = node.importer.blocks.main_blocks(1, node.importer.head.height)
     found = node.importer.transactions_of(each.block_hash for each in blocks)
-    return [(each.sender, each.nonce, each.amount) for each in found]
+    return [(each.sender, each.nonce, each.spent) for each in found]
 
 
 def check_gaps(world: World) -> None:

@@ -17,7 +17,7 @@ ALICE = miner("alice")
 DATASET = toy_dataset()
 NETWORK = toy_network([DATASET])
 ENGINE: Engine = NETWORK.engine
-EMPTY: Engine = ReferenceEngine(train_splits={}, evaluation_splits={})
+EMPTY: Engine = ReferenceEngine(splits={})
 MODEL = random_model(ARCHITECTURE, "engine")
 
 

@@ -63,6 +63,8 @@ def test_r_24_parameter_is_held_to_its_range(name: str, least: int, most: int) -
             ("rung_ms", 1),
             ("max_future_ms", most),
             ("min_interval_ms", most),
+            ("have_window_blocks", most),
+            ("reveal_blocks", 1),
         }:
             assert getattr(replace(FREE, **{name: value}), name) == value  # type: ignore[arg-type]  # an int
     for value in (least - 1, most + 1, -(1 << 63), 1 << 64):
@@ -75,6 +77,7 @@ def test_r_24_parameter_is_held_to_its_range(name: str, least: int, most: int) -
     [
         ({"rung_ms": 3_999}, "rung_ms >= 4"),
         ({"max_future_ms": 1_001}, "rung_ms >= 4"),
+        ({"reveal_blocks": 3}, "reveal_blocks of 4 at least"),
         ({"min_interval_ms": 4_000}, "min_interval_ms below rung_ms"),
         ({"step_schedule": ()}, "a step_schedule"),
         ({"step_schedule": ((1, 3),) * 17}, "a step_schedule"),

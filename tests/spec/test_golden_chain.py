@@ -42,8 +42,7 @@ def test_golden_chain_is_still_valid() -> None:
         images, labels = open_split(manifest, name, data)
         splits.append(LabelledImages(images=images, labels=labels))
     engine = ReferenceEngine(
-        train_splits={manifest.dataset_id(): splits[SplitName.TRAIN]},
-        evaluation_splits={manifest.dataset_id(): splits[SplitName.EVALUATION]},
+        splits={manifest.dataset_id(): dict(zip(SplitName, splits, strict=True))}
     )
     state, rules, models = genesis_state(genesis), rules_of(genesis), Models()
     for expected in golden["blocks"]:

@@ -38,9 +38,7 @@ class SodiumEngine(ReferenceEngine):
 def with_sodium(tip: Tip) -> Tip:
     engine = tip.network.engine
     assert isinstance(engine, ReferenceEngine)
-    fast = SodiumEngine(
-        train_splits=engine.train_splits, evaluation_splits=engine.evaluation_splits
-    )
+    fast = SodiumEngine(splits=engine.splits)
     return replace(tip, network=replace(tip.network, engine=fast))
 
 

@@ -23,11 +23,15 @@ from edge_node.spec.merkle import MerkleTree, MountainRange
 from edge_node.spec.state import (
     Account,
     Accounts,
+    Bounty,
     DatasetEntry,
     Family,
     FamilyModel,
     Have,
     KnownModels,
+    Owed,
+    PendingCommit,
+    Punished,
     Reward,
     State,
 )
@@ -75,10 +79,9 @@ def with_account(state: State, account: Account) -> State:
     return replace(state, accounts=state.accounts.updated([account]))
 
 
-def variants() -> list[State]:
-    account = FULL.accounts.rows[0]
-    reward, model, record = FULL.immature[0], FAMILY.models[0], FAMILY.weight_record
-    families = [
+def family_variants() -> list[Family]:
+    model, record = FAMILY.models[0], FAMILY.weight_record
+    return [
         replace(FAMILY, dataset=DatasetId(ZERO_HASH)),
         replace(FAMILY, architecture=SECOND_ARCHITECTURE),
         replace(FAMILY, join_turn=5),
@@ -107,6 +110,44 @@ def variants() -> list[State]:
             )
         ),
     ]
+
+
+def entry_variants() -> list[DatasetEntry]:
+    entry = FULL.datasets[DATASET.dataset_id]
+    owed = Owed(family=FAMILY.family_id, address=ALICE.address, amount=Amount(4))
+    offer = Bounty(
+        uploader=BOB.address,
+        escrow=Amount(10),
+        bonus=Amount(2),
+        bond=Amount(5),
+        closing_height=Height(30),
+        revealed=False,
+        owed=(owed,),
+    )
+    offers = [
+        offer,
+        replace(offer, uploader=ALICE.address),
+        replace(offer, escrow=Amount(11)),
+        replace(offer, bonus=Amount(3)),
+        replace(offer, bond=Amount(6)),
+        replace(offer, closing_height=Height(31)),
+        replace(offer, revealed=True),
+        replace(offer, owed=()),
+        replace(offer, owed=(replace(owed, family=FamilyId(ZERO_HASH)),)),
+        replace(offer, owed=(replace(owed, address=BOB.address),)),
+        replace(offer, owed=(replace(owed, amount=Amount(5)),)),
+    ]
+    return [
+        replace(entry, scheduled=False),
+        replace(entry, closed=True),
+        *(replace(entry, bounty=each) for each in offers),
+    ]
+
+
+def variants() -> list[State]:
+    account, reward = FULL.accounts.rows[0], FULL.immature[0]
+    commit = PendingCommit(address=ALICE.address, commitment=ONE, height=Height(2))
+    offence = Punished(address=ALICE.address, height=Height(2))
     return [
         with_account(FULL, replace(account, balance=Amount(account.balance + 1))),
         with_account(FULL, replace(account, nonce=1)),
@@ -117,7 +158,7 @@ def variants() -> list[State]:
         replace(FULL, immature=(replace(reward, amount=Amount(8)),)),
         replace(FULL, immature=(reward, reward)),
         replace(FULL, families={}),
-        *(replace(FULL, families={FAMILY.family_id: family}) for family in families),
+        *(replace(FULL, families={FAMILY.family_id: family}) for family in family_variants()),
         replace(FULL, datasets={}),
         replace(
             FULL,
@@ -131,6 +172,15 @@ def variants() -> list[State]:
         replace(FULL, models=KnownModels()),
         replace(FULL, models=FULL.models.added(ModelHash(ZERO_HASH))),
         replace(FULL, minted=Amount(FULL.minted + 1)),
+        replace(FULL, burned=Amount(1)),
+        *(replace(FULL, datasets={DATASET.dataset_id: entry}) for entry in entry_variants()),
+        replace(FULL, commits=(commit,)),
+        replace(FULL, commits=(replace(commit, address=BOB.address),)),
+        replace(FULL, commits=(replace(commit, commitment=ZERO_HASH),)),
+        replace(FULL, commits=(replace(commit, height=Height(3)),)),
+        replace(FULL, punished=(offence,)),
+        replace(FULL, punished=(replace(offence, address=BOB.address),)),
+        replace(FULL, punished=(replace(offence, height=Height(3)),)),
     ]
 
 

@@ -298,7 +298,7 @@ def test_r_29_supply_is_conserved_and_rewards_come_of_age() -> None:
 
 
 def test_dataset_that_is_not_here_is_no_fault_of_the_block() -> None:
-    bare = ReferenceEngine(train_splits={}, evaluation_splits={})
+    bare = ReferenceEngine(splits={})
     for kind in ("founder", "child"):
         stage = stages()[kind]
         root = stage.tip.state.root()

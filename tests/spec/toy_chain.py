@@ -6,9 +6,9 @@ whoever keeps it. Its dataset (toy_data.py) is easy: a block takes a fraction of
 Law of the file: everything follows from seeds; what is mined is judged by the law alone.
 """
 
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import (
@@ -20,18 +20,17 @@ from edge_node.primitives.types import (
     Hash32,
     Height,
     ModelHash,
-    PublicKey,
     Signature,
     TimestampMs,
 )
-from edge_node.spec import recipe, scheduling, signature, training
+from edge_node.spec import market, recipe, scheduling, training
 from edge_node.spec.architecture import Architecture, conv, dense
 from edge_node.spec.block import Block, Body, Header
 from edge_node.spec.constants import PROTOCOL_VERSION
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.difference import WeightRecord, hamming
-from edge_node.spec.engine import Engine, ModelSource, ReferenceEngine
-from edge_node.spec.genesis import Genesis, Parameters
+from edge_node.spec.engine import ModelSource
+from edge_node.spec.genesis import Parameters
 from edge_node.spec.model import Model
 from edge_node.spec.proof.evolution import train_founder
 from edge_node.spec.proof.evolution_proof import (
@@ -46,12 +45,33 @@ from edge_node.spec.proof.evolution_proof import (
 from edge_node.spec.proof.rule import ProofContext
 from edge_node.spec.recipe import RecipeContext, Step, StepKind
 from edge_node.spec.signature import SIGNATURE_BYTES
-from edge_node.spec.state import Family, State, genesis_state
-from edge_node.spec.transaction import Transfer, address_of
-from edge_node.spec.validation import Rules, Verdict, rules_of, validate_block
+from edge_node.spec.state import Family, State
+from edge_node.spec.transaction import Transaction, Transfer
+from edge_node.spec.validation import Verdict, validate_block
 from tests.spec.toy_data import CLASSES, SIDE, ToyDataset, toy_dataset
+from tests.spec.toy_network import (
+    ALLOCATION,
+    GENESIS_TIME,
+    PARAMETERS,
+    Miner,
+    Network,
+    miner,
+    toy_network,
+)
 
-__all__ = ["CLASSES", "SIDE", "ToyDataset", "toy_dataset"]  # and all that follows
+__all__ = [  # and all that follows
+    "ALLOCATION",
+    "CLASSES",
+    "GENESIS_TIME",
+    "PARAMETERS",
+    "SIDE",
+    "Miner",
+    "Network",
+    "ToyDataset",
+    "miner",
+    "toy_dataset",
+    "toy_network",
+]
 
 FOUNDER_STEPS = 6
 MAX_TRIES = 3_000
@@ -74,94 +94,8 @@ THIRD_ARCHITECTURE = replace(
 
 ARCHITECTURES = (ARCHITECTURE, SECOND_ARCHITECTURE, THIRD_ARCHITECTURE)
 
-GENESIS_TIME = TimestampMs(1_700_000_000_000)
 BLOCK_MS = 2_000
 """Time that a toy miner lets pass before its block."""
-ALLOCATION = Amount(1_000_000)
-"""Coins of who is rich from the start."""
-
-PARAMETERS = Parameters(
-    min_population=2,
-    min_family_acc_ppm=400_000,
-    min_population_acc_ppm=10_000,
-    min_population_diff_ppm=10_000,
-    max_family_generations=6,
-    max_founder_steps=16,
-    founder_batch=8,
-    step_schedule=((32, 8), (1, 7)),
-    max_recipe_steps=200,
-    min_interval_ms=2_000,
-    rung_ms=4_000,
-    max_future_ms=1_000,
-    target_ms=3_000,
-    min_evaluation_images=50,
-)
-"""The rules of the toy network; `replace` them for another."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Miner:
-    """A key pair."""
-
-    seed: bytes
-    """The secret, 32 bytes."""
-    key: PublicKey
-    """Its public key."""
-
-    @property
-    def address(self) -> Address:
-        """Where its coins go."""
-        return address_of(self.key)
-
-    def sign(self, message: bytes) -> Signature:
-        """Return its signature."""
-        return signature.sign(self.seed, message)
-
-
-def miner(name: str) -> Miner:
-    """Return the key pair of a name."""
-    seed = hashlib.sha256(name.encode()).digest()
-    return Miner(seed=seed, key=signature.public_key(seed))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
-    """What all nodes of a network have in common."""
-
-    genesis: Genesis
-    """Its first page."""
-    rules: Rules
-    """What the genesis sets."""
-    engine: Engine
-    """The law's own, over all datasets."""
-
-    def start(self) -> State:
-        """Return the state before the first block."""
-        return genesis_state(self.genesis)
-
-
-def toy_network(
-    datasets: Sequence[ToyDataset],
-    *,
-    parameters: Parameters = PARAMETERS,
-    members: Sequence[Miner] = (),
-    rich: Sequence[Miner] = (),
-) -> Network:
-    """Return a network on some datasets, whose `rich` have ALLOCATION coins each."""
-    genesis = Genesis(
-        name="toy",
-        proof="evolution",
-        timestamp=GENESIS_TIME,
-        members=tuple(sorted(member.key for member in members)),
-        datasets=tuple(dataset.manifest for dataset in datasets),
-        allocations=tuple(sorted((one.address, ALLOCATION) for one in rich)),
-        parameters=parameters,
-    )
-    engine = ReferenceEngine(
-        train_splits={d.dataset_id: d.splits[SplitName.TRAIN] for d in datasets},
-        evaluation_splits={d.dataset_id: d.splits[SplitName.EVALUATION] for d in datasets},
-    )
-    return Network(genesis=genesis, rules=rules_of(genesis), engine=engine)
 
 
 class Models:
@@ -245,8 +179,10 @@ class Work:
     """Who signs."""
     after_ms: int = BLOCK_MS
     """Time since the parent."""
-    transactions: tuple[Transfer, ...] = ()
+    transactions: tuple[Transaction, ...] = ()
     """What the block confirms."""
+    have: tuple[DatasetId, ...] | None = None
+    """Datasets that the miner says to hold; None for all that there are."""
     first_nonce: int = 0
     """Where the search begins: another start finds another block."""
     tries: int = MAX_TRIES
@@ -274,10 +210,19 @@ def founder(
     tip = work.tip
     chosen = dataset or scheduling.turns(tip.state, tip.parameters, work.rung).due_dataset
     assert chosen is not None, "no founder is due: name a dataset"
-    images = tip.state.datasets[chosen].manifest.splits[SplitName.EVALUATION].count
-    family = Family(
-        family_id=family_id(chosen, architecture),
-        dataset=chosen,
+    proof = FounderProof(
+        architecture=architecture, dataset=chosen, steps=FOUNDER_STEPS, origin=origin
+    )
+    return _trained(work, founded(work, architecture, chosen), proof)
+
+
+def founded(work: Work, architecture: Architecture, dataset: DatasetId) -> Family:
+    """Return a family as it is before its first block."""
+    tip = work.tip
+    images = tip.state.datasets[dataset].manifest.splits[SplitName.EVALUATION].count
+    return Family(
+        family_id=family_id(dataset, architecture),
+        dataset=dataset,
         architecture=architecture,
         join_turn=scheduling.join_turn(tip.state),
         skips=0,
@@ -287,10 +232,6 @@ def founder(
         models=(),
         weight_record=WeightRecord(weight_count=architecture.weight_count),
     )
-    proof = FounderProof(
-        architecture=architecture, dataset=chosen, steps=FOUNDER_STEPS, origin=origin
-    )
-    return _trained(work, family, proof)
 
 
 def population(work: Work, family: FamilyId | None = None) -> Mined:
@@ -389,7 +330,7 @@ def assembled(
     tip = work.tip
     body = Body(
         transactions=work.transactions,
-        have=tuple(sorted(tip.state.datasets)),
+        have=work.have if work.have is not None else everything(tip.state),
         proof=proof.encode(),
     )
     header = Header(
@@ -417,6 +358,16 @@ def assembled(
         signature=Signature(bytes(SIGNATURE_BYTES)),
     )
     return Mined(block=sealed(header, body, work.miner), model=model)
+
+
+def everything(state: State) -> tuple[DatasetId, ...]:
+    """Return the `have` list of who holds every dataset and every revealed reserve."""
+    reserves = (
+        market.reserve_id(dataset)
+        for dataset, entry in state.datasets.items()
+        if entry.bounty is not None and entry.bounty.revealed
+    )
+    return tuple(sorted((*state.datasets, *reserves)))
 
 
 def sealed(header: Header, body: Body, signer: Miner) -> Block:
@@ -489,4 +440,13 @@ def transfer(
         fee=Amount(fee),
         signature=Signature(bytes(SIGNATURE_BYTES)),
     )
-    return replace(unsigned, signature=sender.sign(unsigned.signing_hash(network.rules.network)))
+    return signed(unsigned, sender, network)
+
+
+SomeTransaction = TypeVar("SomeTransaction", bound=Transaction)
+
+
+def signed(transaction: SomeTransaction, sender: Miner, network: Network) -> SomeTransaction:
+    """Return a transaction signed by `sender`."""
+    message = transaction.signing_hash(network.rules.network)
+    return replace(transaction, signature=sender.sign(message))

@@ -12,21 +12,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from edge_node.primitives.hashing import ZERO_HASH
-from edge_node.primitives.types import BlockHash, FamilyId, PublicKey
+from edge_node.primitives.types import BlockHash, DatasetId, FamilyId, PublicKey
 from edge_node.spec import constants as limits
 from edge_node.spec import scheduling, training
 from edge_node.spec.architecture import Architecture
 from edge_node.spec.block import Block, Header
+from edge_node.spec.commits import check_import
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.difference import WeightRecord, hamming
 from edge_node.spec.engine import ModelSource
 from edge_node.spec.genesis import Parameters
-from edge_node.spec.model import Model
+from edge_node.spec.model import Model, model_from_blob
 from edge_node.spec.proof import founding
 from edge_node.spec.proof.evolution_errors import (
     AccuracyTooLow,
     ArchitectureNotAllowed,
     CorrectCountWrong,
+    DatasetNotOpen,
     DifferenceTooSmall,
     DuplicateModel,
     HeaderDisagrees,
@@ -41,6 +43,7 @@ from edge_node.spec.proof.evolution_proof import (
     ChildProof,
     FallbackProof,
     FounderProof,
+    ImportProof,
     PopulationProof,
     ShapeOrigin,
     batch_seed,
@@ -65,7 +68,10 @@ class EvolutionRule:
         if isinstance(proof, FallbackProof):
             _check_fallback(block.header, turns)
             return Learned(model=None, families=())
-        if isinstance(proof, FounderProof):
+        if isinstance(proof, ImportProof):
+            model = model_from_blob(proof.blob)
+            family = _check_import(block.header, proof, model.architecture, turns, context)
+        elif isinstance(proof, FounderProof):
             family = _check_founder(block.header, proof, turns, context)
             model = _replay_training(block.header, proof.steps, family, context)
         else:
@@ -108,49 +114,78 @@ def _check_founder(
     header: Header, proof: FounderProof, turns: Turns, context: ProofContext
 ) -> Family:
     """Return the family as it would be before its first block."""
+    family = _check_founding(header, proof.dataset, proof.architecture, turns, context)
+    if proof.origin is not None:
+        _check_evolved(header, proof, proof.origin, context)
+    _check_steps(proof.steps, context.parameters.founder_steps(proof.architecture.macs))
+    return family
+
+
+def _check_import(
+    header: Header,
+    proof: ImportProof,
+    architecture: Architecture,
+    turns: Turns,
+    context: ProofContext,
+) -> Family:
+    """Return the family as it would be before its first block."""
+    family = _check_founding(header, proof.dataset, architecture, turns, context)
+    check_import(context.parent, proof.blob, proof.salt, header.miner, context.parameters)
+    _agree("nonce", 0, header.nonce)
+    _agree("latent_root", ZERO_HASH, header.latent_root)
+    _check_new(header, context.parent)
+    return family
+
+
+def _check_founding(
+    header: Header,
+    dataset: DatasetId,
+    architecture: Architecture,
+    turns: Turns,
+    context: ProofContext,
+) -> Family:
     parent, parameters = context.parent, context.parameters
     # R-34: a founder is due for one dataset, or anyone may found from FOUNDER_RUNG on.
-    if proof.dataset != turns.due_dataset and not turns.any_founder:
+    if dataset != turns.due_dataset and not turns.any_founder:
         raise OutOfTurn(
             expected="a founder for the due dataset" if turns.due_dataset else "a family's block",
             actual="a founder",
         )
-    entry = parent.datasets.get(proof.dataset)
+    entry = parent.datasets.get(dataset)
     if entry is None:
-        raise ArchitectureNotAllowed(expected="a known dataset", actual=proof.dataset)
-    siblings = [
-        family.architecture
-        for family in parent.families.values()
-        if family.dataset == proof.dataset
-    ]
-    founding.check_shape(proof.architecture, entry.manifest, siblings, parameters)
-    if proof.origin is not None:
-        _check_evolved(header, proof, proof.origin, siblings, context)
-    identity = family_id(proof.dataset, proof.architecture)
+        raise ArchitectureNotAllowed(expected="a known dataset", actual=dataset)
+    # R-59: enough miners can judge it, and its reserve is sealed yet.
+    if not entry.is_open:
+        raise DatasetNotOpen(expected="open", actual="closed" if entry.closed else "not yet held")
+    founding.check_shape(architecture, entry.manifest, _siblings(dataset, parent), parameters)
+    identity = family_id(dataset, architecture)
     _agree("family", identity, header.family)
     _agree("previous_model_hash", ZERO_HASH, header.previous_model_hash)
     _agree("generation", 1, header.generation)
     images = entry.manifest.splits[SplitName.EVALUATION].count
-    _check_population_claim(header, proof.steps, proof.architecture, images, parameters)
+    _check_learned(header, images, parameters)
     return Family(
         family_id=identity,
-        dataset=proof.dataset,
-        architecture=proof.architecture,
+        dataset=dataset,
+        architecture=architecture,
         join_turn=scheduling.join_turn(parent),
         skips=0,
         idle=0,
         needed_gain=scheduling.first_needed_gain(parameters, images),
         closed=False,
         models=(),
-        weight_record=WeightRecord(weight_count=proof.architecture.weight_count),
+        weight_record=WeightRecord(weight_count=architecture.weight_count),
     )
+
+
+def _siblings(dataset: DatasetId, state: State) -> list[Architecture]:
+    return [each.architecture for each in state.families.values() if each.dataset == dataset]
 
 
 def _check_evolved(
     header: Header,
     proof: FounderProof,
     origin: ShapeOrigin,
-    siblings: Sequence[Architecture],
     context: ProofContext,
 ) -> None:
     # R-52: who says that a shape is the child of two others shows it by their draws.
@@ -163,7 +198,7 @@ def _check_evolved(
         families[origin.second].architecture,
         founding.shape_seed(context.network, header.previous_hash, header.miner, origin.nonce),
         manifest=context.parent.datasets[proof.dataset].manifest,
-        siblings=siblings,
+        siblings=_siblings(proof.dataset, context.parent),
         parameters=context.parameters,
     )
     if shape != proof.architecture:
@@ -191,14 +226,11 @@ def _check_population(
     wanted = context.parameters.min_population
     if family.model_count >= wanted:
         raise WrongStage(expected=f"under {wanted} models", actual=family.model_count)
-    images = _evaluation_images(family, context.parent)
-    _check_population_claim(header, proof.steps, family.architecture, images, context.parameters)
+    _check_steps(proof.steps, context.parameters.founder_steps(family.architecture.macs))
+    _check_learned(header, _evaluation_images(family, context.parent), context.parameters)
 
 
-def _check_population_claim(
-    header: Header, steps: int, architecture: Architecture, images: int, parameters: Parameters
-) -> None:
-    _check_steps(steps, parameters.founder_steps(architecture.macs))
+def _check_learned(header: Header, images: int, parameters: Parameters) -> None:
     # R-41: a family begins with models that have learned something.
     needed = scheduling.share_of(images, parameters.min_family_acc_ppm)
     if header.correct_count < needed:

@@ -60,6 +60,16 @@ class FamilyTooSimilar(InvalidProof):
     wants: ClassVar[str] = "the shape distance in ppm"
 
 
+class DatasetNotOpen(InvalidProof):
+    """No family may be founded on the dataset: too few miners hold it, or it is closed (R-59).
+
+    Paper A, section 4.7; design, section 8.
+    """
+
+    reason: ClassVar[str] = "R-59"
+    wants: ClassVar[str] = "the dataset"
+
+
 class ReplayTooLong(InvalidProof):
     """A recipe, or a founder's training, is more to replay than the network allows (R-39).
 

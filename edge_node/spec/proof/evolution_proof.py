@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The four proofs of `evolution`, their encoding, and the seeds that they draw on.
+"""The five proofs of `evolution`, their encoding, and the seeds that they draw on.
 
 Rule R-33 (design, section 6). The first number of a proof names its kind.
 Law of the file: form only; what a proof must show is in evolution.py.
@@ -12,12 +12,12 @@ from typing import ClassVar
 from edge_node.primitives.hashing import tagged_hash
 from edge_node.primitives.types import BlockHash, DatasetId, FamilyId, Hash32, NetworkId, PublicKey
 from edge_node.spec.architecture import Architecture, architecture_from_value
-from edge_node.spec.constants import MAX_PROOF_BYTES
+from edge_node.spec.constants import COMMIT_SALT_BYTES, MAX_PROOF_BYTES
 from edge_node.spec.encoding import Decoded, Value, decode, encode
 from edge_node.spec.errors import InvalidProof
 from edge_node.spec.recipe import MAX_NONCE, Step, step_from_value
 
-FOUNDER, POPULATION, CHILD, FALLBACK = range(4)
+FOUNDER, POPULATION, CHILD, FALLBACK, IMPORT = range(5)
 
 
 class ProofMalformed(InvalidProof):
@@ -96,7 +96,23 @@ class FallbackProof:
         return encode([FALLBACK])
 
 
-Proof = FounderProof | PopulationProof | ChildProof | FallbackProof
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportProof:
+    """A model that was made elsewhere, and that its miner has committed to, founds a family."""
+
+    dataset: DatasetId
+    """The dataset that it is for."""
+    blob: bytes
+    """The canonical model."""
+    salt: bytes
+    """COMMIT_SALT_BYTES that hid the model until now."""
+
+    def encode(self) -> bytes:
+        """Return the canonical bytes."""
+        return encode([IMPORT, self.dataset, self.blob, self.salt])
+
+
+Proof = FounderProof | PopulationProof | ChildProof | FallbackProof | ImportProof
 
 
 def proof_from_bytes(data: bytes) -> Proof:
@@ -124,9 +140,13 @@ def proof_from_bytes(data: bytes) -> Proof:
             return ChildProof(base=base, steps=tuple(step_from_value(step) for step in steps))
         case [kind] if kind == FALLBACK:
             return FallbackProof()
+        case [kind, bytes(dataset), bytes(blob), bytes(salt)] if (
+            kind == IMPORT and len(dataset) == 32 and len(salt) == COMMIT_SALT_BYTES
+        ):
+            return ImportProof(dataset=DatasetId(Hash32(dataset)), blob=blob, salt=salt)
         case _:
             raise ProofMalformed(
-                expected="a founder, population, child or fallback", actual="another form"
+                expected="a founder, population, child, fallback or import", actual="another form"
             )
 
 

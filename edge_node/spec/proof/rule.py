@@ -23,7 +23,7 @@ class Learned:
     model: Model | None
     """The block's model; None for a fallback."""
     families: tuple[Family, ...]
-    """Every family that the block changes, as it is after the block."""
+    """Every family that the block changes, as it is after the block; the model's own first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The four proofs of evolution: round trips, every malformed form, and seeds that share nothing."""
+"""The five proofs of evolution: round trips, every malformed form, and seeds that share nothing."""
 
 from dataclasses import replace
 
@@ -29,6 +29,7 @@ from edge_node.spec.proof.evolution_proof import (
     ChildProof,
     FallbackProof,
     FounderProof,
+    ImportProof,
     PopulationProof,
     Proof,
     ProofMalformed,
@@ -62,6 +63,7 @@ PROOFS: tuple[Proof, ...] = (
     ChildProof(base=7, steps=STEPS),
     ChildProof(base=0, steps=()),
     FallbackProof(),
+    ImportProof(dataset=DATASET, blob=b"a model", salt=bytes(32)),
 )
 
 
@@ -96,6 +98,12 @@ GENOME = BINARY_4K.value()
         {},
         [],
         [4],
+        [4, DATASET, b"blob", bytes(31)],
+        [4, DATASET, b"blob", bytes(33)],
+        [4, DATASET[:31], b"blob", bytes(32)],
+        [4, DATASET, 0, bytes(32)],
+        [4, DATASET, b"blob", bytes(32), 0],
+        [5],
         [-1],
         [b""],
         [[]],
