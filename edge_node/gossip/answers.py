@@ -11,6 +11,7 @@ Read next: downloads.py, the other end.
 from collections import OrderedDict
 
 from edge_node.gossip import limits
+from edge_node.gossip.cells import Cells
 from edge_node.gossip.exchange import Exchange
 from edge_node.gossip.messages import (
     FoundTransactions,
@@ -40,10 +41,13 @@ class Answers:
     ----------
     exchange : Exchange
         Where answers go.
+    cells : Cells
+        Knows which bodies are not for everybody yet.
     """
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, cells: Cells) -> None:
         self._exchange = exchange
+        self._cells = cells
         self._packed: OrderedDict[tuple[ObjectKind, Hash32], Packed] = OrderedDict()
 
     def serve(self, peer: Peer, numbered: Numbered, now_ms: int) -> None:
@@ -115,6 +119,8 @@ class Answers:
         return FoundTransactions(transactions=tuple(found))
 
     def _parcel(self, peer: Peer, kind: ObjectKind, digest: Hash32, now_ms: int) -> Response:
+        if self._stays(peer, kind, digest, now_ms):
+            return Refused(why=Refusal.BUSY, digest=digest)
         packed = self._find(peer, kind, digest, now_ms)
         if packed is None:
             return Refused(why=Refusal.NOT_FOUND, digest=digest)
@@ -124,6 +130,8 @@ class Answers:
     def _piece(self, peer: Peer, request: GetPieces, index: int, now_ms: int) -> Response:
         if request.kind is ObjectKind.DATASET:
             data = self._exchange.port.chunk(DatasetId(request.digest), index)
+        elif self._stays(peer, request.kind, request.digest, now_ms):
+            return Refused(why=Refusal.BUSY)
         else:
             packed = self._find(peer, request.kind, request.digest, now_ms)
             # Another transport of the same block has another table: its pieces would look wrong.
@@ -133,6 +141,12 @@ class Answers:
         if not data or len(data) > limits.PIECE_BYTES:
             return Refused(why=Refusal.NOT_FOUND)
         return Piece(index=index, data=data)
+
+    def _stays(self, peer: Peer, kind: ObjectKind, digest: Hash32, now_ms: int) -> bool:
+        """Say whether the cell of a block has not agreed on it, and the peer is of another."""
+        return kind is ObjectKind.BLOCK and bool(
+            self._cells.wait_until_ms(BlockHash(digest), peer.broker, now_ms)
+        )
 
     def _find(self, peer: Peer, kind: ObjectKind, digest: Hash32, now_ms: int) -> Packed | None:
         packed = self._packed.get((kind, digest))

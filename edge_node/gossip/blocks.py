@@ -8,6 +8,10 @@ Law of the file: the node hears of a block once, until it has given its verdict.
 Read next: sync.py.
 """
 
+from dataclasses import replace
+
+from edge_node.gossip import limits
+from edge_node.gossip.cells import Cells
 from edge_node.gossip.downloads import Downloads, Fetched
 from edge_node.gossip.errors import (
     BlockRefused,
@@ -17,9 +21,10 @@ from edge_node.gossip.errors import (
 )
 from edge_node.gossip.exchange import Exchange
 from edge_node.gossip.messages import BlockAnnouncement, ObjectKind
-from edge_node.gossip.parcels import check_data, split
+from edge_node.gossip.parcels import Packed, check_data, split
 from edge_node.gossip.peers import Peer, RecentSet
 from edge_node.gossip.ports import (
+    BlockParts,
     BlockReceived,
     BlockVerdict,
     BodyTiming,
@@ -28,7 +33,7 @@ from edge_node.gossip.ports import (
     HeaderVerdict,
 )
 from edge_node.gossip.sync import ChainSync
-from edge_node.gossip.topics import NodeId
+from edge_node.gossip.topics import Kind, NodeId
 from edge_node.primitives.types import BlockHash, Hash32
 
 
@@ -45,6 +50,8 @@ class BlockDesk:
         Hashes of new blocks that the node was told of and has not judged.
     timing : BodyTiming
         When bodies are asked for.
+    cells : Cells
+        Where they may go.
     """
 
     def __init__(
@@ -56,6 +63,7 @@ class BlockDesk:
         rejected: RecentSet,
         judging: RecentSet,
         timing: BodyTiming,
+        cells: Cells,
     ) -> None:
         self._exchange = exchange
         self._downloads = downloads
@@ -63,6 +71,31 @@ class BlockDesk:
         self._rejected = rejected
         self._judging = judging
         self._timing = timing
+        self._cells = cells
+
+    def announce(self, block: BlockParts, packed: Packed, now_ms: int) -> None:
+        """Announce a block of our own: to all at once its header, and the body if it is small.
+
+        With Local Block Consensus a small body rides to our cell only.
+        """
+        facts = self._exchange.port.header_facts(block.header)
+        assert facts is not None, "we have made it"
+        self._cells.note(facts, self._cells.own, now_ms)
+        bare = BlockAnnouncement(header=block.header, parcel=packed.parcel, data=b"")
+        data = packed.data[len(block.header) :]
+        small = len(data) <= limits.INLINE_BYTES
+        if small and self._timing.lbc_quorum:
+            self._exchange.publish(Kind.BLOCK, replace(bare, data=data), local=True)
+            self._exchange.publish(Kind.BLOCK, bare)
+        else:
+            rides = small and self._timing.settle_ms == 0
+            self._exchange.publish(Kind.BLOCK, replace(bare, data=data) if rides else bare)
+
+    def tick(self, now_ms: int) -> None:
+        """Ask for bodies that have left their cells."""
+        for block_hash in self._cells.agree(now_ms):
+            at_ms = now_ms + self._timing.settle_ms
+            self._downloads.hasten(ObjectKind.BLOCK, block_hash, at_ms)
 
     def announced(self, peer: Peer, block: BlockAnnouncement, now_ms: int) -> None:
         """Take an announcement.
@@ -87,19 +120,22 @@ class BlockDesk:
         verdict = self._exchange.port.precheck_header(block.header)
         if verdict is HeaderVerdict.INVALID:
             raise BlockRefused(expected="a plausible header", actual=bytes(block_hash))
+        self._cells.note(facts, peer.broker, now_ms)
         if verdict is HeaderVerdict.ORPHAN:
             self._sync.note_announced(peer, facts, now_ms)
-        elif block.data or sum(block.parcel.sizes) == len(block.header):
+            return
+        if block.data or sum(block.parcel.sizes) == len(block.header):
             parts = split(block.parcel, block.header + block.data)
             self._deliver(block_hash, parts, peer.node)
         else:
             timeout_ms = self._timing.timeout_ms
+            latest_ms = self._cells.wait_until_ms(block_hash, self._cells.own, now_ms)
             self._downloads.want(
                 ObjectKind.BLOCK,
                 block_hash,
                 holder=peer.node,
                 parcel=block.parcel,
-                not_before_ms=now_ms + self._timing.settle_ms,
+                not_before_ms=max(latest_ms, now_ms + self._timing.settle_ms),
                 until_ms=None if timeout_ms is None else now_ms + timeout_ms,
             )
 
@@ -160,6 +196,7 @@ class BlockDesk:
 
     def _deliver(self, block_hash: BlockHash, parts: tuple[bytes, ...], sender: NodeId) -> None:
         header, body, transport = parts
+        self._downloads.cancel(ObjectKind.BLOCK, block_hash)
         self._judging.add(block_hash)
         self._exchange.emit(
             BlockReceived(

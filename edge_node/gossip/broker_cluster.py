@@ -259,6 +259,11 @@ def node_config(brokers: Sequence[BrokerAddress]) -> str:
             'tls_certificate_file = "node.pem"',
             'tls_key_file = "node.key"',
             "",
+            "# Local Block Consensus: the body of a new block goes to other brokers' nodes once so",
+            "# many nodes of its author's broker have it, or after lbc_timeout_ms; 0 is off.",
+            "[gossip]",
+            f"lbc_quorum = {LBC_QUORUM}",
+            "",
         ]
     )
 

@@ -160,6 +160,12 @@ class Downloads:
         self._jobs[ObjectKind.DATASET, dataset_id] = job
         self._finish_dataset(job)
 
+    def hasten(self, kind: ObjectKind, digest: Hash32, at_ms: int) -> None:
+        """Let a fetch that waits begin at `at_ms` already."""
+        job = self._jobs.get((kind, digest))
+        if job is not None and job.rounds == 0:
+            job.not_before_ms = min(job.not_before_ms, at_ms)
+
     def cancel(self, kind: ObjectKind, digest: Hash32) -> None:
         """Stop fetching something."""
         self._jobs.pop((kind, digest), None)

@@ -142,13 +142,14 @@ class Exchange:
             sign=self.identity.sign,
         )
 
-    def topic(self, kind: Kind) -> Topic:
-        """Return our own topic of a kind that goes to all."""
-        return Topic(network=self.identity.network, kind=kind, sender=self.identity.node)
+    def topic(self, kind: Kind, *, local: bool = False) -> Topic:
+        """Return our own topic of a kind that goes to all, or to our cell only."""
+        identity = self.identity
+        return Topic(network=identity.network, kind=kind, sender=identity.node, local=local)
 
-    def publish(self, kind: Kind, message: Message, *, qos: int = 1) -> None:
-        """Tell all nodes something."""
-        topic = self.topic(kind)
+    def publish(self, kind: Kind, message: Message, *, qos: int = 1, local: bool = False) -> None:
+        """Tell all nodes something, or those of our cell only."""
+        topic = self.topic(kind, local=local)
         payload = self.seal(topic, message)
         self._publish(topic, payload, qos=qos)
 

@@ -64,7 +64,8 @@ MAX_MESSAGE_DEPTH = 3
 MAX_ANNOUNCED_HEADER_BYTES = MAX_HEADER_BYTES
 
 # Rates, per peer
-ANNOUNCES_PER_S = 2
+ANNOUNCES_PER_S = 4
+"""A block a second takes three: its body for the cell, its header for all, the tip."""
 ANNOUNCES_BURST = 20
 """A node that reconnects announces all it has at once."""
 BATCHES_PER_S = 5
@@ -95,6 +96,8 @@ PACED_BYTES_BURST = 7_000_000
 MAX_PEERS = 1_024
 MAX_RECENT_MESSAGES = 10_000
 """Digests of messages seen; the broker delivers at least once, so duplicates are normal."""
+MAX_YOUNG_BLOCKS = 64
+"""New blocks of which it is remembered in which cell they were made."""
 MAX_JUDGING_BLOCKS = 256
 """New blocks that the node was told of and has not judged."""
 MAX_REJECTED_BLOCKS = 4_096

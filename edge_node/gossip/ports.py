@@ -88,6 +88,11 @@ class BodyTiming:
     """A body is asked for this long after its header; small ones ride along if it is 0."""
     timeout_ms: int | None = None
     """A body that has not come this long after its header has lapsed; None for never."""
+    lbc_quorum: int = 0
+    """Members of the author's cell, or all if they are fewer, that must have a block below their
+    tips before its body leaves the cell; 0 for no Local Block Consensus."""
+    lbc_timeout_ms: int = 2_000
+    """The body leaves in any case this long after the header."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from edge_node.gossip import codec, limits, topics
 from edge_node.gossip.answers import Answers
 from edge_node.gossip.blocks import BlockDesk
+from edge_node.gossip.cells import Cells
 from edge_node.gossip.downloads import Downloads
 from edge_node.gossip.errors import (
     CheckpointRefused,
@@ -23,7 +24,6 @@ from edge_node.gossip.errors import (
 )
 from edge_node.gossip.exchange import Exchange, Identity
 from edge_node.gossip.messages import (
-    BlockAnnouncement,
     Checkpoints,
     Datasets,
     GenesisCopy,
@@ -130,11 +130,10 @@ class Gossip:
         self._identity = identity
         self._port = port
         self._profile = profile
-        self._timing = timing if timing is not None else BodyTiming()
-        self._cell = DEFAULT_BROKER
-        self._check_profile()
+        timing = timing if timing is not None else BodyTiming()
         self._exchange = Exchange(identity=identity, port=port, random=random, pool=pool)
-        self._answers = Answers(self._exchange)
+        self._cells = Cells(self._exchange, timing)
+        self._answers = Answers(self._exchange, self._cells)
         self._downloads = Downloads(self._exchange)
         rejected = RecentSet(limits.MAX_REJECTED_BLOCKS)
         judging = RecentSet(limits.MAX_JUDGING_BLOCKS)
@@ -145,7 +144,8 @@ class Gossip:
             self._sync,
             rejected=rejected,
             judging=judging,
-            timing=self._timing,
+            timing=timing,
+            cells=self._cells,
         )
         self._transactions = TransactionDesk(self._exchange)
         self._reception = Reception(
@@ -156,6 +156,7 @@ class Gossip:
             desk=self._desk,
             transactions=self._transactions,
         )
+        self._check_profile()
         self._counts: Counter[str] = Counter()
         self._offers: tuple[Offer, ...] = ()
         self._checkpoints: tuple[bytes, ...] = ()
@@ -226,7 +227,7 @@ class Gossip:
             The broker's name in its cluster; others send their answers there.
         """
         self._connected = True
-        self._cell = cell
+        self._cells.own = cell
         self._connection += 1
         self._exchange.tell_will(self.will())
         self._publish_retained(now_ms)
@@ -274,6 +275,7 @@ class Gossip:
                 self._sync.headers_timed_out(pending, now_ms)
             else:
                 self._downloads.timed_out(pending)
+        self._desk.tick(now_ms)
         self._transactions.tick(now_ms)
         if now_ms >= self._refresh_at_ms:
             self._refresh(now_ms)
@@ -308,11 +310,7 @@ class Gossip:
         packed = pack(ObjectKind.BLOCK, block_hash, parts)
         self._answers.keep(packed)
         if self._connected:
-            data = packed.data[len(block.header) :]
-            rides = len(data) <= limits.INLINE_BYTES and self._timing.settle_ms == 0
-            inline = data if rides else b""
-            announcement = BlockAnnouncement(header=block.header, parcel=packed.parcel, data=inline)
-            self._exchange.publish(Kind.BLOCK, announcement)
+            self._desk.announce(block, packed, now_ms)
             self._publish_tip(now_ms)
         return self._finish(now_ms)
 
@@ -454,7 +452,7 @@ class Gossip:
             connection=connection,
             software=profile.software,
             capabilities=profile.capabilities,
-            broker=self._cell,
+            broker=self._cells.own,
         )
 
     def _check_profile(self) -> None:

@@ -2,8 +2,9 @@
 """The topic grammar: `pol/v1/<network>/<scope>/<kind>/...`, parsed and formatted.
 
 A node publishes below `o/` and subscribes to `+/`, so that a mesh of brokers can carry `o/` of one
-to `i/` of the others without a loop. Answers go below `x/<broker>/`, to one broker only. The tail
-behind the scope is what a signature covers: a bridge may change the scope, never the tail.
+to `i/` of the others without a loop. Answers go below `x/<broker>/`, to one broker only; what is
+below `c/` stays with the nodes of one broker, its cell. The tail behind the scope is what a
+signature covers: a bridge may change the scope, never the tail.
 Law of the file: strings only; what a payload says is none of its business.
 Read next: envelope.py.
 """
@@ -87,6 +88,8 @@ class Topic:
     """Number of the request that an answer belongs to."""
     broker: str = DEFAULT_BROKER
     """The recipient's broker, for an answer."""
+    local: bool = False
+    """True for a block that stays in its cell: no bridge carries it."""
 
     def tail(self) -> str:
         """Return the part behind the scope: what the signature covers."""
@@ -99,7 +102,9 @@ class Topic:
 
     def path(self) -> str:
         """Return the whole topic, as published."""
-        scope = f"x/{self.broker}" if self.kind is Kind.RESPONSE else "o"
+        scope = "c" if self.local else "o"
+        if self.kind is Kind.RESPONSE:
+            scope = f"x/{self.broker}"
         return f"{ROOT}/{self.network}/{scope}/{self.tail()}"
 
 
@@ -154,7 +159,8 @@ def parse(path: str, *, network: str) -> Topic:
     well_formed = (
         kind is not None
         and (levels[3] == "x") == (kind is Kind.RESPONSE)
-        and levels[3] in {"o", "i", "x"}
+        and levels[3] in {"o", "i", "x", "c"}
+        and (levels[3] != "c" or kind is Kind.BLOCK)
         and is_broker_name(broker)
         and len(names) == {Kind.REQUEST: 2, Kind.RESPONSE: 3}.get(kind, 1)
         and all(map(is_node_id, names))
@@ -174,4 +180,5 @@ def parse(path: str, *, network: str) -> Topic:
         return Topic(
             network=network, kind=kind, recipient=NodeId(names[0]), sender=NodeId(names[1])
         )
-    return Topic(network=network, kind=kind, sender=NodeId(names[0]))
+    local = levels[3] == "c"
+    return Topic(network=network, kind=kind, sender=NodeId(names[0]), local=local)

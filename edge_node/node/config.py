@@ -115,6 +115,21 @@ class StorageSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GossipSection:
+    """When the bodies of new blocks travel: for links that are slow, and for broker clusters."""
+
+    settle_ms: int = 0
+    """A body is asked for this long after its header; at most a tenth of the network's target."""
+    body_timeout_ms: int = 0
+    """A body that has not come this long after its header is given up; 0 for never."""
+    lbc_quorum: int = 0
+    """Nodes at its author's broker that must have a block before its body goes to other brokers'
+    nodes (Local Block Consensus); 0 for none."""
+    lbc_timeout_ms: int = 2_000
+    """It goes there in any case this long after the header."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitsSection:
     """What the node may take."""
 
@@ -140,5 +155,7 @@ class Config:
     """What a keeper of nodes sees."""
     storage: StorageSection = field(default_factory=StorageSection)
     """What stays on the disk."""
+    gossip: GossipSection = field(default_factory=GossipSection)
+    """When bodies travel."""
     limits: LimitsSection = field(default_factory=LimitsSection)
     """What the node may take."""

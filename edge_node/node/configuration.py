@@ -19,6 +19,7 @@ from edge_node.node.config import (
     AUTO_BOARD,
     BrokerSection,
     Config,
+    GossipSection,
     InferenceSection,
     LimitsSection,
     MetricsSection,
@@ -254,6 +255,7 @@ def _build(chosen: _Layer) -> Config:
         broker=BrokerSection(**section("broker")),  # type: ignore[arg-type]  # see above
         metrics=MetricsSection(**section("metrics")),  # type: ignore[arg-type]  # see above
         storage=StorageSection(**section("storage")),  # type: ignore[arg-type]  # see above
+        gossip=GossipSection(**section("gossip")),  # type: ignore[arg-type]  # see above
         limits=LimitsSection(**section("limits")),  # type: ignore[arg-type]  # see above
     )
 

@@ -18,6 +18,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 from edge_node.chain.pruning import MIN_KEEP_BLOCKS
 from edge_node.gossip.errors import GossipError
 from edge_node.gossip.join_line import HIDDEN, MAX_BROKERS, parse_broker
+from edge_node.gossip.limits import MAX_PEERS
 from edge_node.node.configuration_errors import SettingInvalid, UnknownSetting
 from edge_node.node.toml_files import SettingValue
 from edge_node.spec.constants import MAX_TRANSACTIONS
@@ -33,6 +34,8 @@ _MAX_PORT = 65_535
 _MAX_IMAGES = 1 << 24
 _MAX_MIB = 1 << 30
 _MAX_BLOCKS = 1 << 30
+_MAX_SETTLE_MS = 60_000
+_MAX_BODY_TIMEOUT_MS = 3_600_000
 _NEAR = 0.6
 """How alike a name must be to be suggested."""
 
@@ -140,6 +143,12 @@ _SECTIONS: Final[Mapping[str, Mapping[str, "fields.Field[Any]"]]] = {
     },
     "storage": {
         "keep_blocks": _kept(),
+    },
+    "gossip": {
+        "settle_ms": _number(0, _MAX_SETTLE_MS),
+        "body_timeout_ms": _number(0, _MAX_BODY_TIMEOUT_MS),
+        "lbc_quorum": _number(0, MAX_PEERS),
+        "lbc_timeout_ms": _number(0, _MAX_SETTLE_MS),
     },
     "limits": {
         "min_free_mib": _number(0, _MAX_MIB),

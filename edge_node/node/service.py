@@ -28,6 +28,7 @@ from edge_node.gossip.embedded_broker import (
 from edge_node.gossip.exchange import Identity
 from edge_node.gossip.join_line import BrokerAddress, parse_broker
 from edge_node.gossip.mqtt import LinkOptions, MqttLink, TlsOptions
+from edge_node.gossip.ports import BodyTiming
 from edge_node.gossip.protocol import Gossip, Profile
 from edge_node.inference.backend import Backend, InferenceError
 from edge_node.inference.select import AUTO, AUTO_ORDER, select_backends
@@ -35,8 +36,9 @@ from edge_node.kernels.libsodium import load_ed25519
 from edge_node.node.answers import answer
 from edge_node.node.architecture_text import family_for, parse_architecture
 from edge_node.node.chain_view import ChainView, PoolView
-from edge_node.node.config import Config, NetworkSection, TrainerSection
+from edge_node.node.config import Config, GossipSection, NetworkSection, TrainerSection
 from edge_node.node.configuration import read_password
+from edge_node.node.configuration_errors import SettingInvalid
 from edge_node.node.control import ControlServer
 from edge_node.node.data_directory import DataDirectory
 from edge_node.node.engine import NodeEngine, StopRequested, StoredSplits
@@ -55,8 +57,12 @@ from edge_node.node.system import SystemClock, SystemRandom
 from edge_node.node.watching import NobodyWatches, Watcher
 from edge_node.spec.architecture import ArchitectureOutOfRange
 from edge_node.spec.constants import MAX_TRANSACTIONS
+from edge_node.spec.genesis import Genesis
 from edge_node.trainer.pool import PoolOptions, check_ray
 from edge_node.trainer.process import TrainerOptions, TrainerProcess
+
+SETTLES_PER_TARGET = 10
+"""A body may wait for a tenth of the time that blocks should be apart: longer, and forks come."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -75,6 +81,8 @@ class ServiceOptions:
     """Its password."""
     tls: TlsOptions = field(default_factory=TlsOptions)
     """Certificates, for brokers that speak TLS."""
+    timing: BodyTiming = field(default_factory=BodyTiming)
+    """When the bodies of new blocks travel."""
     broker_program: str = ""
     """`mosquitto` or `amqtt` for a broker of our own; empty for the first that is there."""
     broker_listen: str = LOOPBACK
@@ -115,6 +123,7 @@ def options_of(config: Config) -> ServiceOptions:
         user=network.user,
         password=read_password(network),
         tls=tls_of(network),
+        timing=timing_of(config.gossip),
         broker_program="" if own == "auto" else own,
         broker_listen=config.broker.listen,
         broker_port=config.broker.port,
@@ -148,6 +157,16 @@ def tls_of(network: NetworkSection) -> TlsOptions:
         ca_file=network.tls_ca_file,
         certificate_file=network.tls_certificate_file,
         key_file=network.tls_key_file,
+    )
+
+
+def timing_of(gossip: GossipSection) -> BodyTiming:
+    """Return when bodies travel, as a configuration says."""
+    return BodyTiming(
+        settle_ms=gossip.settle_ms,
+        timeout_ms=gossip.body_timeout_ms or None,
+        lbc_quorum=gossip.lbc_quorum,
+        lbc_timeout_ms=gossip.lbc_timeout_ms,
     )
 
 
@@ -205,6 +224,7 @@ def _build(
             genesis=genesis.encode(),
         ),
         pool=PoolView(mempool),
+        timing=_timing(options, genesis),
     )
     parts = NodeParts(
         directory=directory,
@@ -233,6 +253,24 @@ def _capabilities(
     plain = (engine.backend_name, platform.machine())
     pruned = options.keep_blocks or importer.blocks.pruned_height()
     return (*plain, PRUNED_CAPABILITY) if pruned else plain
+
+
+def _timing(options: ServiceOptions, genesis: Genesis) -> BodyTiming:
+    """Return when bodies travel, if the network leaves so much time.
+
+    Raises
+    ------
+    SettingInvalid
+    """
+    most_ms = genesis.parameters.target_ms // SETTLES_PER_TARGET
+    if options.timing.settle_ms > most_ms:
+        raise SettingInvalid(
+            source="configuration",
+            name="gossip.settle_ms",
+            expected=f"at most {most_ms}, a tenth of this network's target",
+            actual=options.timing.settle_ms,
+        )
+    return options.timing
 
 
 def _watcher(options: ServiceOptions, clock: SystemClock, cleanup: contextlib.ExitStack) -> Watcher:

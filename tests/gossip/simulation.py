@@ -28,7 +28,7 @@ from edge_node.gossip.ports import (
     TransactionsReceived,
 )
 from edge_node.gossip.protocol import Gossip, Identity, Profile
-from edge_node.gossip.topics import NodeId
+from edge_node.gossip.topics import DEFAULT_BROKER, NodeId
 from edge_node.primitives.hashing import Prf, tagged_hash
 from edge_node.primitives.types import (
     BlockHash,
@@ -253,6 +253,8 @@ class SimNode:
     chain: FakeChain
     events: list[Event] = field(default_factory=list)
     published: list[Publish] = field(default_factory=list)
+    cell: str = DEFAULT_BROKER
+    """Name of the broker it is connected to."""
     next_will: SetWill | None = None
     """What the node gives with its next connect."""
     will: SetWill | None = None
@@ -310,7 +312,7 @@ def react(node: SimNode, event: Event, now_ms: int) -> list[Action]:
 
 
 class SimNetwork:
-    """Nodes around one broker.
+    """Nodes around one broker, or at several, each a cell, in a mesh as `broker cluster` makes it.
 
     The broker keeps retained messages, publishes wills, drops, duplicates, delays and reorders.
     """
@@ -336,11 +338,18 @@ class SimNetwork:
         self._mail_count = 0
 
     def add(
-        self, name: str, chain: FakeChain | None = None, *, session: int = 1, genesis: bytes = b""
+        self,
+        name: str,
+        chain: FakeChain | None = None,
+        *,
+        session: int = 1,
+        genesis: bytes = b"",
+        cell: str = DEFAULT_BROKER,
     ) -> SimNode:
         node = make_node(
             name, chain, seed=self.seed, session=session, genesis=genesis, timing=self.timing
         )
+        node.cell = cell
         self.nodes[name] = node
         self.connect(node)
         return node
@@ -350,7 +359,7 @@ class SimNetwork:
         node.will = node.next_will or node.gossip.will()
         for topic, payload in sorted(self.retained.items()):
             self._post(node, Incoming(topic=topic, payload=payload, retained=True), sure=True)
-        self.act(node, node.gossip.connected(self.now_ms))
+        self.act(node, node.gossip.connected(self.now_ms, node.cell))
 
     def cut(self, node: SimNode) -> None:
         """Break a connection: the broker publishes the will."""
@@ -367,7 +376,7 @@ class SimNetwork:
             action = todo.popleft()
             if isinstance(action, Publish):
                 node.published.append(action)
-                self.publish(action)
+                self.publish(action, node.cell)
             elif isinstance(action, SetWill):
                 node.next_will = action
             else:
@@ -377,15 +386,16 @@ class SimNetwork:
                     continue
                 todo.extend(react(node, action, self.now_ms))
 
-    def publish(self, message: Publish) -> None:
+    def publish(self, message: Publish, cell: str = DEFAULT_BROKER) -> None:
         self.log.append(message)
         if message.retain:
             self.retained.pop(message.topic, None)
         if message.retain and message.payload:
             self.retained[message.topic] = message.payload
         for node in self.nodes.values():
-            if node.online and any(matches(f, message.topic) for f in node.gossip.subscriptions):
-                self._post(node, Incoming(topic=message.topic, payload=message.payload))
+            topic = bridged(message.topic, cell, node.cell)
+            if node.online and any(matches(f, topic) for f in node.gossip.subscriptions):
+                self._post(node, Incoming(topic=topic, payload=message.payload))
 
     def inject(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Publish something that no state machine made."""
@@ -434,6 +444,16 @@ class SimNetwork:
                 return self.now_ms - start_ms
         heads = {name: len(node.chain.main) for name, node in self.nodes.items()}
         raise AssertionError(f"seed {self.seed}: heads differ after {limit_ms} ms: {heads}")
+
+
+def bridged(topic: str, cell: str, other: str) -> str:
+    """Return under which topic a message of one broker arrives at another; empty for never."""
+    if cell == other:
+        return topic
+    levels = topic.split("/")
+    if levels[3] == "o":
+        return "/".join([*levels[:3], "i", *levels[4:]])
+    return topic if levels[3:5] == ["x", other] else ""
 
 
 def matches(subscription: str, topic: str) -> bool:

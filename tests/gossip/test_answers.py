@@ -5,6 +5,7 @@ import pytest
 
 from edge_node.gossip import codec, limits
 from edge_node.gossip.answers import Answers
+from edge_node.gossip.cells import Cells
 from edge_node.gossip.exchange import Exchange
 from edge_node.gossip.messages import (
     GetHeaders,
@@ -22,7 +23,7 @@ from edge_node.gossip.messages import (
     Request,
 )
 from edge_node.gossip.parcels import check_data, check_piece, parcel_id
-from edge_node.gossip.ports import Publish
+from edge_node.gossip.ports import BodyTiming, Publish
 from edge_node.gossip.topics import Kind, parse
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import Hash32, Height, ModelHash
@@ -37,7 +38,7 @@ class Server:
         self.chain = FakeChain()
         identity = identity_of("ann")
         self.exchange = Exchange(identity=identity, port=self.chain, random=SeededRandom("x"))
-        self.answers = Answers(self.exchange)
+        self.answers = Answers(self.exchange, Cells(self.exchange, BodyTiming()))
         self.peer = self.exchange.peers.admit(identity_of("bob").node)
 
     def ask(self, request: Request, now_ms: int = 0) -> list[Message]:

@@ -21,6 +21,7 @@ NET = network_prefix(NETWORK)
 ME, YOU = NodeId("0123456789abcdef"), NodeId("fedcba9876543210")
 TOPICS = [
     *(Topic(network=NET, kind=kind, sender=ME) for kind in BROADCAST),
+    Topic(network=NET, kind=Kind.BLOCK, sender=ME, local=True),
     Topic(network=NET, kind=Kind.REQUEST, sender=ME, recipient=YOU),
     Topic(network=NET, kind=Kind.RESPONSE, sender=ME, recipient=YOU, request=2**64 - 1),
     Topic(network=NET, kind=Kind.RESPONSE, sender=ME, recipient=YOU, request=1, broker="b7"),
@@ -71,6 +72,8 @@ def test_another_network_is_told_apart() -> None:
         f"pol/v1/{NET}/o/req/{ME}",
         f"pol/v1/{NET}/o/res/{ME}/{YOU}/0123456789abcdef",
         f"pol/v1/{NET}/x/b0/req/{ME}/{YOU}",
+        f"pol/v1/{NET}/c/tip/{ME}",
+        f"pol/v1/{NET}/c/req/{ME}/{YOU}",
         f"pol/v1/{NET}/x//res/{ME}/{YOU}/0123456789abcdef",
         f"pol/v1/{NET}/x/toolongname/res/{ME}/{YOU}/0123456789abcdef",
         f"pol/v1/{NET}/o/tip/" + "a" * 1000,

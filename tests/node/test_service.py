@@ -13,16 +13,18 @@ from edge_node.datasets.store import DatasetStore
 from edge_node.gossip.embedded_broker import find_mosquitto
 from edge_node.gossip.join_line import BrokerAddress
 from edge_node.gossip.mqtt import TlsOptions
+from edge_node.gossip.ports import BodyTiming
 from edge_node.inference.select import AUTO_ORDER
 from edge_node.node.config import (
     BrokerSection,
     Config,
+    GossipSection,
     InferenceSection,
     NetworkSection,
     NodeSection,
     TrainerSection,
 )
-from edge_node.node.configuration_errors import ArchitectureTextInvalid
+from edge_node.node.configuration_errors import ArchitectureTextInvalid, SettingInvalid
 from edge_node.node.control import ask
 from edge_node.node.data_directory import DataDirectory
 from edge_node.node.errors import DirectoryInUse, NodeNotRunning, NotInitialised
@@ -155,6 +157,17 @@ def test_start_that_fails_leaves_nothing_behind(options: ServiceOptions) -> None
     check_closed(options)
 
 
+def test_bodies_do_not_wait_longer_than_the_network_s_target_allows(
+    options: ServiceOptions,
+) -> None:
+    # A tenth of the target is the most.
+    target_ms = DataDirectory(options.data_dir).genesis().parameters.target_ms
+    slow = BodyTiming(settle_ms=target_ms // 10 + 1)
+    with pytest.raises(SettingInvalid, match=f"at most {target_ms // 10}"):
+        run_service(replace(options, timing=slow), threading.Event())
+    check_closed(options)
+
+
 def test_options_are_what_the_configuration_chooses(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("secret\n")
     config = Config(
@@ -169,6 +182,7 @@ def test_options_are_what_the_configuration_chooses(tmp_path: Path) -> None:
         inference=InferenceSection(backend="lce", candidates=("reference",)),
         trainer=TrainerSection(enabled=False),
         broker=BrokerSection(embedded="auto", listen="0.0.0.0", port=7),
+        gossip=GossipSection(settle_ms=5, body_timeout_ms=6, lbc_quorum=2, lbc_timeout_ms=7),
     )
     options = options_of(config)
     assert options.brokers == (
@@ -182,6 +196,8 @@ def test_options_are_what_the_configuration_chooses(tmp_path: Path) -> None:
     assert (options.backend, options.candidates) == ("lce", ("reference",))
     assert (options.broker_program, options.broker_listen) == ("", "0.0.0.0")
     assert options.broker_port == 7
+    assert options.timing == BodyTiming(settle_ms=5, timeout_ms=6, lbc_quorum=2, lbc_timeout_ms=7)
+    assert options_of(replace(config, gossip=GossipSection())).timing == BodyTiming()
     mines = options_of(replace(config, trainer=TrainerSection(nice=3)))
     assert mines.trainer is not None
     assert mines.trainer.nice == 3
