@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules of gossip, G-1 to G-22: one class for each, with both of the values that disagree.
+"""The rules of gossip, G-1 to G-23: one class for each, with both of the values that disagree.
 
 A message that breaks one is dropped and counted, and nothing else changes. `penalty` is what it
 costs its sender, once the signature has proved who that is: an unsigned claim costs nobody.

@@ -278,6 +278,35 @@ def test_what_a_quorum_agreed_on_outlives_what_its_members_sign_later(
         assert {one.height for one in kept} == {light[1].state.height, heavy[2].state.height}
 
 
+def test_quorum_is_passed_on_in_as_few_checkpoints_as_convince(path: Path, tree: Tree) -> None:
+    trunk = tree.grow()
+    heavy, light = tree.grow(trunk.block_hash), tree.grow(trunk.block_hash, BOB, rung=5)
+    with opened(path, tree.network) as importer:
+        take_all(importer, [trunk, heavy, light])
+        assert (importer.final, importer.quorum()) == (None, ())
+        importer.add_checkpoint(checkpoint(heavy, BOB, tree.network))
+        agree(importer, light, tree.network)
+        quorum = importer.quorum()
+        assert {each.member for each in quorum} == {member.key for member in MEMBERS}
+        assert {each.block for each in quorum} == {light.block_hash}
+        last = importer.blocks.last_checkpoint(ANN.key)
+        assert last == checkpoint(light, ANN, tree.network)
+        assert importer.blocks.has_checkpoint(last)
+        assert not importer.blocks.has_checkpoint(checkpoint(heavy, ANN, tree.network))
+        assert importer.blocks.last_checkpoint(DAN.key) is None
+        assert importer.descends(light.block_hash, trunk.block_hash)
+        assert not importer.descends(light.block_hash, heavy.block_hash)
+    with opened(path.with_name("other.sqlite3"), tree.network) as other:
+        take_all(other, [trunk, heavy])
+        for each in quorum:
+            other.add_checkpoint(each)
+        # The block itself may come later.
+        assert other.final is not None
+        assert not other.descends(trunk.block_hash, light.block_hash)
+        take(other, light.mined)
+        assert other.head == light.state
+
+
 def test_stranger_and_forger_sign_no_checkpoint(path: Path, tree: Tree) -> None:
     trunk = tree.grow()
     honest = checkpoint(trunk, ANN, tree.network)

@@ -7,6 +7,7 @@ from edge_node.gossip import limits
 from edge_node.gossip.messages import Headers, Tip
 from edge_node.gossip.ports import (
     BlockReceived,
+    FinalBlock,
     PeerWasBanned,
     SyncFinished,
 )
@@ -242,3 +243,28 @@ def test_a_target_that_vanishes_is_replaced() -> None:
     net.cut(target)
     net.run(10_000)
     assert len(late.chain.main) == 81
+
+
+def test_a_chain_without_the_final_block_is_not_followed_whatever_its_work() -> None:
+    net = SimNetwork("final")
+    heavy = net.add("heavy", grown(30, salt="heavy"))
+    light = net.add("light", grown(12, salt="light"))
+    final = light.chain.main[8]
+    light.chain.final_block = FinalBlock(height=Height(8), block_hash=final)
+    late = net.add("late")
+    late.chain.final_block = light.chain.final_block
+    net.run(40_000)
+    assert late.chain.main == light.chain.main, "less work, but the quorum's"
+    assert not late.chain.known(heavy.chain.main[1]), "not even its first body was fetched"
+    assert [peer.score for peer in late.gossip.peers()] == [0, 0], "to be behind is no fault"
+    assert light.chain.main[8] == final
+
+
+def test_peers_below_the_final_block_are_no_help_in_finding_it() -> None:
+    net = SimNetwork("below")
+    low, late = net.add("low", grown(5)), net.add("late", grown(7, salt="own"))
+    theirs, unknown = low.chain.main[1], make_block(9, low.chain.main[-1])[0]
+    late.chain.final_block = FinalBlock(height=Height(9), block_hash=unknown)
+    net.run(30_000)
+    assert late.gossip.synced
+    assert not late.chain.known(theirs)
