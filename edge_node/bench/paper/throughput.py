@@ -202,7 +202,10 @@ def throughput_of(load: Load, place: Place, clock: Clock) -> Throughput:
         miners=load.miners,
         datasets=place.datasets,
         dataset=place.dataset,
-        settings={"trainer.block_transactions": str(load.block_transactions)},
+        settings={
+            "trainer.block_transactions": str(load.block_transactions),
+            "trainer.nice": "0",  # mining is measured too
+        },
     )
     with running_cluster(options, clock) as (broker, members):
         _until_ready(load, members, clock)
