@@ -20,7 +20,7 @@ from edge_node.spec.encoding import encode
 from edge_node.spec.errors import InvalidTransaction
 from edge_node.spec.signature import SignatureCheck
 from edge_node.spec.state import Account, State
-from edge_node.spec.transaction import Transaction, address_of
+from edge_node.spec.transaction import Transaction, Transfer, address_of
 from edge_node.spec.validation import Rules
 
 MAX_WAITING = 20_000
@@ -243,6 +243,9 @@ class Mempool:
     ) -> list[_Waiting]:
         """Return the longest queue that a sender's transactions make."""
         account = state.accounts.get(address_of(sender))
+        transfers = _affordable_transfers(by_nonce, account, self._max_waiting_per_sender)
+        if transfers is not None:
+            return transfers
         queue: list[_Waiting] = []
         while account.nonce in by_nonce and len(queue) < self._max_waiting_per_sender:
             waiting = by_nonce[account.nonce]
@@ -279,6 +282,29 @@ class Mempool:
         self.generation += 1
         if queue:
             self._put(sender, queue)
+
+
+def _affordable_transfers(
+    by_nonce: dict[int, _Waiting], account: Account, most: int
+) -> list[_Waiting] | None:
+    """Return the queue that transfers make; None if there is anything else among them.
+
+    Each was in order when it came, but for its turn and its sender's coins: nothing else of a new
+    head bears on a transfer. A full pool of them costs a new head milliseconds.
+    """
+    queue: list[_Waiting] = []
+    left = account.balance
+    while len(queue) < most:
+        waiting = by_nonce.get(account.nonce + len(queue))
+        if waiting is None:
+            break
+        if not isinstance(waiting.transaction, Transfer):
+            return None
+        left = Amount(left - waiting.cost)
+        if left < 0:
+            break
+        queue.append(waiting)
+    return queue
 
 
 def _account_after(account: Account, queue: Sequence[_Waiting]) -> Account:
