@@ -48,7 +48,7 @@ PAYMENT = 1_000
 FEE = 2
 MAX_COPIES = 2
 """Of a message on one broker: a node whose broker dies under it says its last words again."""
-MAX_RETAINED_COPIES = 8
+MAX_RETAINED_COPIES = 4
 """A broker that comes back is told by the others what they retain, and they by it."""
 RESTARTS = 3
 APART = 10

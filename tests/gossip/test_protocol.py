@@ -245,3 +245,21 @@ def test_what_somebody_clears_of_ours_is_told_again() -> None:
     assert sorted(net.retained) == kept
     assert len(net.log) - before - 50 <= len(kept) + 1
     assert a.online
+
+
+def test_answers_follow_a_node_to_its_next_broker() -> None:
+    net = SimNetwork("moves")
+    chain = FakeChain()
+    chain.grow(20)
+    a = net.add("a", chain, cell="b1")
+    moving = net.add("moving", cell="b2")
+    net.run_until_same(5_000)
+    net.cut(moving)
+    chain.grow(20)
+    net.act(a, a.gossip.tip_changed(net.now_ms))
+    moving.cell = "b3"
+    net.connect(moving)
+    # The new blocks come as answers, which no bridge carries to a broker that was not named.
+    net.run_until_same(10_000)
+    ways = {each.topic.split("/res/")[0][-4:] for each in a.published if "/res/" in each.topic}
+    assert ways == {"x/b2", "x/b3"}
