@@ -85,7 +85,12 @@ class Model:
 
     def model_hash(self) -> ModelHash:
         """Return the hash that names this model."""
-        return ModelHash(tagged_hash("model", self.blob()))
+        return hash_of_blob(self.blob())
+
+
+def hash_of_blob(blob: bytes) -> ModelHash:
+    """Return the hash that names the model of a canonical blob."""
+    return ModelHash(tagged_hash("model", blob))
 
 
 def model_from_blob(blob: bytes) -> Model:
@@ -144,13 +149,20 @@ def unpack_weights(architecture: Architecture, packed: bytes) -> tuple[tuple[int
     offset = 0
     for shape in architecture.shapes:
         end = offset + packed_bytes(shape)
-        layer_bits = int.from_bytes(packed[offset:end], "little")
-        if layer_bits >> shape.weight_count:
+        layer = packed[offset:end]
+        if int.from_bytes(layer, "little") >> shape.weight_count:
             raise BlobMalformed(expected="pad bits of 0", actual=1)
-        mask = (1 << shape.fan_in) - 1
-        weights.append(tuple(layer_bits >> c * shape.fan_in & mask for c in range(shape.channels)))
+        weights.append(tuple(_channel_bits(layer, shape.fan_in, c) for c in range(shape.channels)))
         offset = end
     return tuple(weights)
+
+
+def _channel_bits(layer: bytes, fan_in: int, channel: int) -> int:
+    # Cut out of the bytes: shifting the whole layer once per channel would take ten times as long.
+    first = channel * fan_in
+    end = first + fan_in
+    cut = int.from_bytes(layer[first // 8 : -(-end // 8)], "little")
+    return cut >> first % 8 & (1 << fan_in) - 1
 
 
 def split_channels(
