@@ -217,6 +217,14 @@ class BlockStore:
         rows = self._database.rows("SELECT hash FROM block WHERE work >= ?", (_work_row(work),))
         return [BlockHash(_hash(row[0])) for row in rows]
 
+    def children(self, parent: BlockHash, most: int) -> list[bytes]:
+        """Return headers of stored blocks on a parent, at most so many, the first seen first."""
+        rows = self._database.rows(
+            "SELECT header FROM block WHERE previous_hash = ? ORDER BY arrival LIMIT ?",
+            (parent, most),
+        )
+        return [_bytes(row[0]) for row in rows]
+
     def tips(self) -> list[BlockHash]:
         """Return every stored block that has no child."""
         rows = self._database.rows(

@@ -112,6 +112,8 @@ def _needed(blocks: BlockStore, states: Iterable[State], height: Height) -> set[
     for state in states:
         for family in state.families.values():
             best = max(family.models, key=lambda each: each.correct_count)
-            entries = (best,) if family.closed else family.models
+            # A bounty's settlement counts the first and the last record of families long closed.
+            done = family.closed and state.datasets[family.dataset].bounty is None
+            entries = (best,) if done else family.models
             needed |= {entry.model_hash for entry in entries}
     return needed

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`edge-node model`: list the chain's models, show one, export it; import, train or verify one.
+"""`edge-node model`: list the chain's models, show, export, import, train, verify, found with one.
 
 Law of the file: models are read from the chain's database or from a file, never from the network.
 Read next: verify_command.py.
@@ -11,6 +11,7 @@ import click
 from rich.table import Table
 
 from edge_node.cli.chain_access import open_chain
+from edge_node.cli.model_found import found_family
 from edge_node.cli.model_import import import_model
 from edge_node.cli.model_train import train_model
 from edge_node.cli.output import console, emit, json_option, short, table
@@ -51,6 +52,7 @@ def model() -> None:
 
 model.add_command(verify)
 model.add_command(import_model)
+model.add_command(found_family)
 model.add_command(train_model)
 
 

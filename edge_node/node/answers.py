@@ -143,6 +143,12 @@ def _submit_all(node: Node, arguments: JsonObject) -> JsonObject:
     return asdict(node.submit_all([transaction_from_value(value) for value in values]))
 
 
+def _imports(node: Node, _arguments: JsonObject) -> JsonObject:
+    """Look anew which models wait to found a family."""
+    node.imports.look()
+    return {"waiting": node.imports.count}
+
+
 def _publish(node: Node, _arguments: JsonObject) -> JsonObject:
     """Tell peers anew which datasets they can have of this node."""
     now_ms = node.parts.clock.monotonic_ms()
@@ -170,6 +176,7 @@ _QUESTIONS: dict[str, Callable[[Node, JsonObject], JsonObject]] = {
     "account": _account,
     "submit": _submit,
     "submit_all": _submit_all,
+    "imports": _imports,
     "publish": _publish,
     "fetch": _fetch,
 }

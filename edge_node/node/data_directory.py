@@ -62,6 +62,11 @@ class DataDirectory:
         return self.root / "datasets"
 
     @property
+    def imports(self) -> Path:
+        """Models that wait to found a family."""
+        return self._path("imports")
+
+    @property
     def broker(self) -> Path:
         """Folder of the embedded broker."""
         return self.root / "broker"

@@ -47,9 +47,12 @@ from edge_node.node.engine import NodeEngine
 from edge_node.node.errors import SessionOvertaken
 from edge_node.node.finality import Finality
 from edge_node.node.held_blocks import HeldBlocks
+from edge_node.node.imports import Imports
 from edge_node.node.intake import Intake, Submitted
 from edge_node.node.mining import Miner
 from edge_node.node.pruning import Pruning
+from edge_node.node.purse import Purse
+from edge_node.node.reporting import Reporter
 from edge_node.node.watching import NobodyWatches, Watcher
 from edge_node.primitives.clock import Clock
 from edge_node.primitives.types import BlockHash, TimestampMs
@@ -130,6 +133,9 @@ class Node:
             clock=parts.clock,
             watcher=parts.watcher,
         )
+        purse = Purse(parts.importer, parts.mempool, parts.signer)
+        self._reporter = Reporter(parts.importer, self._intake, purse)
+        self.imports = Imports(parts.importer, self._intake, purse, parts.directory.imports)
         self._actions: deque[Action] = deque()
         self._mining_allowed = True
         self._mined_on: BlockHash | None = None
@@ -163,6 +169,7 @@ class Node:
         self.do(self.fetch.tick(parts.clock.monotonic_ms()))
         self.do(self.finality.tick(parts.clock.monotonic_ms()))
         self._pruning.tick(parts.clock.monotonic_ms())
+        self.do(self.imports.tick(parts.engine))
         if self._dataset_may_be_lost():
             self.do(self.fetch.check(parts.clock.monotonic_ms()))
         if self.fetch.complete:
@@ -238,7 +245,8 @@ class Node:
         elif isinstance(action, SetWill):
             parts.link.set_will(action)
         elif isinstance(action, BlockReceived):
-            return self._intake.take_block(action)
+            actions = self._intake.take_block(action)
+            return (*actions, *self._reporter.look_at(action.block_hash))
         elif isinstance(action, TransactionsReceived):
             return self._intake.take_transactions(action)
         elif isinstance(action, CheckpointsReceived):
@@ -266,6 +274,9 @@ class Node:
             miner.follow(head)
         miner.collect()
         now_ms = parts.clock.now_ms()
+        finding = self.imports.due(now_ms) if ready else None
+        if finding is not None and not self._publish_own(finding, now_ms):
+            self.imports.refuse()
         finding = miner.due(now_ms, transactions_wait=len(parts.mempool) > 0)
         if finding is not None and not self._publish_own(finding, now_ms):
             miner.refuse(finding)

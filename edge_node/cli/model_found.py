@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`edge-node model found`: a model that was made elsewhere is to found a family of the chain.
+
+Law of the file: the model and its salt are on the disk before the running node is told of them.
+Read next: ../node/imports.py; edge_node/spec/commits.py.
+"""
+
+import secrets
+from pathlib import Path
+
+import click
+
+from edge_node.cli.dataset_opening import opened_dataset
+from edge_node.cli.model_file import read_model
+from edge_node.cli.output import emit, json_option, short
+from edge_node.cli.session import Session
+from edge_node.node.control import ask
+from edge_node.node.imports import save_import
+from edge_node.spec.constants import COMMIT_SALT_BYTES
+from edge_node.spec.proof.founding import check_shape
+
+
+@click.command("found")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--dataset",
+    default="mnist",
+    show_default=True,
+    help="What it classifies: a published dataset, or another one's name or id.",
+)
+@json_option
+@click.pass_obj
+def found_family(session: Session, /, *, file: Path, dataset: str, as_json: bool) -> None:
+    """Have the running node found a family with the model in FILE.
+
+    The node commits to the model now, and shows it in a block as soon as that is allowed and a
+    founder is due. `edge-node model import` and `model train` write such files.
+    """
+    found = read_model(file)
+    manifest = opened_dataset(session, dataset, offline=True).manifest
+    directory = session.directory
+    parameters = directory.genesis().parameters
+    check_shape(found.architecture, manifest, (), parameters)
+    salt = secrets.token_bytes(COMMIT_SALT_BYTES)
+    save_import(directory.imports, manifest.dataset_id(), found, salt)
+    answer = ask(directory.control, "imports", {})
+    emit(
+        {"model": found.model_hash().hex(), **answer},
+        as_json=as_json,
+        show=lambda: click.echo(
+            f"the node commits to model {short(found.model_hash().hex())} and shows it "
+            f"{parameters.commit_delay_blocks} blocks later, when a founder is due"
+        ),
+    )
