@@ -21,8 +21,10 @@ from edge_node.inference.backend import Backend
 from edge_node.inference.select import BackendStatus
 from edge_node.primitives.clock import Clock
 from tests.cli.typing_in import typed
+from tests.demo.market_chain import stopped
 
 KEYS = {"height", "duration_ms", "nodes", "generations", "exports"}
+MARKET_KEYS = {"families", "turns", "bounties", "reveals", "models"}
 NODE = NodeReport(id="node-1", head="ab" * 32, backend="native", validated=2, mined=2)
 FIRST = GenerationReport(
     height=1,
@@ -111,6 +113,30 @@ def test_tables_are_whole_in_80_columns(
     assert "…" not in seen.out
     for wanted in ("height 1 of 12", "all nodes agree", "79.00 % -> 100.00 %", "o/best.tflite"):
         assert wanted in seen.out
+
+
+def test_market_has_more_keys_and_tables_and_its_own_verdict(
+    tmp_path: Path, ending_with: Callable[[DemoReport], list[DemoOptions]]
+) -> None:
+    seen = stopped(tmp_path)
+    report = replace(REPORT, generations=tuple(seen.generations), market=seen.market())
+    asked = ending_with(report)
+    words = demo(tmp_path, "--datasets", "2", "--families", "3")
+    told = typed(tmp_path, *words, "--json")
+    assert told.code == 1, "so few images prove no progress"
+    assert "untouched images of letters did not rise" in told.err
+    assert set(json.loads(told.out)) == KEYS | MARKET_KEYS
+    assert [len(options.datasets) for options in asked] == [2]
+    assert asked[0].families == 3
+    shown = typed(tmp_path, *words).out
+    assert max(map(len, shown.splitlines())) <= 80
+    for wanted in ("F1 x F1", "at most 1 apart", "2 closed", "o/a.bnn", "o/p.png"):
+        assert wanted in shown
+
+
+def test_more_datasets_than_are_published_are_refused(tmp_path: Path) -> None:
+    assert typed(tmp_path, *demo(tmp_path, "--datasets", "3")).code == 2
+    assert typed(tmp_path, *demo(tmp_path, "--families", "0")).code == 2
 
 
 @pytest.mark.parametrize(
