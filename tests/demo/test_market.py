@@ -88,7 +88,8 @@ def no_evolution(market: MarketReport) -> MarketReport:
 
 
 def no_gain(market: MarketReport) -> MarketReport:
-    return replace(market, families=tuple(replace(f, best=f.first) for f in market.families))
+    families = [replace(f, best=replace(f.best, reserve_ppm=0)) for f in market.families]
+    return replace(market, families=tuple(families))
 
 
 @pytest.mark.parametrize(
