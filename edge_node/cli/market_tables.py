@@ -103,6 +103,9 @@ def happenings(market: MarketReport) -> Iterator[str]:
     evolved = [family for family in market.families if family.origin]
     closed = [family for family in market.families if family.closed is not None]
     yield f"families: {len(evolved)} opened by shape evolution, {len(closed)} closed"
+    for dataset, first, best in market.gains:
+        rise = f"{percent(first.reserve_ppm)} % -> {percent(best.reserve_ppm)} %"
+        yield f"untouched images of {dataset}: {rise}"
     for bounty in market.bounties:
         yield (
             f"height {bounty.height}: {bounty.receiver} got the bounty of {bounty.amount} for "

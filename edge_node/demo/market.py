@@ -124,6 +124,20 @@ class MarketReport:
     """Blocks by which, turns being fair, some family has closed."""
 
     @property
+    def gains(self) -> tuple[tuple[str, GenerationReport, GenerationReport], ...]:
+        """Each dataset by name, with its first founder and its best model by evaluation.
+
+        On 2,000 untouched images chance alone moves an accuracy by a percent, so no single dataset
+        has to show a gain.
+        """
+        datasets = dict.fromkeys(family.dataset for family in self.families)
+        mine = {name: [f for f in self.families if f.dataset == name] for name in datasets}
+        return tuple(
+            (name, each[0].first, max((f.best for f in each), key=lambda g: g.evaluation_ppm))
+            for name, each in mine.items()
+        )
+
+    @property
     def failures(self) -> tuple[str, ...]:
         """What was to be shown and was not, in sentences; empty if all is well."""
         found = [
@@ -137,14 +151,13 @@ class MarketReport:
             mine = [family for family in self.families if family.dataset == dataset]
             if len(mine) > 1 and not any(family.origin for family in mine):
                 found.append(f"no family of {dataset} was opened by shape evolution")
-            best = max(mine, key=lambda family: family.best.evaluation_ppm).best
-            first = mine[0].first
-            if best.reserve_ppm <= first.reserve_ppm:
-                found.append(
-                    f"accuracy on untouched images of {dataset} did not rise: "
-                    f"{first.reserve_ppm} ppm at height {first.height}, "
-                    f"{best.reserve_ppm} ppm at height {best.height}"
-                )
+        if all(best.reserve_ppm <= first.reserve_ppm for _, first, best in self.gains):
+            figures = ", ".join(
+                f"{dataset} from {first.reserve_ppm} ppm at height {first.height} to "
+                f"{best.reserve_ppm} ppm at height {best.height}"
+                for dataset, first, best in self.gains
+            )
+            found.append(f"accuracy on untouched images rose for no dataset: {figures}")
         if len(self.turns) >= self.due_to_close and not any(
             family.closed for family in self.families
         ):
