@@ -108,7 +108,7 @@ def happenings(market: MarketReport) -> Iterator[str]:
         yield f"untouched images of {dataset}: {rise}"
     for bounty in market.bounties:
         yield (
-            f"height {bounty.height}: {bounty.receiver} got the bounty of {bounty.amount} for "
+            f"height {bounty.height}: {bounty.receiver} earned {bounty.amount} of the bounty for "
             f"{bounty.dataset}"
         )
     for reveal in market.reveals:

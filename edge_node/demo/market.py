@@ -22,9 +22,11 @@ from edge_node.node.engine import NodeEngine
 from edge_node.primitives.types import FamilyId
 from edge_node.spec import scheduling
 from edge_node.spec.block import Header, body_from_bytes, header_from_bytes
+from edge_node.spec.dataset import SplitName
 from edge_node.spec.genesis import Genesis, Parameters
 from edge_node.spec.proof.evolution_proof import FounderProof, proof_from_bytes
 from edge_node.spec.state import Family, State
+from edge_node.spec.transaction import ReserveReveal
 
 MAX_SPREAD = 1
 """Turns by which open families may be apart (R-31): the one that is behind goes next."""
@@ -82,16 +84,16 @@ class FamilyReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BountyReport:
-    """A bounty that was paid."""
+    """A bonus that a block earned from the bounty for its dataset (R-61)."""
 
     height: int
-    """Block that paid it."""
+    """The block."""
     dataset: str
     """Name of the dataset that it was offered for."""
     receiver: str
     """Name of the node that got it."""
     amount: int
-    """Coins."""
+    """Coins: half at once, half at most when the dataset closes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,8 +230,8 @@ def market_report(
             _turn(header, before, after, parameters)
             for header, (before, after) in zip(headers, pairwise(states), strict=True)
         ),
-        bounties=(),
-        reveals=(),
+        bounties=tuple(_bounties(headers, states, generations)),
+        reveals=tuple(_reveals(chain, states[-1])),
         models=tuple(exports),
         due_to_close=open_at_once * blocks_of_one,
     )
@@ -279,6 +281,36 @@ def _families(
             first=mine[0],
             best=max(mine, key=lambda each: each.evaluation_ppm),
         )
+
+
+def _bounties(
+    headers: Sequence[Header], states: Sequence[State], generations: Sequence[GenerationReport]
+) -> Iterator[BountyReport]:
+    miners = {each.height: each.miner for each in generations}
+    for header, (before, after) in zip(headers, pairwise(states), strict=True):
+        family = after.families.get(header.family)
+        if family is None:
+            continue
+        old, new = (state.datasets[family.dataset].bounty for state in (before, after))
+        if old is not None and new is not None and new.escrow < old.escrow:
+            yield BountyReport(
+                height=header.height,
+                dataset=_dataset_name(after, family),
+                receiver=miners[header.height],
+                amount=old.escrow - new.escrow,
+            )
+
+
+def _reveals(chain: Sequence[StoredBlock], head: State) -> Iterator[RevealReport]:
+    for block in chain:
+        for transaction in body_from_bytes(block.body).transactions:
+            if isinstance(transaction, ReserveReveal):
+                manifest = head.datasets[transaction.dataset].manifest
+                yield RevealReport(
+                    height=block.height,
+                    dataset=manifest.name,
+                    images=manifest.splits[SplitName.RESERVE].count,
+                )
 
 
 def _is_closed(family: Family | None) -> bool:

@@ -84,6 +84,6 @@ def test_what_happened_is_told(shown: tuple[list[GenerationReport], MarketReport
     revealed = RevealReport(height=8, dataset="letters", images=50)
     more = list(happenings(replace(market, bounties=(paid,), reveals=(revealed,))))
     assert more[len(told) :] == [
-        "height 9: node-1 got the bounty of 70 for letters",
+        "height 9: node-1 earned 70 of the bounty for letters",
         "height 8: 50 images of letters were revealed",
     ]

@@ -2,7 +2,7 @@
 """A stopped node's chain on two toy datasets: families take turns, are closed and founded anew."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from tests.node.rig import stored
 from tests.spec import toy_chain as toy
 from tests.spec.evolved_shapes import evolved_founder
 from tests.spec.toy_chain import ToyChain, Work
-from tests.spec.toy_data import toy_dataset
+from tests.spec.toy_data import ToyDataset, toy_dataset
 
 BLOCKS = 9
 RULES = replace(toy.PARAMETERS, max_family_generations=2, target_ms=0)
@@ -61,11 +61,11 @@ class Stopped:
 
 
 @contextmanager
-def engine_in(folder: Path) -> Iterator[NodeEngine]:
-    """Give an engine over both datasets."""
+def engine_in(folder: Path, datasets: Sequence[ToyDataset]) -> Iterator[NodeEngine]:
+    """Give an engine over some datasets."""
     store = DatasetStore(folder / "datasets")
-    for name in NAMES:
-        store.add(stored(toy_dataset(name)))
+    for each in datasets:
+        store.add(stored(each))
     engine = NodeEngine(load_ed25519(), [open_backend("reference")], store)
     try:
         yield engine
@@ -73,18 +73,21 @@ def engine_in(folder: Path) -> Iterator[NodeEngine]:
         engine.close()
 
 
-def stopped(folder: Path) -> Stopped:
-    """Return what the database of a node that has taken the chain in says."""
-    path, network = folder / "chain", grown().network
+def stopped(
+    folder: Path, grown_chain: ToyChain | None = None, datasets: Sequence[ToyDataset] = ()
+) -> Stopped:
+    """Return what the database of a node that has taken a chain in says, by default `grown`."""
+    toy_chain, learned = grown_chain or grown(), datasets or [toy_dataset(each) for each in NAMES]
+    path, network = folder / "chain", toy_chain.network
     with opened(path, network) as importer:
-        for mined in grown().mined:
+        for mined in toy_chain.mined:
             take(importer, mined)
     miners = {ANN.key: "node-1", BOB.key: "node-2"}
-    with engine_in(folder) as engine:
+    with engine_in(folder, learned) as engine:
         with stopped_states(path, network.genesis, engine) as states:
-            datasets = {key: entry.manifest for key, entry in states[-1].datasets.items()}
+            manifests = {key: entry.manifest for key, entry in states[-1].datasets.items()}
         with stopped_chain(path, network.rules.network) as (chain, blocks):
             generations = generation_reports(
-                chain, blocks, network.genesis, datasets, engine, miners
+                chain, blocks, network.genesis, manifests, engine, miners
             )
     return Stopped(chain=chain, states=states, generations=generations)

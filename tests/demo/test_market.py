@@ -14,6 +14,8 @@ import pytest
 from edge_node.demo.market import MarketReport
 from edge_node.spec.state import State
 from tests.demo.market_chain import BLOCKS, grown, stopped
+from tests.spec import toy_market
+from tests.spec.toy_data import toy_dataset
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +65,22 @@ def test_json_is_plain(market: MarketReport) -> None:
         for turn in value["turns"]
     )
     assert (value["bounties"], value["reveals"]) == ([], [])
+
+
+def test_bonuses_and_reveals_are_those_of_the_chain(tmp_path: Path) -> None:
+    chain = toy_market.revealed()
+    seen = stopped(tmp_path, chain, [toy_dataset(), toy_market.UPLOADED])
+    report = seen.market()
+    (reveal,) = report.reveals
+    assert (reveal.dataset, reveal.images) == ("uploaded", 50)
+    assert reveal.height == len(toy_market.competing().mined) + 1
+    bounty = chain.state.datasets[toy_market.UPLOADED.dataset_id].bounty
+    assert bounty is not None
+    assert sum(each.amount for each in report.bounties) == toy_market.BOUNTY - bounty.escrow > 0
+    lines = {line.height: line for line in seen.generations}
+    for each in report.bounties:
+        assert each.dataset == "uploaded"
+        assert each.receiver == lines[each.height].miner
 
 
 def good(market: MarketReport) -> MarketReport:
