@@ -5,7 +5,7 @@ Each seed is a network of whole nodes in one process, in which everything goes w
 has drawn; then it heals, and what must hold is checked. A seed that fails is printed with its
 story, and `--seed X` plays it again, bit by bit the same: the digest says so.
 Law of the file: seeds share nothing, so any number of them may be played at once.
-Read next: tests/simulation/chaos.py, tests/simulation/invariants.py.
+Read next: SIMULATION.md, tests/simulation/chaos.py, tests/simulation/invariants.py.
 """
 
 import argparse
