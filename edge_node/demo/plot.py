@@ -257,4 +257,5 @@ def _panel(axes: "Axes", panel: Panel) -> None:
     axes.set_title(panel.title)
     axes.set_xlabel(panel.x_label)
     axes.set_ylabel(panel.y_label)
-    axes.legend(frameon=False)
+    # Below the axes: bars and curves may lie anywhere.
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncol=2, frameon=False, fontsize=8)

@@ -42,7 +42,7 @@ def test_table_one_stands_beside_the_papers_figure() -> None:
     measured.bytes = (ROW, replace(ROW, kind="full", to_broker_bytes=2_000))
     page = markdown(measured, command="x")
     assert "| binary-4k | 4,392 | recipe | 48 | 490 | 323 | **900** | 600 | 1,410 | 1.57x |" in page
-    assert "ours below 2,000 bytes" in page
+    assert "ours take 2,000 bytes at most" in page
 
 
 def test_table_has_as_many_cells_as_columns() -> None:
