@@ -238,6 +238,9 @@ class World:
 
     def pay(self, node: SimNode) -> None:
         """Have a node's user send a coin, and be promised that it will arrive."""
+        account = node.running.parts.importer.head.accounts.get(MINERS[node.name].address)
+        # What a node told before it died in the middle of a payment may be paid all the same.
+        node.next_nonce = max(node.next_nonce, account.nonce)
         transfer = self.transfer(node.name, node.next_nonce)
         self._live(node, lambda: node.running.submit(transfer))
         if node.alive:
