@@ -24,7 +24,7 @@ from edge_node.primitives.types import (
 )
 from edge_node.spec import ledger, scheduling
 from edge_node.spec.block import Block, Body, Header
-from edge_node.spec.constants import MAX_HAVE, PROTOCOL_VERSION
+from edge_node.spec.constants import MAX_HAVE
 from edge_node.spec.proof.evolution_proof import FallbackProof
 from edge_node.spec.signature import SIGNATURE_BYTES
 from edge_node.spec.state import State
@@ -104,7 +104,7 @@ def build_block(
         proof=finding.proof,
     )
     header = Header(
-        version=PROTOCOL_VERSION,
+        version=rules.parameters.version_at(Height(head.height + 1)),
         network=rules.network,
         height=Height(head.height + 1),
         previous_hash=head.head,

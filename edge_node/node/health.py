@@ -9,7 +9,9 @@ from edge_node.node.mining import Miner
 from edge_node.node.node import Node
 from edge_node.node.watching import Health
 from edge_node.primitives.clock import Clock
+from edge_node.primitives.types import Height
 from edge_node.spec.genesis import Parameters
+from edge_node.spec.validation import ProtocolNewer, check_version_known
 
 REPORT_MS = 1_000
 """How often the watcher hears how the node is."""
@@ -44,6 +46,11 @@ def health_of(node: Node) -> Health:
     age_ms = max(0, parts.clock.now_ms() - head.timestamp)
     allowed_ms = stalled_after_ms(parts.importer.rules.parameters)
     reasons = []
+    try:
+        height = Height(head.height + 1)
+        check_version_known(parts.importer.rules.parameters.version_at(height), height)
+    except ProtocolNewer as error:
+        reasons.append(str(error))
     if not node.connected:
         reasons.append("not connected to a broker")
     elif not parts.gossip.synced:

@@ -48,6 +48,7 @@ from edge_node.spec.transaction import (
 from edge_node.spec.validation import (
     BlockFromTheFuture,
     BlockSignatureInvalid,
+    ProtocolNewer,
     check_body,
 )
 
@@ -158,7 +159,7 @@ class Intake:
             The first rule that it breaks.
         AlreadySigned
             Two blocks of one model on one parent: publishing both burns rewards.
-        ParentUnknown, BlockFromTheFuture, DatasetMissing
+        ParentUnknown, BlockFromTheFuture, DatasetMissing, ProtocolNewer
             It can not be judged yet.
         """
         start_ms = self._clock.monotonic_ms()
@@ -280,8 +281,8 @@ class Intake:
         _LOG.debug("judging block %s from %s", name, block.sender)
         try:
             self._extend(block.header, block.body)
-        except (BlockFromTheFuture, DatasetMissing, StoreCorrupt) as error:
-            self.dataset_lost |= not isinstance(error, BlockFromTheFuture)
+        except (BlockFromTheFuture, ProtocolNewer, DatasetMissing, StoreCorrupt) as error:
+            self.dataset_lost |= isinstance(error, (DatasetMissing, StoreCorrupt))
             if block.block_hash not in self._held:
                 _LOG.info("block %s waits: %s", name, error)
             return BlockVerdict.HELD

@@ -60,7 +60,7 @@ from edge_node.spec.constants import MAX_TRANSACTIONS
 from edge_node.spec.engine import DatasetMissing
 from edge_node.spec.errors import InvalidInput
 from edge_node.spec.transaction import Transaction
-from edge_node.spec.validation import BlockFromTheFuture
+from edge_node.spec.validation import BlockFromTheFuture, ProtocolNewer
 
 _LOG = logging.getLogger(__name__)
 
@@ -301,6 +301,7 @@ class Node:
             AlreadySigned,
             ParentUnknown,
             BlockFromTheFuture,
+            ProtocolNewer,
             DatasetMissing,
             StoreCorrupt,
         ) as error:

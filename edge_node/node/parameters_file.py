@@ -15,7 +15,7 @@ from edge_node.node.configuration_errors import SettingInvalid, UnknownSetting
 from edge_node.node.toml_files import read_toml
 from edge_node.spec.genesis import Parameters
 
-_SCHEDULE = "step_schedule"
+_LISTS = ("step_schedule", "upgrades")
 
 
 def read_parameters(path: Path, usual: Parameters) -> Parameters:
@@ -33,7 +33,8 @@ def read_parameters(path: Path, usual: Parameters) -> Parameters:
         if name not in known:
             near = difflib.get_close_matches(name, known)
             raise UnknownSetting(source=str(path), name=name, near=near)
-        chosen[name] = _schedule(path, value) if name == _SCHEDULE else _integer(path, name, value)
+        read = _pairs if name in _LISTS else _integer
+        chosen[name] = read(path, name, value)
     return replace(usual, **chosen)  # type: ignore[arg-type]  # names and types checked above
 
 
@@ -43,17 +44,17 @@ def _integer(path: Path, name: str, value: object) -> int:
     return value
 
 
-def _schedule(path: Path, value: object) -> tuple[tuple[int, int], ...]:
+def _pairs(path: Path, name: str, value: object) -> tuple[tuple[int, int], ...]:
     pairs: list[tuple[int, int]] = []
     for item in value if isinstance(value, list) else [value]:
         match item:
-            case [int(samples), int(exponent)]:
-                pairs.append((samples, exponent))
+            case [int(left), int(right)]:
+                pairs.append((left, right))
             case _:
                 raise SettingInvalid(
                     source=str(path),
-                    name=_SCHEDULE,
-                    expected="pairs [samples, exponent]",
+                    name=name,
+                    expected="pairs of integers",
                     actual=item,
                 )
     return tuple(pairs)

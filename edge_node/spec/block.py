@@ -57,7 +57,7 @@ class Header:
     """
 
     version: int
-    """PROTOCOL_VERSION."""
+    """Of the protocol, at this height."""
     network: NetworkId
     """Hash of the genesis."""
     height: Height
@@ -148,8 +148,6 @@ def header_from_bytes(data: bytes) -> Header:
                 raise HeaderMalformed(expected=f"a natural {name}", actual=item)
         elif not isinstance(item, bytes) or len(item) != length:
             raise HeaderMalformed(expected=f"{length} bytes of {name}", actual=item)
-    if value[0] != limits.PROTOCOL_VERSION:
-        raise HeaderMalformed(expected=f"version {limits.PROTOCOL_VERSION}", actual=value[0])
     return Header(**dict(zip(names, value, strict=True)))  # type: ignore[arg-type]  # checked above
 
 

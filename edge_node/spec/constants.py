@@ -8,7 +8,9 @@ Read next: encoding.py.
 """
 
 PROTOCOL_VERSION = 1
-"""First element of every header, genesis, manifest and model blob."""
+"""The newest version that this program knows; first element of genesis, manifest and blob."""
+PROTOCOL_VERSION_AT_START = 1
+"""First element of every header until a network's first upgrade."""
 
 PPM = 1_000_000
 """Parts per million: the denominator of every `_ppm` fraction."""

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import ClassVar
 
 from edge_node.primitives.hashing import tagged_hash
-from edge_node.primitives.types import Address, Amount, NetworkId, PublicKey, TimestampMs
+from edge_node.primitives.types import Address, Amount, Height, NetworkId, PublicKey, TimestampMs
 from edge_node.spec import constants as limits
 from edge_node.spec.dataset import Manifest, SplitName, manifest_from_value
 from edge_node.spec.encoding import Decoded, Value, decode, encode
@@ -29,6 +29,8 @@ MAX_ALLOCATIONS = 1_024
 """First accounts; with all else at its most they stay within MAX_GENESIS_BYTES."""
 _MAX_NAME_BYTES = 64
 _MAX_SCHEDULE = 16
+_MAX_UPGRADES = 16
+_MAX_VERSION = 1 << 16
 _MAX_STEP_EXPONENT = 14
 _MAX_SAMPLES = 1 << 40
 _MAX_MS = 1 << 40
@@ -109,6 +111,16 @@ class Parameters:
     """Blocks before its closing height in which nobody mines on a dataset: to show the reserve."""
     commit_delay_blocks: int = 8
     """Blocks between a commitment and the imported model that it is about."""
+    upgrades: tuple[tuple[int, int], ...] = ()
+    """(height, version): from this height on, blocks are of this version of the protocol."""
+
+    def version_at(self, height: Height) -> int:
+        """Return the protocol version of the block at `height` (R-68)."""
+        version = limits.PROTOCOL_VERSION_AT_START
+        for start, later in self.upgrades:
+            if height >= start:
+                version = later
+        return version
 
     def founder_steps(self, macs: int) -> int:
         """Return the most training steps of a founder of `macs` multiplications per image."""
@@ -131,6 +143,10 @@ class Parameters:
         for samples, exponent in self.step_schedule:
             _check_within("samples of a step_schedule", samples, 1, _MAX_SAMPLES)
             _check_within("step exponents", exponent, 0, _MAX_STEP_EXPONENT)
+        _check_within("upgrades", len(self.upgrades), 0, _MAX_UPGRADES)
+        for (height, version), (later, next_version) in pairwise(((0, 1), *self.upgrades)):
+            _check_within("heights of upgrades", later, height + 1, _MAX_MS)
+            _check_within("versions of upgrades", next_version, version + 1, _MAX_VERSION)
         if self.rung_ms < 4 * self.max_future_ms:
             raise GenesisMalformed(
                 expected="one with rung_ms >= 4 * max_future_ms", actual=self.rung_ms
@@ -298,22 +314,23 @@ def _parameters_from_value(values: list[Decoded]) -> Parameters:
     if len(values) != len(names):
         raise GenesisMalformed(expected=f"one with {len(names)} parameters", actual=len(values))
     named: dict[str, object] = dict(zip(names, values, strict=True))
-    schedule = named.pop("step_schedule")
+    schedule = _pairs_from_value(named.pop("step_schedule"), "step_schedule")
+    upgrades = _pairs_from_value(named.pop("upgrades"), "upgrades")
     for name, value in named.items():
         if not isinstance(value, int):
             raise GenesisMalformed(expected=f"one with an integer {name}", actual=value)
-    return Parameters(**named, step_schedule=_schedule_from_value(schedule))  # type: ignore[arg-type]  # checked above
+    return Parameters(**named, step_schedule=schedule, upgrades=upgrades)  # type: ignore[arg-type]  # checked above
 
 
-def _schedule_from_value(value: object) -> tuple[tuple[int, int], ...]:
+def _pairs_from_value(value: object, name: str) -> tuple[tuple[int, int], ...]:
     pairs: list[tuple[int, int]] = []
-    for item in value if isinstance(value, list) else ():
+    for item in value if isinstance(value, list) else [value]:
         match item:
-            case [int(samples), int(exponent)]:
-                pairs.append((samples, exponent))
+            case [int(left), int(right)]:
+                pairs.append((left, right))
             case _:
                 raise GenesisMalformed(
-                    expected="one with [samples, exponent] in step_schedule", actual=item
+                    expected=f"one with pairs of integers in {name}", actual=item
                 )
     return tuple(pairs)
 

@@ -15,7 +15,7 @@ from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import Amount, Height, NetworkId, TimestampMs
 from edge_node.spec import ledger, market, scheduling
 from edge_node.spec.block import Block, Header
-from edge_node.spec.constants import MAX_TRANSACTIONS_BYTES
+from edge_node.spec.constants import MAX_TRANSACTIONS_BYTES, PROTOCOL_VERSION
 from edge_node.spec.encoding import encode
 from edge_node.spec.engine import Engine, ModelSource
 from edge_node.spec.errors import InvalidBody, InvalidHeader
@@ -53,6 +53,27 @@ class BodyMismatch(InvalidBody):
 
     reason: ClassVar[str] = "R-49"
     wants: ClassVar[str] = "the body"
+
+
+class VersionWrong(InvalidHeader):
+    """A header is of another protocol version than blocks at its height are (R-68)."""
+
+    reason: ClassVar[str] = "R-68"
+    wants: ClassVar[str] = "the protocol version"
+
+
+class ProtocolNewer(EdgeNodeError):
+    """The network goes on under a version that this program does not know: it has to wait."""
+
+    reason: ClassVar[str] = "upgrade"
+
+    def __init__(self, *, version: int, height: Height) -> None:
+        super().__init__(
+            f"from height {height} on, blocks are of protocol version {version}; "
+            f"install an edge-node that knows more than version {PROTOCOL_VERSION}"
+        )
+        self.version = version
+        self.height = height
 
 
 class BlockFromTheFuture(EdgeNodeError):
@@ -117,7 +138,7 @@ def validate_block(
     ------
     InvalidInput
         The first rule that the block breaks.
-    DatasetMissing
+    DatasetMissing, ProtocolNewer
         This node can not judge the block yet.
     """
     header, body = block.header, block.body
@@ -181,9 +202,16 @@ def check_header(header: Header, parent: State, rules: Rules) -> None:
 
     Raises
     ------
-    HeaderOutOfPlace, TimestampInvalid
-        R-30, R-47.
+    VersionWrong, HeaderOutOfPlace, TimestampInvalid
+        R-68, R-30, R-47.
+    ProtocolNewer
+        This program can not judge it.
     """
+    version = rules.parameters.version_at(Height(parent.height + 1))
+    check_version_known(version, Height(parent.height + 1))
+    # R-68: a network changes its rules at one height, for everybody.
+    if header.version != version:
+        raise VersionWrong(expected=version, actual=header.version)
     # R-30: one place in one chain of one network.
     for name, expected, actual in (
         ("network", rules.network, header.network),
@@ -203,6 +231,17 @@ def check_header(header: Header, parent: State, rules: Rules) -> None:
     rung = scheduling.rung_at(rules.parameters, parent.timestamp, header.timestamp)
     if header.rung != rung:
         raise TimestampInvalid(expected=f"on rung {rung}", actual=f"rung {header.rung}")
+
+
+def check_version_known(version: int, height: Height) -> None:
+    """Check that this program knows the rules of a height: not a rule of validity.
+
+    Raises
+    ------
+    ProtocolNewer
+    """
+    if version > PROTOCOL_VERSION:
+        raise ProtocolNewer(version=version, height=height)
 
 
 def check_signature(header: Header, engine: Engine) -> None:

@@ -53,7 +53,7 @@ def test_r_24_genesis_survives() -> None:
 
 def test_r_24_every_parameter_has_a_range() -> None:
     ranged = {name for name, _, _ in module._RANGES}
-    assert ranged == {field.name for field in fields(Parameters)} - {"step_schedule"}
+    assert ranged == {field.name for field in fields(Parameters)} - {"step_schedule", "upgrades"}
 
 
 @pytest.mark.parametrize(("name", "least", "most"), module._RANGES)
@@ -79,6 +79,11 @@ def test_r_24_parameter_is_held_to_its_range(name: str, least: int, most: int) -
         ({"max_future_ms": 1_001}, "rung_ms >= 4"),
         ({"reveal_blocks": 3}, "reveal_blocks of 4 at least"),
         ({"min_interval_ms": 4_000}, "min_interval_ms below rung_ms"),
+        ({"upgrades": ((0, 2),)}, "heights of upgrades"),
+        ({"upgrades": ((5, 1),)}, "versions of upgrades"),
+        ({"upgrades": ((5, 2), (5, 3))}, "heights of upgrades"),
+        ({"upgrades": ((5, 3), (6, 2))}, "versions of upgrades"),
+        ({"upgrades": tuple((n, n + 1) for n in range(1, 18))}, "upgrades in"),
         ({"step_schedule": ()}, "a step_schedule"),
         ({"step_schedule": ((1, 3),) * 17}, "a step_schedule"),
         ({"step_schedule": ((1, 15),)}, "step exponents in"),
@@ -272,6 +277,7 @@ def test_r_24_network_id_changes_with_every_field() -> None:
     for field in fields(Parameters):
         value = getattr(PARAMETERS, field.name)
         changed = value + 1 if isinstance(value, int) else ((1, 3),)
+        assert changed != value
         if field.name == "max_future_ms":
             changed = value - 1
         parameters = replace(PARAMETERS, **{field.name: changed})  # type: ignore[arg-type]  # own type

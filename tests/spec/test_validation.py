@@ -32,7 +32,9 @@ from edge_node.spec.validation import (
     BlockSignatureInvalid,
     BodyMismatch,
     HeaderOutOfPlace,
+    ProtocolNewer,
     TimestampInvalid,
+    VersionWrong,
     check_not_early,
     validate_block,
 )
@@ -50,10 +52,15 @@ from tests.spec.stages import (
 )
 from tests.spec.toy_chain import (
     ALLOCATION,
+    PARAMETERS,
     ToyChain,
     Work,
+    due,
     fallback,
     recommitted,
+    sealed,
+    toy_dataset,
+    toy_network,
     transfer,
 )
 
@@ -115,6 +122,32 @@ def test_r_30_header_out_of_place_is_refused(kind: str) -> None:
     stage = stages()[kind]
     for header in wrong_places(stage.header):
         refused(stage.tip, resigned(header, stage), HeaderOutOfPlace)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_r_68_header_of_another_version_is_refused(kind: str) -> None:
+    stage = stages()[kind]
+    for version in (0, 2, 1 << 40):
+        header = replace(stage.header, version=version)
+        refused(stage.tip, resigned(header, stage), VersionWrong, "must be 1")
+
+
+def test_r_68_version_follows_the_height() -> None:
+    rules = replace(PARAMETERS, upgrades=((5, 2), (9, 4)))
+    found = [rules.version_at(Height(height)) for height in range(1, 11)]
+    assert found == [1, 1, 1, 1, 2, 2, 2, 2, 4, 4]
+
+
+def test_r_68_program_of_the_old_version_stops_at_the_height_and_blames_nobody() -> None:
+    upgrading = replace(PARAMETERS, upgrades=((2, 2),))
+    chain = ToyChain(toy_network([toy_dataset()], parameters=upgrading))
+    chain.grow(BOB)
+    old = due(Work(tip=chain.tip, miner=BOB)).block
+    new = sealed(replace(old.header, version=2), old.body, BOB)
+    for block in (old, new):
+        with pytest.raises(ProtocolNewer, match="install an edge-node that knows more") as caught:
+            chain.tip.validate(block)
+        assert not isinstance(caught.value, InvalidInput)
 
 
 def test_r_30_block_on_another_parent_is_refused() -> None:

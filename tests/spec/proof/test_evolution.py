@@ -286,8 +286,7 @@ def test_r_36_every_field_of_every_kind_of_block_is_held_against_something() -> 
             except InvalidInput:
                 continue
             free.add(field.name)
-        # The version is the decoder's affair.
-        assert free == {"version", "timestamp"}
+        assert free == {"timestamp"}
 
 
 # recipes

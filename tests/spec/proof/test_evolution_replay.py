@@ -34,7 +34,7 @@ from tests.spec.stages import (
     validate_with,
     with_proof,
 )
-from tests.spec.toy_chain import ARCHITECTURE, Models, Work, assembled, child
+from tests.spec.toy_chain import ARCHITECTURE, Models, Work, assembled, child, miner
 
 ONE = Hash32(tagged_hash("test", b"one"))
 WORKING = ("founder", "population", "child")
@@ -157,21 +157,26 @@ def test_r_44_copycat_of_a_recipe_is_refused() -> None:
     refused(stage.tip, block, ModelHashMismatch)
 
 
-def test_r_44_copycat_who_replays_the_recipe_gets_a_worse_model() -> None:
+def test_r_44_copycat_who_replays_the_recipe_gets_another_model_and_seldom_a_record() -> None:
     stage, proof, family = stages()["child"], child_proof(), only_family(stages()["child"])
     tip, rules = stage.tip, stage.tip.network.rules
     base = family.models[proof.base]
-    copied = tip.network.engine.apply_recipe(
-        tip.models.model(base.model_hash),
-        (),
-        proof.steps,
-        rules.parameters.rates,
-        RecipeContext(network=rules.network, base=base.block, miner=BOB.key),
-    )
     assert stage.mined.model is not None
-    assert hamming(copied, stage.mined.model) > 0
-    block = assembled(Work(tip=tip, miner=BOB), family, proof, copied).block
-    refused(tip, block, AccuracyTooLow)
+    wanted = base.correct_count + family.needed_gain
+    lucky = 0
+    for number in range(12):
+        copied = tip.network.engine.apply_recipe(
+            tip.models.model(base.model_hash),
+            (),
+            proof.steps,
+            rules.parameters.rates,
+            RecipeContext(
+                network=rules.network, base=base.block, miner=miner(f"copycat {number}").key
+            ),
+        )
+        assert hamming(copied, stage.mined.model) > 0
+        lucky += tip.network.engine.count_correct(copied, family.dataset) >= wanted
+    assert lucky <= 4, "on 100 images luck goes a long way"
 
 
 @pytest.mark.parametrize("kind", ["population", "child"])
