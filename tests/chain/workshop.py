@@ -258,6 +258,8 @@ def contents(database: Database) -> Mapping[str, list[tuple[object, ...]]]:
 
 
 def supply(state: State) -> int:
-    """Return all coins: in accounts and waiting for their maturity."""
-    balances = sum(account.balance for account in state.accounts.rows)
-    return balances + sum(reward.amount for reward in state.immature)
+    """Return all coins that ever came to be, wherever they are now."""
+    held = sum(account.balance for account in state.accounts.rows)
+    waiting = sum(reward.amount for reward in state.immature)
+    offered = sum(entry.bounty.coins for entry in state.datasets.values() if entry.bounty)
+    return held + waiting + offered + state.burned
