@@ -258,8 +258,8 @@ def contents(database: Database) -> Mapping[str, list[tuple[object, ...]]]:
 
 
 def supply(state: State) -> int:
-    """Return all coins that ever came to be, wherever they are now."""
+    """Return all coins that somebody holds, waits for or offers."""
     held = sum(account.balance for account in state.accounts.rows)
     waiting = sum(reward.amount for reward in state.immature)
     offered = sum(entry.bounty.coins for entry in state.datasets.values() if entry.bounty)
-    return held + waiting + offered + state.burned
+    return held + waiting + offered
