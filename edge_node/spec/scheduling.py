@@ -7,6 +7,7 @@ Law of the file: no block is looked at here, only what would be allowed.
 Read next: proof/evolution.py.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 
 from edge_node.primitives.types import DatasetId, FamilyId, TimestampMs
@@ -55,10 +56,11 @@ def turns(state: State, parameters: Parameters, rung: int) -> Turns:
 
 def _turn_order(state: State) -> tuple[FamilyId, ...]:
     families = [family for family in state.families.values() if not family.closed]
+    siblings = Counter(family.dataset for family in state.families.values())
 
     def key(family: Family) -> tuple[int, int, int, FamilyId]:
-        siblings = families_of(state, family.dataset)
-        return (family.turn, siblings, state.datasets[family.dataset].height, family.family_id)
+        height = state.datasets[family.dataset].height
+        return (family.turn, siblings[family.dataset], height, family.family_id)
 
     return tuple(family.family_id for family in sorted(families, key=key))
 

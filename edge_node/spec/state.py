@@ -142,6 +142,7 @@ class Family:
     """Every model, the founder first."""
     weight_record: WeightRecord
     """Values that each weight has had in records (paper A, section 4.1)."""
+    _root: Hash32 | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def model_count(self) -> int:
@@ -180,8 +181,12 @@ class Family:
         ]
 
     def root(self) -> Hash32:
-        """Return the commitment to the family."""
-        return tagged_hash("family-state", encode(self.value()))
+        """Return the commitment to the family, computed once: most blocks change one family."""
+        if self._root is None:
+            root = tagged_hash("family-state", encode(self.value()))
+            object.__setattr__(self, "_root", root)
+            return root
+        return self._root
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
