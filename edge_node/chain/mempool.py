@@ -135,6 +135,10 @@ class Mempool:
         account = state.accounts.get(address_of(sender))
         return account.nonce + len(self._by_sender.get(sender, []))
 
+    def waiting_of(self, sender: PublicKey) -> tuple[Transaction, ...]:
+        """Return a sender's waiting transactions, in the order of their nonces."""
+        return tuple(each.transaction for each in self._by_sender.get(sender, ()))
+
     def refresh(self, state: State, returned: Iterable[Transaction] = ()) -> None:
         """Keep what can still be applied to a new head, and take back what left the chain.
 

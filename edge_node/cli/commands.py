@@ -15,16 +15,20 @@ from edge_node.cli.dataset_commands import dataset
 from edge_node.cli.demo import demo
 from edge_node.cli.init_command import init
 from edge_node.cli.key_commands import key
+from edge_node.cli.market_commands import market
 from edge_node.cli.model_commands import model
 from edge_node.cli.node_commands import run, status, trainer, upgrade
 from edge_node.cli.tx_commands import tx
+from edge_node.cli.wallet_command import wallet
 
 COMMANDS: tuple[click.Command, ...] = (
     init,
     run,
     status,
+    wallet,
     tx,
     dataset,
+    market,
     model,
     chain,
     broker,

@@ -5,10 +5,13 @@ Law of the file: one dataset or one sentence; it never guesses.
 Read next: dataset_commands.py.
 """
 
+from collections.abc import Iterable
+
 from edge_node.datasets.errors import DatasetError
 from edge_node.datasets.store import DatasetStore
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import DatasetId, Hash32
+from edge_node.spec.state import State
 
 _ID_BYTES = len(ZERO_HASH)
 _MIN_PREFIX_DIGITS = 4
@@ -51,6 +54,16 @@ class DatasetAmbiguous(DatasetError):
         self.found = tuple(found)
 
 
+class DatasetNotOnChain(DatasetError):
+    """No dataset of the chain has this name or id."""
+
+    reason = "dataset-not-on-chain"
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"no dataset of the chain is {text!r}; see `edge-node market`")
+        self.text = text
+
+
 def parse_dataset_id(text: str) -> DatasetId:
     """Return the dataset id that a user typed.
 
@@ -74,12 +87,35 @@ def choose_dataset(store: DatasetStore, text: str) -> DatasetId:
     ------
     DatasetNotHere, DatasetAmbiguous
     """
-    ids = store.ids()
-    found = [each for each in ids if store.table(each).manifest.name == text]
-    if not found and len(text) >= _MIN_PREFIX_DIGITS:
-        found = [each for each in ids if each.hex().startswith(text.lower())]
+    found = _matches(((each, store.table(each).manifest.name) for each in store.ids()), text)
     if not found:
         raise DatasetNotHere(text)
+    return _one_of(found, text)
+
+
+def choose_on_chain(state: State, text: str) -> DatasetId:
+    """Return the one dataset of the chain that has this name, or whose id begins so.
+
+    Raises
+    ------
+    DatasetNotOnChain, DatasetAmbiguous
+    """
+    names = ((dataset, entry.manifest.name) for dataset, entry in sorted(state.datasets.items()))
+    found = _matches(names, text)
+    if not found:
+        raise DatasetNotOnChain(text)
+    return _one_of(found, text)
+
+
+def _matches(names: Iterable[tuple[DatasetId, str]], text: str) -> list[DatasetId]:
+    known = list(names)
+    found = [dataset for dataset, name in known if name == text]
+    if found or len(text) < _MIN_PREFIX_DIGITS:
+        return found
+    return [dataset for dataset, _ in known if dataset.hex().startswith(text.lower())]
+
+
+def _one_of(found: list[DatasetId], text: str) -> DatasetId:
     if len(found) > 1:
         raise DatasetAmbiguous(text, found)
     return found[0]

@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """`edge-node dataset`: fetch and import datasets, give them to others, list what is here.
 
-A dataset becomes part of a chain by the genesis (`edge-node init --dataset`). The seam for a
-running chain is the `dataset` transaction with its bounty (design, section 4): it would commit to
-the same manifest that is published here, and nodes would fetch it by the same id.
+A dataset becomes part of a chain by the genesis (`edge-node init --dataset`), or of one that runs
+by a bounty (`edge-node dataset publish --bounty`, bounty_offer.py).
 Law of the file: words around edge_node/datasets.
 Read next: edge_node/datasets/importing.py, dataset_fetching.py.
 """
 
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 import click
 from rich.table import Table
 
+from edge_node.cli.bounty_offer import OFFER_BLOCKS, Terms, offer_bounty
 from edge_node.cli.dataset_choice import choose_dataset, parse_dataset_id
 from edge_node.cli.dataset_fetching import fetch_from_peers
 from edge_node.cli.edition_store import stored_edition
@@ -20,7 +21,7 @@ from edge_node.cli.output import console, emit, json_option, short, table
 from edge_node.cli.session import Session
 from edge_node.datasets.importing import ImportFormat, ImportRequest, import_dataset
 from edge_node.datasets.sources import EDITIONS
-from edge_node.datasets.store import DatasetStore
+from edge_node.datasets.store import JUDGING, DatasetStore
 from edge_node.node.control import ask
 from edge_node.node.errors import NodeNotRunning
 from edge_node.primitives.types import DatasetId
@@ -28,6 +29,7 @@ from edge_node.spec.constants import PPM
 from edge_node.spec.dataset import Manifest, SplitName
 
 _PERCENT = click.IntRange(1, 98)
+_COINS = click.IntRange(min=1)
 _SEED = click.IntRange(0, 2**64 - 1)
 
 
@@ -66,7 +68,7 @@ def fetch(
         dataset_id = parse_dataset_id(name)
         if not store.is_sound(dataset_id):
             fetch_from_peers(session.directory.control, dataset_id)
-    _report(session, store.open(dataset_id).manifest, as_json=as_json)
+    _report(session, store.table(dataset_id).manifest, as_json=as_json)
 
 
 @dataset.command("import")
@@ -122,16 +124,64 @@ def import_(  # noqa: PLR0913 - one per option
 
 @dataset.command("publish")
 @click.argument("name", metavar="NAME_OR_ID")
+@click.option("--bounty", type=_COINS, help="Coins for whoever finds models of it: a market offer.")
+@click.option("--bonus", type=_COINS, help="Coins for each record.  [default: a 20th of bounty]")
+@click.option("--bond", type=_COINS, help="Coins that stand for the reveal.  [default: half]")
+@click.option("--blocks", type=_COINS, help=f"Blocks to mine on it.  [default: {OFFER_BLOCKS}]")
+@click.option("--fee", type=click.IntRange(min=0), help="Coins for the miner.  [default: 1]")
 @json_option
 @click.pass_obj
-def publish(session: Session, /, *, name: str, as_json: bool) -> None:
-    """Let the members of the network have a dataset.
+def publish(
+    session: Session,
+    /,
+    *,
+    name: str,
+    bounty: int | None,
+    bonus: int | None,
+    bond: int | None,
+    blocks: int | None,
+    fee: int | None,
+    as_json: bool,
+) -> None:
+    """Let the members of the network have a dataset, or have them compete on it for a bounty.
 
-    The running node offers it at once, later ones from their start. Whoever has fetched it can
-    found a network on it; a chain that runs already takes no new dataset.
+    Without --bounty the running node offers it at once, later ones from their start; whoever has
+    fetched it can found a network on it. With --bounty the chain takes it: nodes fetch all but its
+    reserve and mine on it, each model that a block adds earns a bonus, and this node reveals the
+    reserve when mining has ended. Keep it running until the closing height.
     """
     store = DatasetStore(session.directory.datasets)
     dataset_id = choose_dataset(store, name)
+    if bounty is None:
+        if {bonus, bond, blocks, fee} != {None}:
+            raise click.UsageError("--bonus, --bond, --blocks and --fee go with --bounty only")
+        _publish(session, store, dataset_id, as_json=as_json)
+        return
+    terms = Terms(
+        bounty=bounty,
+        bonus=bonus,
+        bond=bond,
+        blocks=OFFER_BLOCKS if blocks is None else blocks,
+        fee=1 if fee is None else fee,
+    )
+    told = offer_bounty(session, dataset_id, terms)
+    show = f"market show {short(dataset_id.hex())}"
+    emit(
+        {**_facts(store.table(dataset_id).manifest), **told},
+        as_json=as_json,
+        show=lambda: click.echo(
+            f"dataset {dataset_id.hex()} is offered in transaction {told['transaction']}\n"
+            f"it costs {told['cost']}: bounty {told['bounty']}, bond {told['bond']}, fee"
+            f" {told['fee']}; what is not paid comes back at height {told['closing_height']},"
+            f" which settles\nto see how it goes, run\n\n    {session.line(show)}\n"
+        ),
+    )
+
+
+def _publish(
+    session: Session, store: DatasetStore, dataset_id: DatasetId, *, as_json: bool
+) -> None:
+    """Let the LAN have a dataset."""
     store.publish(dataset_id)
     try:
         ask(session.directory.control, "publish", {})
@@ -158,17 +208,22 @@ def list_datasets(session: Session, /, *, as_json: bool) -> None:
     """List the datasets of the data directory."""
     store = DatasetStore(session.directory.datasets)
     published = store.published()
-    manifests = [store.table(each).manifest for each in store.ids()]
+    manifests = [store.table(each).manifest for each in store.ids(JUDGING)]
+    sealed = {each.dataset_id() for each in manifests} - set(store.ids())
     emit(
         {
             "datasets": [
-                {**_facts(manifest), "published": manifest.dataset_id() in published}
+                {
+                    **_facts(manifest),
+                    "published": manifest.dataset_id() in published,
+                    "sealed": manifest.dataset_id() in sealed,
+                }
                 for manifest in manifests
             ]
         },
         as_json=as_json,
         show=lambda: console.print(
-            _table(manifests)
+            _table(manifests, sealed)
             if manifests
             else "no dataset is here yet; try `edge-node dataset fetch mnist`"
         ),
@@ -199,7 +254,7 @@ def _facts(manifest: Manifest) -> dict[str, object]:
     }
 
 
-def _table(manifests: list[Manifest]) -> Table:
+def _table(manifests: list[Manifest], sealed: AbstractSet[DatasetId] = frozenset()) -> Table:
     columns = ("dataset", "name", "shape", ">classes", ">train", ">evaluation", ">reserve")
     rows = [
         (
@@ -207,7 +262,10 @@ def _table(manifests: list[Manifest]) -> Table:
             manifest.name,
             f"{manifest.height}x{manifest.width}x{manifest.channels}",
             manifest.classes,
-            *(manifest.splits[each].count for each in SplitName),
+            *(manifest.splits[each].count for each in JUDGING),
+            "sealed"
+            if manifest.dataset_id() in sealed
+            else manifest.splits[SplitName.RESERVE].count,
         )
         for manifest in manifests
     ]

@@ -11,6 +11,7 @@ import click
 from rich.table import Table
 
 from edge_node.cli.chain_access import open_chain
+from edge_node.cli.dataset_choice import choose_on_chain
 from edge_node.cli.model_found import found_family
 from edge_node.cli.model_import import import_model
 from edge_node.cli.model_train import train_model
@@ -20,8 +21,10 @@ from edge_node.cli.verify_command import verify
 from edge_node.inference.c_export import c_header
 from edge_node.inference.tflite_export import int8_file, lce_file
 from edge_node.primitives.errors import EdgeNodeError
-from edge_node.primitives.types import ModelHash
+from edge_node.spec.constants import PPM
+from edge_node.spec.dataset import SplitName
 from edge_node.spec.model import Model
+from edge_node.spec.state import Family, FamilyModel, State
 
 
 class ModelNotFound(EdgeNodeError):
@@ -43,6 +46,11 @@ class ModelAmbiguous(EdgeNodeError):
         super().__init__(f"{count} models of the chain begin with {prefix!r}; give more digits")
         self.prefix = prefix
         self.count = count
+
+
+_dataset_option = click.option(
+    "--dataset", metavar="NAME_OR_ID", help="Among the models of one of the chain's datasets."
+)
 
 
 @click.group()
@@ -98,14 +106,15 @@ def list_models(session: Session, /, *, as_json: bool) -> None:
 
 @model.command("show")
 @click.argument("prefix")
+@_dataset_option
 @json_option
 @click.pass_obj
-def show_model(session: Session, /, *, prefix: str, as_json: bool) -> None:
+def show_model(session: Session, /, *, prefix: str, dataset: str | None, as_json: bool) -> None:
     """Show a model of the chain.
 
     PREFIX is the beginning of its hash, or `best`.
     """
-    found = _find(session, prefix)
+    found = _find(session, prefix, dataset)
     architecture = found.architecture
     facts = {
         "model": found.model_hash().hex(),
@@ -149,16 +158,24 @@ def show_model(session: Session, /, *, prefix: str, as_json: bool) -> None:
     required=True,
     help="File to write.",
 )
+@_dataset_option
 @json_option
 @click.pass_obj
 def export_model(
-    session: Session, /, *, prefix: str, kind: str, output: Path, as_json: bool
+    session: Session,
+    /,
+    *,
+    prefix: str,
+    kind: str,
+    output: Path,
+    dataset: str | None,
+    as_json: bool,
 ) -> None:
     """Write a model of the chain to a file.
 
     PREFIX is the beginning of its hash, or `best`.
     """
-    found = _find(session, prefix)
+    found = _find(session, prefix, dataset)
     if kind == "blob":
         data = found.blob()
     elif kind == "c":
@@ -194,22 +211,30 @@ def _layers(found: Model) -> Table:
     )
 
 
-def _find(session: Session, prefix: str) -> Model:
+def _find(session: Session, prefix: str, dataset: str | None) -> Model:
     with open_chain(session) as chain:
+        only = None if dataset is None else choose_on_chain(chain.state, dataset)
         entries = [
-            entry
+            (_share(chain.state, family, entry), entry.model_hash)
             for family in chain.state.families.values()
+            if only is None or family.dataset == only
             for entry in family.models
             # A pruned chain has the best of a closed family only.
             if chain.blocks.model_blob(entry.model_hash) is not None
         ]
         if prefix == "best":
-            entries = sorted(entries, key=lambda entry: -entry.correct_count)[:1]
+            entries = sorted(entries, key=lambda entry: -entry[0])[:1]
         else:
             digits = prefix.lower()
-            entries = [entry for entry in entries if entry.model_hash.hex().startswith(digits)]
+            entries = [entry for entry in entries if entry[1].hex().startswith(digits)]
         if not entries:
             raise ModelNotFound(prefix)
         if len(entries) > 1:
             raise ModelAmbiguous(prefix, len(entries))
-        return chain.blocks.model(ModelHash(entries[0].model_hash))
+        return chain.blocks.model(entries[0][1])
+
+
+def _share(state: State, family: Family, entry: FamilyModel) -> int:
+    """Return a model's accuracy in ppm: datasets have evaluation splits of different sizes."""
+    splits = state.datasets[family.dataset].manifest.splits
+    return entry.correct_count * PPM // splits[SplitName.EVALUATION].count

@@ -5,18 +5,12 @@ Law of the file: signed here with the data directory's key, taken in by the runn
 Read next: edge_node/spec/transaction.py.
 """
 
-from dataclasses import replace
-
 import click
 
 from edge_node.cli.output import emit, json_option
+from edge_node.cli.sending import NO_SIGNATURE, Draft, fee_option, send_transaction
 from edge_node.cli.session import Session
-from edge_node.kernels.libsodium import load_ed25519
-from edge_node.node.control import ask
-from edge_node.node.signer import KeySigner
-from edge_node.primitives.types import Address, Amount, Signature
-from edge_node.spec.encoding import encode
-from edge_node.spec.signature import SIGNATURE_BYTES
+from edge_node.primitives.types import Address, Amount
 from edge_node.spec.transaction import ADDRESS_BYTES, Transfer
 
 
@@ -43,13 +37,7 @@ class _AddressType(click.ParamType):  # type: ignore[type-arg]  # generic in new
 @tx.command("send")
 @click.argument("recipient", type=_AddressType())
 @click.argument("amount", type=click.IntRange(min=1))
-@click.option(
-    "--fee",
-    type=click.IntRange(min=0),
-    default=1,
-    show_default=True,
-    help="Coins for the miner; who pays more waits less.",
-)
+@fee_option
 @json_option
 @click.pass_obj
 def send(session: Session, /, *, recipient: Address, amount: int, fee: int, as_json: bool) -> None:
@@ -57,20 +45,18 @@ def send(session: Session, /, *, recipient: Address, amount: int, fee: int, as_j
 
     The running node tells it to the network.
     """
-    directory = session.directory
-    genesis, control = directory.genesis(), directory.control
-    signer = KeySigner(load_ed25519(), directory.seed())
-    unsigned = Transfer(
-        sender=signer.public_key,
-        nonce=int(str(ask(control, "account", {})["nonce"])),
-        recipient=recipient,
-        amount=Amount(amount),
-        fee=Amount(fee),
-        signature=Signature(bytes(SIGNATURE_BYTES)),
-    )
-    signature = signer.sign(unsigned.signing_hash(genesis.network_id()))
-    signed = replace(unsigned, signature=signature)
-    answer = ask(control, "submit", {"transaction": encode(signed.value()).hex()})
+
+    def transfer(draft: Draft) -> Transfer:
+        return Transfer(
+            sender=draft.sender,
+            nonce=draft.nonce,
+            recipient=recipient,
+            amount=Amount(amount),
+            fee=Amount(fee),
+            signature=NO_SIGNATURE,
+        )
+
+    answer = send_transaction(session, transfer)
     emit(
         answer,
         as_json=as_json,

@@ -2,13 +2,15 @@
 """The dataset store: a folder per dataset, named by its id, with its chunk table and its splits.
 
 Rule R-18. A dataset comes whole (`add`) or chunk by chunk (`begin`, `put_chunk`), in any order and
-over any number of restarts; either way readers get only what has the hashes of the manifest.
+over any number of restarts; either way readers get only what has the hashes of the manifest. Where
+a reserve is sealed, the splits that blocks are judged by are here without it.
 Law of the file: one process at a time, one thread; memory-mapped arrays stay valid because whole
 files are never written again, only replaced.
 Read next: ../node/node.py.
 """
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -30,6 +32,11 @@ TABLE_NAME = "table"
 PUBLISHED_NAME = "published"
 """An empty file in a dataset's folder: its owner lets others have it."""
 
+WHOLE = tuple(SplitName)
+"""All splits."""
+JUDGING = (SplitName.TRAIN, SplitName.EVALUATION)
+"""The splits that blocks are mined and judged by; a market's reserve stays sealed meanwhile."""
+
 _Files: TypeAlias = "tuple[SplitFile, SplitFile, SplitFile]"
 
 
@@ -45,44 +52,46 @@ class DatasetStore:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._open: dict[DatasetId, tuple[ChunkTable, _Files]] = {}
-        self._datasets: dict[DatasetId, tuple[tuple[Bytes, ...], Dataset]] = {}
+        self._splits: dict[tuple[DatasetId, SplitName], tuple[Bytes, Samples]] = {}
+        self._datasets: dict[DatasetId, Dataset] = {}
 
     def folder(self, dataset_id: DatasetId) -> Path:
         """Return where a dataset lies, or would lie."""
         return self._root / dataset_id.hex()
 
-    def ids(self) -> list[DatasetId]:
-        """Return the datasets that are here whole, ascending."""
+    def ids(self, splits: Sequence[SplitName] = WHOLE) -> list[DatasetId]:
+        """Return the datasets of which these splits are here whole, ascending."""
         if not self._root.is_dir():
             return []
         names = sorted(path.name for path in self._root.iterdir())
         found = [DatasetId(Hash32(bytes.fromhex(name))) for name in names if _is_id(name)]
-        return [dataset_id for dataset_id in found if self.has(dataset_id)]
+        return [dataset_id for dataset_id in found if self.has(dataset_id, splits)]
 
-    def has(self, dataset_id: DatasetId) -> bool:
-        """Return True if a dataset is here whole; a damaged table counts as absent."""
+    def has(self, dataset_id: DatasetId, splits: Sequence[SplitName] = WHOLE) -> bool:
+        """Return True if these splits are here whole; a damaged table counts as absent."""
         try:
             _, files = self._files(dataset_id)
         except (DatasetUnknown, StoreCorrupt):
             return False
-        return all(file.is_whole() for file in files)
+        return all(files[name].is_whole() for name in splits)
 
-    def check(self, dataset_id: DatasetId) -> None:
-        """Check a whole dataset against its table: its files are hashed once and after a change.
+    def check(self, dataset_id: DatasetId, splits: Sequence[SplitName] = WHOLE) -> None:
+        """Check whole splits against the table: their files are hashed once and after a change.
 
         Raises
         ------
         DatasetUnknown, DatasetIncomplete, StoreCorrupt
         """
-        for file in self._files(dataset_id)[1]:
-            file.open()
+        files = self._files(dataset_id)[1]
+        for name in splits:
+            files[name].open()
 
-    def is_sound(self, dataset_id: DatasetId) -> bool:
-        """Return True if a dataset is here whole and every byte is what its table says."""
-        if not self.has(dataset_id):
+    def is_sound(self, dataset_id: DatasetId, splits: Sequence[SplitName] = WHOLE) -> bool:
+        """Return True if these splits are here whole and every byte is what the table says."""
+        if not self.has(dataset_id, splits):
             return False
         try:
-            self.check(dataset_id)
+            self.check(dataset_id, splits)
         except StoreCorrupt:
             return False
         return True
@@ -134,15 +143,29 @@ class DatasetStore:
         ContentMismatch
             R-18: a label is no class; whoever made the dataset is to blame.
         """
-        table, files = self._files(dataset_id)
-        mapped = tuple(file.open() for file in files)
+        train, evaluation, reserve = (self.split(dataset_id, name) for name in SplitName)
         known = self._datasets.get(dataset_id)
-        if known is None or any(new is not old for new, old in zip(mapped, known[0], strict=True)):
-            train, evaluation, reserve = (
-                _split(table.manifest, name, mapped[name]) for name in SplitName
-            )
-            dataset = Dataset(manifest=table.manifest, splits=(train, evaluation, reserve))
-            self._datasets[dataset_id] = known = mapped, dataset
+        splits = (train, evaluation, reserve)
+        if known is None or any(known[name] is not splits[name] for name in SplitName):
+            manifest = self.table(dataset_id).manifest
+            self._datasets[dataset_id] = known = Dataset(manifest=manifest, splits=splits)
+        return known
+
+    def split(self, dataset_id: DatasetId, name: SplitName) -> Samples:
+        """Return one whole split as `open` does, whether or not the others are here.
+
+        Raises
+        ------
+        DatasetUnknown, DatasetIncomplete, StoreCorrupt
+        ContentMismatch
+            R-18: a label is no class; whoever made the dataset is to blame.
+        """
+        table, files = self._files(dataset_id)
+        mapped = files[name].open()
+        known = self._splits.get((dataset_id, name))
+        if known is None or known[0] is not mapped:
+            known = mapped, _split(table.manifest, name, mapped)
+            self._splits[dataset_id, name] = known
         return known[1]
 
     def publish(self, dataset_id: DatasetId) -> None:
@@ -157,17 +180,23 @@ class DatasetStore:
 
     def published(self) -> list[DatasetId]:
         """Return the whole datasets that others may have, ascending."""
-        return [each for each in self.ids() if (self.folder(each) / PUBLISHED_NAME).exists()]
+        return [each for each in self.ids() if self.is_published(each)]
 
-    def missing_chunks(self, dataset_id: DatasetId) -> list[tuple[SplitName, int]]:
-        """Return the chunks that are not here, in the order of their numbers.
+    def is_published(self, dataset_id: DatasetId) -> bool:
+        """Return True if others may have a dataset, as far as it is here."""
+        return (self.folder(dataset_id) / PUBLISHED_NAME).exists()
+
+    def missing_chunks(
+        self, dataset_id: DatasetId, splits: Sequence[SplitName] = WHOLE
+    ) -> list[tuple[SplitName, int]]:
+        """Return the chunks of these splits that are not here, in the order of their numbers.
 
         Raises
         ------
         DatasetUnknown, StoreCorrupt
         """
         _, files = self._files(dataset_id)
-        return [(name, index) for name in SplitName for index in files[name].missing()]
+        return [(name, index) for name in sorted(splits) for index in files[name].missing()]
 
     def chunk(self, dataset_id: DatasetId, split: SplitName, index: int) -> bytes | None:
         """Return a chunk, or None if it is not here.

@@ -138,13 +138,10 @@ class ChainPort(Protocol):
         """Return a stored model."""
 
     def manifest(self, dataset_id: DatasetId) -> bytes | None:
-        """Return the manifest of a dataset that we hold completely."""
+        """Return the manifest of a dataset that we hold and may give away."""
 
     def chunk(self, dataset_id: DatasetId, index: int) -> bytes | None:
-        """Return a chunk that we hold, at most 64 KiB."""
-
-    def missing_chunks(self, dataset_id: DatasetId) -> list[int]:
-        """Return the indices of the chunks that we lack, of a dataset that we fetch."""
+        """Return a chunk that we hold and may give away, at most 64 KiB."""
 
     def content_hash(self, kind: ObjectKind, data: bytes) -> Hash32:
         """Return the hash that names a model blob or a manifest."""

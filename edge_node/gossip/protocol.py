@@ -400,16 +400,21 @@ class Gossip:
         return self._finish(now_ms)
 
     def want_dataset(
-        self, dataset_id: DatasetId, chunk_hashes: tuple[Hash32, ...], now_ms: int
+        self,
+        dataset_id: DatasetId,
+        chunk_hashes: tuple[Hash32, ...],
+        missing: list[int],
+        now_ms: int,
     ) -> list[Action]:
-        """Fetch the chunks that `ChainPort.missing_chunks` names, until `DatasetComplete`.
+        """Fetch chunks of a dataset, until `DatasetComplete`.
 
         Parameters
         ----------
         chunk_hashes : tuple of Hash32
             The law's hash of every chunk, from the manifest.
+        missing : list of int
+            The chunks to fetch, by their place among the hashes.
         """
-        missing = self._port.missing_chunks(dataset_id)
         self._downloads.want_dataset(dataset_id, chunk_hashes, missing)
         return self._finish(now_ms)
 

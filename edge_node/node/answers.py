@@ -22,6 +22,9 @@ from edge_node.spec.encoding import decode
 from edge_node.spec.state import Family
 from edge_node.spec.transaction import address_of, transaction_from_value
 
+KIND_NAMES = ("transfer", "dataset", "reveal", "commit", "evidence")
+"""What users call the kinds of transactions, by their number."""
+
 
 def answer(node: Node, request: Request) -> JsonObject:
     """Return what a request asks for, or an object with the key `error`."""
@@ -122,10 +125,22 @@ def _mine(node: Node, arguments: JsonObject) -> JsonObject:
 
 
 def _account(node: Node, _arguments: JsonObject) -> JsonObject:
-    address = address_of(node.parts.signer.public_key)
-    account = node.parts.importer.head.accounts.get(address)
-    waiting = node.parts.mempool.next_nonce(node.parts.importer.head, node.parts.signer.public_key)
-    return {"address": address.hex(), "balance": account.balance, "nonce": waiting}
+    parts = node.parts
+    key, head, network = parts.signer.public_key, parts.importer.head, parts.importer.rules.network
+    address = address_of(key)
+    return {
+        "address": address.hex(),
+        "balance": head.accounts.get(address).balance,
+        "nonce": parts.mempool.next_nonce(head, key),
+        "waiting": [
+            {
+                "transaction": each.signing_hash(network).hex(),
+                "kind": KIND_NAMES[each.kind],
+                "cost": each.spent + each.fee,
+            }
+            for each in parts.mempool.waiting_of(key)
+        ],
+    }
 
 
 def _submit(node: Node, arguments: JsonObject) -> JsonObject:

@@ -13,13 +13,15 @@ from edge_node.chain.importer import Importer
 from edge_node.chain.mempool import Mempool
 from edge_node.datasets.chunk_table import chunk_table_from_bytes
 from edge_node.datasets.errors import DatasetError
-from edge_node.datasets.store import DatasetStore
+from edge_node.datasets.store import JUDGING, DatasetStore
 from edge_node.gossip.messages import ObjectKind
 from edge_node.gossip.ports import BlockParts, ChainTip, FinalBlock, HeaderFacts, HeaderVerdict
 from edge_node.node.held_blocks import HeldBlocks
+from edge_node.node.reserves import is_sealed
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import BlockHash, DatasetId, Hash32, Height, ModelHash
 from edge_node.spec.block import header_from_bytes
+from edge_node.spec.dataset import SplitName
 from edge_node.spec.encoding import encode
 from edge_node.spec.errors import InvalidInput
 from edge_node.spec.model import model_from_blob
@@ -107,22 +109,26 @@ class ChainView:
 
     def manifest(self, dataset_id: DatasetId) -> bytes | None:
         """See ChainPort: the chunk table, which holds the manifest."""
-        if not self._datasets.has(dataset_id):
+        if not self._may_give(dataset_id) or not self._datasets.has(dataset_id, JUDGING):
             return None
         return self._datasets.table(dataset_id).encode()
 
     def chunk(self, dataset_id: DatasetId, index: int) -> bytes | None:
         """See ChainPort."""
+        if not self._may_give(dataset_id):
+            return None
         try:
             split, place = self._datasets.table(dataset_id).locate(index)
+            if split is SplitName.RESERVE and is_sealed(self._importer.head, dataset_id):
+                return None
             return self._datasets.chunk(dataset_id, split, place)
         except DatasetError:
             return None
 
-    def missing_chunks(self, dataset_id: DatasetId) -> list[int]:
-        """See ChainPort."""
-        table = self._datasets.table(dataset_id)
-        return [table.number(*place) for place in self._datasets.missing_chunks(dataset_id)]
+    def _may_give(self, dataset_id: DatasetId) -> bool:
+        """Say whether others may have anything of a dataset: an upload may be on its way."""
+        known = dataset_id in self._importer.head.datasets
+        return known or self._datasets.is_published(dataset_id)
 
     def content_hash(self, kind: ObjectKind, data: bytes) -> Hash32:
         """See ChainPort; zeros for what is not what it says to be."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from edge_node.gossip.embedded_broker import LOOPBACK
+from edge_node.node.dataset_fetch import MAX_UPLOAD_BYTES
 from edge_node.spec.constants import MAX_TRANSACTIONS
 
 AUTO_BOARD: Final = "auto"
@@ -130,6 +131,22 @@ class GossipSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetsSection:
+    """Datasets that others upload."""
+
+    max_bytes: int = MAX_UPLOAD_BYTES
+    """Larger ones are fetched only once so many others hold them that blocks are about them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketSection:
+    """The dataset market."""
+
+    auto_reveal: bool = True
+    """Whether the node reveals the reserves of its own uploads as soon as that may be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitsSection:
     """What the node may take."""
 
@@ -157,5 +174,9 @@ class Config:
     """What stays on the disk."""
     gossip: GossipSection = field(default_factory=GossipSection)
     """When bodies travel."""
+    datasets: DatasetsSection = field(default_factory=DatasetsSection)
+    """Datasets that others upload."""
+    market: MarketSection = field(default_factory=MarketSection)
+    """The dataset market."""
     limits: LimitsSection = field(default_factory=LimitsSection)
     """What the node may take."""

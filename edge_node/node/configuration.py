@@ -19,9 +19,11 @@ from edge_node.node.config import (
     AUTO_BOARD,
     BrokerSection,
     Config,
+    DatasetsSection,
     GossipSection,
     InferenceSection,
     LimitsSection,
+    MarketSection,
     MetricsSection,
     NetworkSection,
     NodeSection,
@@ -256,6 +258,8 @@ def _build(chosen: _Layer) -> Config:
         metrics=MetricsSection(**section("metrics")),  # type: ignore[arg-type]  # see above
         storage=StorageSection(**section("storage")),  # type: ignore[arg-type]  # see above
         gossip=GossipSection(**section("gossip")),  # type: ignore[arg-type]  # see above
+        datasets=DatasetsSection(**section("datasets")),  # type: ignore[arg-type]  # see above
+        market=MarketSection(**section("market")),  # type: ignore[arg-type]  # see above
         limits=LimitsSection(**section("limits")),  # type: ignore[arg-type]  # see above
     )
 

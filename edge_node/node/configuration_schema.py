@@ -21,7 +21,7 @@ from edge_node.gossip.join_line import HIDDEN, MAX_BROKERS, parse_broker
 from edge_node.gossip.limits import MAX_PEERS
 from edge_node.node.configuration_errors import SettingInvalid, UnknownSetting
 from edge_node.node.toml_files import SettingValue
-from edge_node.spec.constants import MAX_TRANSACTIONS
+from edge_node.spec.constants import MAX_DATASET_BYTES, MAX_TRANSACTIONS
 from edge_node.trainer.pool import MAX_WORKERS
 
 BACKENDS: Final = ("native", "numpy", "reference", "lce", "tflite")
@@ -149,6 +149,12 @@ _SECTIONS: Final[Mapping[str, Mapping[str, "fields.Field[Any]"]]] = {
         "body_timeout_ms": _number(0, _MAX_BODY_TIMEOUT_MS),
         "lbc_quorum": _number(0, MAX_PEERS),
         "lbc_timeout_ms": _number(0, _MAX_SETTLE_MS),
+    },
+    "datasets": {
+        "max_bytes": _number(0, MAX_DATASET_BYTES),
+    },
+    "market": {
+        "auto_reveal": _switch(),
     },
     "limits": {
         "min_free_mib": _number(0, _MAX_MIB),

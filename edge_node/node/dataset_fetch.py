@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fetching datasets from peers, the chain's and a user's: table first, then missing chunks.
 
-Every node has the chain's datasets. Others travel beside it: who has published one offers it, and
-a user asks for it by its id (`edge-node dataset fetch`).
+Every node has the chain's datasets, uploaded ones without their reserve until it is revealed
+(reserves.py). Others travel beside it: who has published one offers it, and a user asks for it by
+its id (`edge-node dataset fetch`).
 Law of the file: what is on the disk already is never asked for again; a dataset counts as here only
 when it is whole and has its hashes. What the disk has damaged is thrown away and asked for.
 Read next: edge_node/datasets/store.py.
@@ -10,7 +11,8 @@ Read next: edge_node/datasets/store.py.
 
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from edge_node.chain.importer import Importer
@@ -21,7 +23,7 @@ from edge_node.datasets.errors import (
     StoreCorrupt,
     StoreNotWritable,
 )
-from edge_node.datasets.store import DatasetStore
+from edge_node.datasets.store import JUDGING, WHOLE, DatasetStore
 from edge_node.gossip.limits import MAX_DATASET_JOBS
 from edge_node.gossip.messages import ObjectKind, Offer
 from edge_node.gossip.ports import (
@@ -32,13 +34,18 @@ from edge_node.gossip.ports import (
     ObjectReceived,
 )
 from edge_node.gossip.protocol import Gossip
-from edge_node.primitives.types import DatasetId
+from edge_node.node.reserves import is_needed, is_sealed, wanted_splits
+from edge_node.primitives.types import BlockHash, DatasetId
+from edge_node.spec.constants import MAX_DATASETS
+from edge_node.spec.dataset import SplitName
 from edge_node.spec.errors import InvalidInput
 
 _LOG = logging.getLogger(__name__)
 
 ASK_AGAIN_MS = 1_000
 """Pause before a dataset of the chain that nobody gave is asked for again."""
+MAX_UPLOAD_BYTES = 1 << 28
+"""Larger uploads are not fetched until so many others hold them that blocks are about them."""
 DISK_RETRY_MS = 30_000
 """Pause after the disk took no more of a dataset of the chain: room is made by people."""
 
@@ -63,12 +70,27 @@ class DatasetFetch:
     importer : Importer
     datasets : DatasetStore
     gossip : Gossip
+    max_bytes : int
+        Size of an uploaded dataset above which it is fetched only once it is needed.
     """
 
-    def __init__(self, importer: Importer, datasets: DatasetStore, gossip: Gossip) -> None:
+    def __init__(
+        self,
+        importer: Importer,
+        datasets: DatasetStore,
+        gossip: Gossip,
+        max_bytes: int = MAX_UPLOAD_BYTES,
+    ) -> None:
         self._importer = importer
         self._datasets = datasets
         self._gossip = gossip
+        self._max_bytes = max_bytes
+        self._followed: BlockHash | None = None
+        self._wanted: dict[DatasetId, tuple[SplitName, ...]] = {}  # by the head and by blocks
+        self._needed: set[DatasetId] = set()  # of the wanted, by the head
+        self._by_blocks: dict[DatasetId, tuple[SplitName, ...]] = {}  # of branches, mostly
+        self._refused: set[DatasetId] = set()
+        self._offered: tuple[DatasetId, ...] = ()
         self._missing: set[DatasetId] = set()
         self._waiting: deque[DatasetId] = deque()  # those not asked for yet
         self._paused: dict[DatasetId, int] = {}  # of the missing, and when each is asked for again
@@ -77,32 +99,109 @@ class DatasetFetch:
 
     @property
     def complete(self) -> bool:
-        """True once every dataset of the chain is here."""
-        return not self._missing
+        """True once all is here that the next blocks on the head are judged by."""
+        return not self._missing & self._needed
+
+    @property
+    def missing(self) -> AbstractSet[DatasetId]:
+        """The chain's datasets of which something that is wanted is not here."""
+        return self._missing
 
     def start(self, now_ms: int) -> list[Action]:
         """Offer what is here and want what is not, or is damaged."""
         chain = self._importer.head.datasets
-        self._missing = {each for each in chain if not self._check_and_repair(each)}
+        self._want_what_the_head_wants()
+        self._missing = {
+            each
+            for each, splits in self._wanted.items()
+            if not self._check_and_repair(each, splits)
+        }
         published = set(self._datasets.published()) - set(chain)
-        self._asked = {each for each in published if not self._check_and_repair(each)}
+        self._asked = {each for each in published if not self._check_and_repair(each, WHOLE)}
         for dataset in sorted(self._missing) + sorted(self._asked):
             _LOG.info("dataset %s is not here: asking peers", dataset.hex()[:8])
             self._waiting.append(dataset)
         return self.offer(now_ms) + self._begin(now_ms)
 
     def tick(self, now_ms: int) -> list[Action]:
-        """Ask again for datasets of the chain whose pause is over."""
+        """Follow the head, and ask again for datasets of the chain whose pause is over."""
+        actions = self._follow(now_ms)
         due = sorted(each for each, at_ms in self._paused.items() if now_ms >= at_ms)
         for dataset in due:
             del self._paused[dataset]
             self._waiting.append(dataset)
-        return self._begin(now_ms) if due else []
+        return actions + (self._begin(now_ms) if due else [])
 
-    def check(self, now_ms: int) -> list[Action]:
-        """Look at the chain's datasets anew, because one of them may not be readable any longer."""
-        here = set(self._importer.head.datasets) - self._missing
-        return self._want_again([each for each in here if not self._check_and_repair(each)], now_ms)
+    def check(self, now_ms: int, needed: Iterable[DatasetId] = ()) -> list[Action]:
+        """Look at the wanted datasets anew, because one of them may not be readable any longer.
+
+        Parameters
+        ----------
+        now_ms : int
+        needed : iterable of DatasetId
+            Datasets that a block could not be judged without, maybe one of another branch.
+        """
+        for dataset in needed:
+            if dataset not in self._missing and len(self._by_blocks) < MAX_DATASETS:
+                judged = self._datasets.has(dataset, JUDGING)
+                self._by_blocks[dataset] = WHOLE if judged else JUDGING
+        self._want_what_the_head_wants()
+        here = sorted(set(self._wanted) - self._missing)
+        lost = [each for each in here if not self._check_and_repair(each, self._wanted[each])]
+        return self._want_again(lost, now_ms)
+
+    def _follow(self, now_ms: int) -> list[Action]:
+        """Want what a new head wants, and let go of what it does not."""
+        if self._importer.head.head == self._followed:
+            return []
+        before = dict(self._wanted)
+        self._want_what_the_head_wants()
+        for dataset in before.keys() - self._wanted.keys():
+            self._let_go(dataset)
+        changed = [each for each, splits in self._wanted.items() if before.get(each) != splits]
+        lost = [
+            each
+            for each in changed
+            if each not in self._missing and not self._check_and_repair(each, self._wanted[each])
+        ]
+        self._asked -= self._wanted.keys()
+        again = self._want_again(lost, now_ms)
+        return again if again or self._offers() == self._offered else self.offer(now_ms)
+
+    def _want_what_the_head_wants(self) -> None:
+        head, parameters = self._importer.head, self._importer.rules.parameters
+        self._followed = head.head
+        self._needed = {each for each in head.datasets if is_needed(head, each, parameters)}
+        self._wanted = dict(self._by_blocks)
+        for dataset, entry in head.datasets.items():
+            size_bytes = entry.manifest.total_bytes
+            needed = entry.is_of_genesis or dataset in self._needed
+            if size_bytes > self._max_bytes and not needed:
+                if dataset not in self._refused:
+                    self._refused.add(dataset)
+                    _LOG.warning(
+                        "dataset %s of %d bytes is not fetched: datasets.max_bytes is %d",
+                        dataset.hex()[:8],
+                        size_bytes,
+                        self._max_bytes,
+                    )
+                continue
+            splits = {*wanted_splits(entry), *self._by_blocks.get(dataset, ())}
+            if splits:
+                self._wanted[dataset] = tuple(sorted(splits))
+
+    def _let_go(self, dataset: DatasetId) -> None:
+        """Stop fetching one that the chain has settled, or that left it with its branch."""
+        self._missing.discard(dataset)
+        self._paused.pop(dataset, None)
+        if dataset in self._waiting:
+            self._waiting.remove(dataset)
+        self._gossip.forget_dataset(dataset)
+
+    def _splits_of(self, dataset: DatasetId) -> tuple[SplitName, ...]:
+        """Return what is to be fetched of a dataset, the chain's or a user's."""
+        sealed = is_sealed(self._importer.head, dataset)
+        return self._wanted.get(dataset, JUDGING if sealed else WHOLE)
 
     def ask(self, dataset: DatasetId, now_ms: int) -> list[Action]:
         """Begin to fetch a dataset that a user wants, unless it is on its way or here.
@@ -114,13 +213,13 @@ class DatasetFetch:
         """
         if dataset in self._failed:
             raise self._failed.pop(dataset)
-        under_way = self._missing | self._asked
-        if dataset in under_way and self._datasets.is_sound(dataset):
+        under_way, splits = self._missing | self._asked, self._splits_of(dataset)
+        if dataset in under_way and self._datasets.is_sound(dataset, splits):
             # The user has put it here meanwhile.
             return [*self._take_whole(dataset, now_ms)]
-        if dataset in under_way or self._check_and_repair(dataset):
+        if dataset in under_way or self._check_and_repair(dataset, splits):
             return []
-        if dataset in self._importer.head.datasets:
+        if dataset in self._wanted:
             return self._want_again([dataset], now_ms)
         if len(under_way) >= MAX_DATASET_JOBS:
             raise DatasetUnavailable(
@@ -135,21 +234,27 @@ class DatasetFetch:
         """Return how much of a dataset is here."""
         try:
             chunks = len(self._datasets.table(dataset).flat_hashes)
-            missing = len(self._datasets.missing_chunks(dataset))
+            missing = len(self._datasets.missing_chunks(dataset, self._splits_of(dataset)))
         except DatasetError:
             return FetchProgress(chunks=0, missing=0, complete=False)
         return FetchProgress(chunks=chunks, missing=missing, complete=missing == 0)
 
     def offer(self, now_ms: int) -> list[Action]:
         """Offer what is here of the chain's datasets, and what a user has published."""
-        chain = self._importer.head.datasets
-        here = sorted(each for each in chain if each not in self._missing)
-        here += [each for each in self._datasets.published() if each not in chain]
+        self._offered = self._offers()
         offers = tuple(
             Offer(dataset_id=each, total_bytes=self._datasets.table(each).manifest.total_bytes)
-            for each in here
+            for each in self._offered
         )
         return self._gossip.offer_datasets(offers, now_ms)
+
+    def _offers(self) -> tuple[DatasetId, ...]:
+        """Return what others can fetch here: what blocks may be about first."""
+        chain = self._importer.head.datasets
+        here = [each for each in sorted(chain) if self._datasets.has(each, JUDGING)]
+        here.sort(key=lambda each: not wanted_splits(chain[each]))
+        others = [each for each in self._datasets.published() if each not in chain]
+        return tuple(here + others)
 
     def handle(
         self, event: ObjectReceived | ChunkReceived | DatasetComplete | FetchFailed, now_ms: int
@@ -169,25 +274,32 @@ class DatasetFetch:
             if isinstance(event, ChunkReceived):
                 place = self._datasets.table(dataset).locate(event.index)
                 self._datasets.put_chunk(dataset, *place, event.data)
-            if dataset in self._missing | self._asked and self._datasets.has(dataset):
-                return self._take_whole(dataset, now_ms)
+            return self._go_on(dataset, now_ms, is_last=isinstance(event, DatasetComplete))
         except (DatasetError, InvalidInput) as error:
             _LOG.warning("%s", error)
             if isinstance(error, StoreNotWritable):
                 return self._fail(dataset, error, now_ms, pause_ms=DISK_RETRY_MS)
         return ()
 
+    def _go_on(self, dataset: DatasetId, now_ms: int, *, is_last: bool) -> Iterable[Action]:
+        """Look whether a dataset is complete; more may be wanted of it than was asked for."""
+        if dataset not in self._missing | self._asked:
+            return ()
+        if self._datasets.has(dataset, self._splits_of(dataset)):
+            return self._take_whole(dataset, now_ms)
+        return self._fetch_chunks(dataset, now_ms) if is_last else ()
+
     def _take_whole(self, dataset: DatasetId, now_ms: int) -> Iterable[Action]:
-        if not self._check_and_repair(dataset):
+        splits = self._splits_of(dataset)
+        if not self._check_and_repair(dataset, splits):
             # Only its table had come anew, and what lay beside it was damaged as well.
-            repaired = not self._datasets.has(dataset)
+            repaired = not self._datasets.has(dataset, splits)
             return self._gossip.want_manifest(dataset, now_ms) if repaired else ()
-        self._missing.discard(dataset)
+        self._by_blocks.pop(dataset, None)
         self._asked.discard(dataset)
-        if dataset in self._waiting:
-            self._waiting.remove(dataset)
-        self._paused.pop(dataset, None)
-        _LOG.info("dataset %s is complete", dataset.hex()[:8])
+        self._let_go(dataset)
+        part = "" if SplitName.RESERVE in splits else ", but for its sealed reserve"
+        _LOG.info("dataset %s is complete%s", dataset.hex()[:8], part)
         return self.offer(now_ms) + self._begin(now_ms)
 
     def _want_again(self, lost: list[DatasetId], now_ms: int) -> list[Action]:
@@ -198,12 +310,12 @@ class DatasetFetch:
         self._waiting.extend(sorted(lost))
         return self.offer(now_ms) + self._begin(now_ms)
 
-    def _check_and_repair(self, dataset: DatasetId) -> bool:
-        """Say whether a dataset is here as it must be; what is damaged of it is thrown away."""
-        if not self._datasets.has(dataset):
+    def _check_and_repair(self, dataset: DatasetId, splits: Sequence[SplitName]) -> bool:
+        """Say whether splits are here as they must be; what is damaged of them is thrown away."""
+        if not self._datasets.has(dataset, splits):
             return False
         try:
-            self._datasets.check(dataset)
+            self._datasets.check(dataset, splits)
         except StoreCorrupt as error:
             self._repair(dataset, error)
             return False
@@ -257,5 +369,13 @@ class DatasetFetch:
         if event.kind is not ObjectKind.MANIFEST:
             return ()
         table = chunk_table_from_bytes(event.data)
+        if table.dataset_id not in self._missing | self._asked:
+            return ()
         self._datasets.begin(table)
-        return self._gossip.want_dataset(table.dataset_id, table.flat_hashes, now_ms)
+        return self._fetch_chunks(table.dataset_id, now_ms)
+
+    def _fetch_chunks(self, dataset: DatasetId, now_ms: int) -> list[Action]:
+        table = self._datasets.table(dataset)
+        places = self._datasets.missing_chunks(dataset, self._splits_of(dataset))
+        missing = [table.number(*place) for place in places]
+        return self._gossip.want_dataset(dataset, table.flat_hashes, missing, now_ms)

@@ -124,12 +124,13 @@ class NodeEngine:
         Raises
         ------
         DatasetMissing
+            It is not here, or is a reserve that is sealed.
         StoreCorrupt
             Its files have changed since they were checked.
         """
         try:
             # Opened each time: the store looks whether the files are still those it has checked.
-            return self._datasets.open(dataset)[name]
+            return self._datasets.split(dataset, name)
         except (DatasetUnknown, DatasetIncomplete):
             raise DatasetMissing(dataset) from None
 
@@ -199,5 +200,5 @@ class StoredSplits:
 
     def split(self, dataset: DatasetId, name: SplitName) -> LabelledImages:
         """See the trainer's SplitSource."""
-        samples = self.store.open(dataset)[name]
+        samples = self.store.split(dataset, name)
         return LabelledImages(images=samples.images.tobytes(), labels=samples.labels.tobytes())

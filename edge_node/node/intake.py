@@ -10,6 +10,7 @@ Read next: held_blocks.py, edge_node/chain/importer.py.
 
 import logging
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from edge_node.chain.errors import MempoolRejected, ParentPruned, ParentUnknown
@@ -29,7 +30,7 @@ from edge_node.node.held_blocks import HeldBlocks
 from edge_node.node.watching import Watcher
 from edge_node.primitives.clock import Clock
 from edge_node.primitives.errors import EdgeNodeError
-from edge_node.primitives.types import TimestampMs
+from edge_node.primitives.types import BlockHash, DatasetId, TimestampMs
 from edge_node.spec.block import Block, Header, HeaderMalformed, body_from_bytes, header_from_bytes
 from edge_node.spec.constants import MAX_TRANSACTION_BYTES
 from edge_node.spec.dataset import ManifestMalformed
@@ -56,6 +57,8 @@ _LOG = logging.getLogger(__name__)
 
 RETRY_HELD_MS = 250
 """How often held blocks are tried again."""
+RETRY_WITHOUT_DATASET_MS = 10_000
+"""How often those whose dataset is not here: each time their proof may be replayed in vain."""
 _NEVER_VALID = (
     InvalidEncoding,
     TransactionMalformed,
@@ -120,6 +123,8 @@ class Intake:
         """Blocks judged valid since the start."""
         self.dataset_lost = False
         """Set when a dataset could not be read to judge a block, which waits; the node looks."""
+        self._needed_datasets: set[DatasetId] = set()
+        self._waits_for: dict[BlockHash, tuple[DatasetId, int]] = {}  # and how long at most
 
     def take_block(self, block: BlockReceived) -> list[Action]:
         """Judge a block that gossip delivered."""
@@ -135,15 +140,34 @@ class Intake:
             verdict = BlockVerdict.ORPHAN
         return self._result(block, verdict)
 
-    def retry_held(self) -> list[Action]:
-        """Judge again what was held, if its time has come."""
+    def take_needed_datasets(self) -> list[DatasetId]:
+        """Return the datasets that were not here to judge a block since the last call."""
+        needed, self._needed_datasets = sorted(self._needed_datasets), set()
+        return needed
+
+    def retry_held(self, missing: AbstractSet[DatasetId] = frozenset()) -> list[Action]:
+        """Judge again what was held, if its time has come.
+
+        Parameters
+        ----------
+        missing : set of DatasetId
+            Datasets that are not here: what waits for one of them goes on waiting for a while.
+        """
         now_ms = self._clock.monotonic_ms()
         if not self._held or now_ms < self._retry_at_ms:
             return []
         self._retry_at_ms = now_ms + RETRY_HELD_MS
         latest = self._clock.now_ms() + self._importer.rules.parameters.max_future_ms
         actions: list[Action] = []
-        for block in self._held.until(TimestampMs(latest)):
+        held = self._held.until(TimestampMs(latest))
+        self._waits_for = {
+            name: (dataset, until_ms)
+            for name, (dataset, until_ms) in self._waits_for.items()
+            if name in self._held and dataset in missing and now_ms < until_ms
+        }
+        for block in held:
+            if block.block_hash in self._waits_for:
+                continue
             verdict = self._verdict(block, header_from_bytes(block.header))
             if verdict is not BlockVerdict.HELD:
                 self._held.release(block.block_hash)
@@ -283,6 +307,10 @@ class Intake:
             self._extend(block.header, block.body)
         except (BlockFromTheFuture, ProtocolNewer, DatasetMissing, StoreCorrupt) as error:
             self.dataset_lost |= isinstance(error, (DatasetMissing, StoreCorrupt))
+            if isinstance(error, DatasetMissing):
+                self._needed_datasets.add(error.dataset)
+                until_ms = self._clock.monotonic_ms() + RETRY_WITHOUT_DATASET_MS
+                self._waits_for[block.block_hash] = error.dataset, until_ms
             if block.block_hash not in self._held:
                 _LOG.info("block %s waits: %s", name, error)
             return BlockVerdict.HELD

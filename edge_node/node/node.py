@@ -41,8 +41,9 @@ from edge_node.gossip.ports import (
     TransactionsReceived,
 )
 from edge_node.gossip.protocol import Gossip
+from edge_node.node.auto_reveal import AutoReveal
 from edge_node.node.data_directory import DataDirectory
-from edge_node.node.dataset_fetch import DatasetFetch
+from edge_node.node.dataset_fetch import MAX_UPLOAD_BYTES, DatasetFetch
 from edge_node.node.engine import NodeEngine
 from edge_node.node.errors import SessionOvertaken
 from edge_node.node.finality import Finality
@@ -53,6 +54,7 @@ from edge_node.node.mining import Miner
 from edge_node.node.pruning import Pruning
 from edge_node.node.purse import Purse
 from edge_node.node.reporting import Reporter
+from edge_node.node.reserves import have_list
 from edge_node.node.watching import NobodyWatches, Watcher
 from edge_node.primitives.clock import Clock
 from edge_node.primitives.types import BlockHash, TimestampMs
@@ -102,6 +104,10 @@ class NodeParts:
     """Blocks that wait; gossip's view of the chain has the same."""
     block_transactions: int = MAX_TRANSACTIONS
     """Most transactions of a block of our own."""
+    max_dataset_bytes: int = MAX_UPLOAD_BYTES
+    """Larger uploads are fetched only once blocks are about them."""
+    auto_reveal: bool = True
+    """Whether reserves of our own uploads are revealed as soon as that may be."""
 
 
 class Node:
@@ -114,7 +120,9 @@ class Node:
 
     def __init__(self, parts: NodeParts) -> None:
         self.parts = parts
-        self.fetch = DatasetFetch(parts.importer, parts.datasets, parts.gossip)
+        self.fetch = DatasetFetch(
+            parts.importer, parts.datasets, parts.gossip, parts.max_dataset_bytes
+        )
         self.finality = Finality(
             importer=parts.importer,
             gossip=parts.gossip,
@@ -135,6 +143,7 @@ class Node:
         )
         purse = Purse(parts.importer, parts.mempool, parts.signer)
         self._reporter = Reporter(parts.importer, self._intake, purse)
+        self._reveals = AutoReveal(parts.importer, parts.mempool, parts.datasets, purse)
         self.imports = Imports(parts.importer, self._intake, purse, parts.directory.imports)
         self._actions: deque[Action] = deque()
         self._mining_allowed = True
@@ -171,9 +180,12 @@ class Node:
         self._pruning.tick(parts.clock.monotonic_ms())
         self.do(self.imports.tick(parts.engine))
         if self._dataset_may_be_lost():
-            self.do(self.fetch.check(parts.clock.monotonic_ms()))
+            needed = self._intake.take_needed_datasets()
+            self.do(self.fetch.check(parts.clock.monotonic_ms(), needed))
         if self.fetch.complete:
-            self.do(self._intake.retry_held())
+            self.do(self._intake.retry_held(self.fetch.missing))
+        if parts.auto_reveal and parts.gossip.synced:
+            self._reveals.tick(self.submit)
         if parts.miner is not None:
             self._mine(parts.miner)
 
@@ -289,7 +301,7 @@ class Node:
             head,
             finding,
             transactions=parts.mempool.select(parts.block_transactions),
-            have=[each for each in parts.datasets.ids() if each in head.datasets],
+            have=have_list(head, parts.datasets),
             timestamp=timestamp,
             rules=parts.importer.rules,
             signer=parts.signer,

@@ -41,6 +41,7 @@ from edge_node.node.configuration import read_password
 from edge_node.node.configuration_errors import SettingInvalid
 from edge_node.node.control import ControlServer
 from edge_node.node.data_directory import DataDirectory
+from edge_node.node.dataset_fetch import MAX_UPLOAD_BYTES
 from edge_node.node.engine import NodeEngine, StopRequested, StoredSplits
 from edge_node.node.errors import MetricsMissing
 from edge_node.node.health import HealthReports
@@ -103,6 +104,10 @@ class ServiceOptions:
     """What the trainer founds, as in architecture_text.py."""
     block_transactions: int = MAX_TRANSACTIONS
     """Most transactions of a block of our own."""
+    max_dataset_bytes: int = MAX_UPLOAD_BYTES
+    """Larger uploads are fetched only once blocks are about them."""
+    auto_reveal: bool = True
+    """Whether reserves of our own uploads are revealed as soon as that may be."""
 
 
 def options_of(config: Config) -> ServiceOptions:
@@ -134,6 +139,8 @@ def options_of(config: Config) -> ServiceOptions:
         metrics_port=config.metrics.port,
         keep_blocks=config.storage.keep_blocks,
         block_transactions=trainer.block_transactions,
+        max_dataset_bytes=config.datasets.max_bytes,
+        auto_reveal=config.market.auto_reveal,
     )
 
 
@@ -241,6 +248,8 @@ def _build(
         keep_blocks=options.keep_blocks,
         watcher=_watcher(options, clock, cleanup),
         block_transactions=options.block_transactions,
+        max_dataset_bytes=options.max_dataset_bytes,
+        auto_reveal=options.auto_reveal,
     )
     control = ControlServer(directory.control)
     cleanup.callback(control.stop)

@@ -49,7 +49,8 @@ def want_dataset(net: SimNetwork, node: SimNode, dataset_id: DatasetId) -> None:
             hashes = hashes_in(event.data)
             node.chain.manifests[dataset_id] = event.data
             node.chain.chunk_counts[dataset_id] = len(hashes)
-            net.act(node, node.gossip.want_dataset(dataset_id, hashes, net.now_ms))
+            missing = node.chain.missing_chunks(dataset_id)
+            net.act(node, node.gossip.want_dataset(dataset_id, hashes, missing, net.now_ms))
             return
     raise AssertionError("no manifest")
 
@@ -83,7 +84,8 @@ def test_a_dataset_resumes_where_it_stopped() -> None:
     again = net.add("late", late.chain, session=2)
     net.run(500)
     hashes = hashes_in(late.chain.manifests[dataset_id])
-    net.act(again, again.gossip.want_dataset(dataset_id, hashes, net.now_ms))
+    missing = late.chain.missing_chunks(dataset_id)
+    net.act(again, again.gossip.want_dataset(dataset_id, hashes, missing, net.now_ms))
     net.run(5_000)
     fetched = [e.index for e in again.told(ChunkReceived) if isinstance(e, ChunkReceived)]
     assert again.told(DatasetComplete)
@@ -240,5 +242,5 @@ def test_dataset_of_too_many_chunks_is_told_as_failed() -> None:
     node = net.add("node")
     dataset_id = node.chain.add_dataset("d", 1)
     hashes = (Hash32(bytes(32)),) * (limits.MAX_DATASET_CHUNKS + 1)
-    net.act(node, node.gossip.want_dataset(dataset_id, hashes, net.now_ms))
+    net.act(node, node.gossip.want_dataset(dataset_id, hashes, [], net.now_ms))
     assert node.told(FetchFailed) == [FetchFailed(kind=ObjectKind.DATASET, digest=dataset_id)]

@@ -40,7 +40,8 @@ def test_a_late_joiner_gets_chain_and_dataset(any_broker: RunningBroker) -> None
             assert isinstance(event, ObjectReceived)
             hashes = hashes_in(event.data)
             late.chain.chunk_counts[dataset_id] = len(hashes)
-            late.act(late.sim.gossip.want_dataset(dataset_id, hashes, CLOCK.monotonic_ms()))
+            now_ms, every = CLOCK.monotonic_ms(), [*range(len(hashes))]
+            late.act(late.sim.gossip.want_dataset(dataset_id, hashes, every, now_ms))
             run_until(both, lambda: bool(late.sim.told(DatasetComplete)))
             assert late.chain.chunks == old.chain.chunks
             late.mine()

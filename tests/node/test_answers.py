@@ -92,11 +92,14 @@ def test_transaction_is_taken_once_and_counts_for_the_next_nonce(room: World) ->
         "address": ANN.address.hex(),
         "balance": toy.ALLOCATION,
         "nonce": 0,
+        "waiting": [],
     }
     transfer = toy.transfer(ANN, BOB.address, 5, network=room.network)
     told = ask(ann, "submit", transaction=encode(transfer.value()).hex())
     assert told == {"transaction": transfer.signing_hash(room.network.rules.network).hex()}
-    assert ask(ann, "account")["nonce"] == 1
+    account = ask(ann, "account")
+    assert account["nonce"] == 1
+    assert account["waiting"] == [{**told, "kind": "transfer", "cost": 5 + transfer.fee}]
     assert ask(ann, "status")["waiting_transactions"] == 1
 
 
