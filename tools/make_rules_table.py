@@ -1,41 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write edge_node/spec/RULES.md from the code: `python -m tools.make_rules_table`.
 
-A rule with a number R-n is either checked (an error class has it as its `reason`, and a comment
-`# R-n: ...` stands at its guard) or it defines something (a docstring says `(R-n)`). The table
-tells both, with the module, the section of a paper or of the design that it comes from, and its
-tests, which have the number in their names.
-Law of the file: the code is read, never run by name; nothing is written here that is not in it.
-Read next: edge_node/spec/errors.py, tests/spec/test_rules.py.
+Three tables: the rules (law_rules.py), the named constants (law_constants.py), and the papers
+sentence by sentence (paper_sentences.py). The code says what a rule is, where it is guarded, which
+error it raises and how it is tested; a paper's file says only which rules make a sentence exact.
+Law of the file: rows in, Markdown out; nothing is found out here.
+Read next: law_rules.py.
 """
 
-import ast
-import importlib
-import io
-import pkgutil
-import re
-import tokenize
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 
-import edge_node.spec
-from edge_node.spec.errors import InvalidInput
+from tools.law_constants import Constant, collect_constants
+from tools.law_rules import ROOT, Rule, collect
+from tools.paper_sentences import Paper, Section, Sentence, read_paper, tests_elsewhere
 
-ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "edge_node/spec/RULES.md"
-LAW = ("edge_node/primitives", "edge_node/spec")
-TESTS = ("tests/primitives", "tests/spec")
-
-_NUMBER = re.compile(r"\bR-([1-9][0-9]*)\b")
-_RANGE = re.compile(r"\bR-([1-9][0-9]*) to R-([1-9][0-9]*)\b")
-_GUARD = re.compile(r"R-([1-9][0-9]*):")
-_SECTION = re.compile(
-    r"paper [AB](?:, sections? [\d.]*\d(?: and [\d.]*\d)*)?"
-    r"|design, section \d|design: \"[^\"]+\"|RFC \d+(?:, [\d.]*\d)?",
-    re.IGNORECASE,
-)
-_IN_TEST = re.compile(r"(?<![a-z])r_([1-9][0-9]*)(?=_)")
+PAPERS = (ROOT / "tools/paper_a.toml",)
+MAX_TESTS_SHOWN = 3
+"""Tests named for each rule of a sentence; all of them stand in the table of rules."""
 
 _HEAD = """\
 # The rules of the law
@@ -44,184 +26,164 @@ Made from the code by `python -m tools.make_rules_table`: change the code, run i
 A rule without an error defines what others compare; its tests hold it against another way to
 compute it. "Design" is the design of the protocol, "paper A" and "paper B" are the two papers.
 
+1. [Rules](#rules)
+2. [Named constants](#named-constants)
+"""
+_RULES_HEAD = """
+## Rules
+
 | Rule | What it says | Error | It wants | Where | Source | Tests |
 |---|---|---|---|---|---|---|
 """
+_CONSTANTS_HEAD = """
+## Named constants
+
+First what a genesis chooses (`Parameters`), each within its range, which R-24 checks; then the
+numbers that are the same in every network. Behind each stand the rules that use it.
+
+| Name | What it is | Unit | Value or default | Range | Where | Rules | Tests |
+|---|---|---|---|---|---|---|---|
+"""
+_SECTION_HEAD = """
+### {number} {title}
+
+| Sentence | Begins | In our words | Made exact by | Tests | Departs, or why no rule |
+|---|---|---|---|---|---|
+"""
+_NAMES_HEAD = """
+| Name in the paper | In the code | Sentences |
+|---|---|---|
+"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One row of the table."""
-
-    number: int
-    """n of R-n."""
-    says: str
-    """First sentence of its error's docstring, or of what it defines."""
-    error: str
-    """Name of the error class; empty for a definition."""
-    wants: str
-    """What the error compares."""
-    guards: tuple[str, ...]
-    """Modules of the law with a comment `# R-n:`."""
-    defined: tuple[str, ...]
-    """Modules of the law where the docstring of a class or function has the number."""
-    sections: tuple[str, ...]
-    """Where it comes from."""
-    tests: tuple[str, ...]
-    """Names of its tests."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Docstring:
-    module: str
-    owner: str  # name of the class or function; empty for the module's own
-    text: str
-
-
-def collect() -> list[Rule]:
-    """Return every rule whose number stands anywhere in the law, by number."""
-    errors = {int(error.reason[2:]): error for error in _error_classes()}
-    docstrings = list(_docstrings())
-    guards = list(_guards())
-    tests = list(_tests())
-    numbers = (
-        set(errors)
-        | {number for number, _ in guards}
-        | {number for docstring in docstrings for number in _numbers(docstring.text)}
-    )
-    return [
-        _rule(
-            number,
-            errors.get(number),
-            docstrings,
-            tuple(dict.fromkeys(module for n, module in guards if n == number)),
-            tuple(name for n, name in tests if n == number),
-        )
-        for number in sorted(numbers)
-    ]
-
-
-def numbers_in_tests() -> set[int]:
-    """Return every number that is in the name of a test."""
-    return {number for number, _ in _tests()}
-
-
-def _rule(
-    number: int,
-    error: type[InvalidInput] | None,
-    docstrings: list[_Docstring],
-    guards: tuple[str, ...],
-    tests: tuple[str, ...],
-) -> Rule:
-    naming = [d for d in docstrings if number in _numbers(d.text)]
-    homes = [d for d in naming if not d.owner]  # module docstrings: "Rules R-31 (turns) and ..."
-    heads = [d for d in naming if d.owner and number in _numbers(_first_paragraph(d.text))]
-    at_home = [d for d in heads if d.module in {home.module for home in homes}]
-    own = [d for d in heads if error and d.owner == error.__name__] or at_home or heads
-    places = guards or tuple(dict.fromkeys(d.module for d in own))
-    near = [own, [d for d in homes if d.module in places], list(map(_module_docstring, places))]
-    return Rule(
-        number=number,
-        says=_without_numbers(_first_paragraph(own[0].text)) if own else "",
-        error=error.__name__ if error else "",
-        wants=str(getattr(error, "wants", "the encoding")) if error else "",
-        guards=guards,
-        defined=tuple(dict.fromkeys(d.module for d in own)),
-        sections=next((found for group in near if (found := _sections(group))), ()),
-        tests=tests,
-    )
-
-
-def _error_classes() -> Iterator[type[InvalidInput]]:
-    for module in pkgutil.walk_packages(edge_node.spec.__path__, "edge_node.spec."):
-        importlib.import_module(module.name)
-    pending = [InvalidInput]
-    while pending:
-        found = pending.pop()
-        pending += found.__subclasses__()
-        if found.__module__.startswith("edge_node.spec.") and "reason" in found.__dict__:
-            yield found
-
-
-def _sources(folders: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    for folder in folders:
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            yield path.relative_to(ROOT).as_posix(), path.read_text()
-
-
-def _docstrings() -> Iterator[_Docstring]:
-    for name, text in _sources(LAW):
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
-                docstring = ast.get_docstring(node)
-                if docstring:
-                    owner = "" if isinstance(node, ast.Module) else node.name
-                    yield _Docstring(module=name, owner=owner, text=docstring)
-
-
-def _module_docstring(name: str) -> _Docstring:
-    text = ast.get_docstring(ast.parse((ROOT / name).read_text())) or ""
-    return _Docstring(module=name, owner="", text=text)
-
-
-def _guards() -> Iterator[tuple[int, str]]:
-    for name, text in _sources(LAW):
-        for token in tokenize.generate_tokens(io.StringIO(text).readline):
-            if token.type == tokenize.COMMENT:
-                for match in _GUARD.finditer(token.string):
-                    yield int(match[1]), name
-
-
-def _tests() -> Iterator[tuple[int, str]]:
-    for _, text in _sources(TESTS):
-        for node in ast.parse(text).body:
-            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-                for match in _IN_TEST.finditer(node.name):
-                    yield int(match[1]), node.name
-
-
-def _numbers(text: str) -> set[int]:
-    ranges = {n for m in _RANGE.finditer(text) for n in range(int(m[1]), int(m[2]) + 1)}
-    return ranges | {int(match[1]) for match in _NUMBER.finditer(text)}
-
-
-def _first_paragraph(text: str) -> str:
-    return " ".join(text.partition("\n\n")[0].split())
-
-
-def _without_numbers(text: str) -> str:
-    return re.sub(r" ?\((?:R-\d+(?:, | and )?)+\)", "", text)
-
-
-def _sections(docstrings: list[_Docstring]) -> tuple[str, ...]:
-    found = [match[0] for d in docstrings for match in _SECTION.finditer(" ".join(d.text.split()))]
-    return tuple(dict.fromkeys(re.sub("^[PD]", lambda m: m[0].lower(), name) for name in found))
-
-
-def table(rules: list[Rule]) -> str:
+def page(rules: Sequence[Rule], constants: Sequence[Constant], papers: Sequence[Paper]) -> str:
     """Return the text of RULES.md."""
-    rows = [
+    known = {rule.number: rule for rule in rules}
+    contents = "".join(
+        f"{place}. [{_paper_title(paper)}](#{_anchor(_paper_title(paper))})\n"
+        for place, paper in enumerate(papers, 3)
+    )
+    return "".join(
         (
-            f"R-{rule.number}",
-            rule.says,
-            f"`{rule.error}`" if rule.error else "",
-            rule.wants,
-            _lines(module.removeprefix("edge_node/") for module in rule.guards or rule.defined),
-            _lines(rule.sections, code=False),
-            _lines(rule.tests),
+            _HEAD + contents,
+            _RULES_HEAD + "".join(map(rule_row, rules)),
+            _CONSTANTS_HEAD + "".join(constant_row(constant, known) for constant in constants),
+            *(_paper_text(paper, known) for paper in papers),
         )
-        for rule in rules
-    ]
-    return _HEAD + "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
+    )
 
 
-def _lines(cells: Iterator[str] | tuple[str, ...], *, code: bool = True) -> str:
-    return "<br>".join(f"`{cell}`" if code else cell for cell in cells)
+def rule_row(rule: Rule) -> str:
+    """Return a rule's row."""
+    name = f'<a id="r-{rule.number}"></a>R-{rule.number}'
+    return _row(
+        name,
+        rule.says,
+        f"`{rule.error}`" if rule.error else "",
+        rule.wants,
+        _lines(map(_code, map(_short, rule.guards or rule.defined))),
+        _lines(rule.sections),
+        _lines(map(_code, rule.tests)),
+    )
+
+
+def constant_row(constant: Constant, rules: Mapping[int, Rule]) -> str:
+    """Return a constant's row: its rules with error and guard, or who else uses it."""
+    used = [rule_text(rules[number]) for number in constant.rules]
+    of_rules = [test for number in constant.rules for test in rules[number].tests]
+    return _row(
+        f"`{constant.name}`",
+        constant.says,
+        constant.unit,
+        constant.value,
+        constant.bounds,
+        _code(_short(constant.module)),
+        _lines(used or (f"no rule: {_code(_short(user))}" for user in constant.users)),
+        _some(tuple(dict.fromkeys([*constant.tests, *of_rules]))),
+    )
+
+
+def sentence_row(section: Section, sentence: Sentence, rules: Mapping[int, Rule]) -> str:
+    """Return a sentence's row, with errors, guards and tests from its rules."""
+    exact = [rule_text(rules[number]) for number in sentence.rules]
+    exact += [_code(_short(place).replace("::", ": ")) for place in sentence.elsewhere]
+    tests = []
+    for number in sentence.rules:
+        of_rule = rules[number].tests
+        first = [test for test in of_rule if test in sentence.tests]
+        tests.append(f"R-{number}: {_some(tuple(dict.fromkeys([*first, *of_rule])))}")
+    tests += [_code(test.partition("::")[2]) for test in tests_elsewhere(sentence)]
+    return _row(
+        f"{section.number} s{sentence.number}",
+        f"{sentence.begins} ...",
+        sentence.says,
+        _lines(exact),
+        _lines(tests),
+        sentence.departs or sentence.background,
+    )
+
+
+def rule_text(rule: Rule) -> str:
+    """Return a rule with its error and its guard, in a few words."""
+    places = ", ".join(map(_code, map(_short, rule.guards or rule.defined)))
+    error = f" `{rule.error}`" if rule.error else ""
+    return f"[R-{rule.number}](#r-{rule.number}){error} in {places}"
+
+
+def _paper_text(paper: Paper, rules: Mapping[int, Rule]) -> str:
+    text = [f"\n## {_paper_title(paper)}\n\n{paper.title}. Its names:\n", _NAMES_HEAD]
+    for name, place in paper.names:
+        text.append(
+            _row(_code(name), _code(_short(place).replace("::", ": ")), _naming(paper, name))
+        )
+    for section in paper.sections:
+        text.append(_SECTION_HEAD.format(number=section.number, title=section.title))
+        text += [sentence_row(section, sentence, rules) for sentence in section.sentence]
+    return "".join(text)
+
+
+def _naming(paper: Paper, name: str) -> str:
+    return ", ".join(
+        f"{section.number} s{sentence.number}"
+        for section in paper.sections
+        for sentence in section.sentence
+        if _code(name) in sentence.says
+    )
+
+
+def _paper_title(paper: Paper) -> str:
+    return f"Paper {paper.paper}, sentence by sentence"
+
+
+def _anchor(heading: str) -> str:
+    return heading.lower().replace(",", "").replace(" ", "-")
+
+
+def _some(tests: Sequence[str]) -> str:
+    more = len(tests) - MAX_TESTS_SHOWN
+    shown = ", ".join(map(_code, tests[:MAX_TESTS_SHOWN]))
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _lines(cells: Iterable[str]) -> str:
+    return "<br>".join(cells)
+
+
+def _code(text: str) -> str:
+    return f"`{text}`"
+
+
+def _short(place: str) -> str:
+    return place.removeprefix("edge_node/")
 
 
 def main() -> None:
     """Write the table."""
-    TABLE.write_text(table(collect()))
+    TABLE.write_text(page(collect(), collect_constants(), [read_paper(path) for path in PAPERS]))
     print(TABLE.relative_to(ROOT))
 
 

@@ -111,8 +111,6 @@ MAX_COMMIT_AGE_BLOCKS = 1_000
 """A commitment that founded nothing in so many blocks is forgotten."""
 COMMIT_SALT_BYTES = 32
 """Salt of a commitment."""
-STATE_ROOT_WINDOW = 16
-"""Last blocks of a family that a later proof rule may name as a parent."""
 
 # Datasets
 CHUNK_BYTES = 65_536

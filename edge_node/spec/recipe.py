@@ -124,7 +124,7 @@ def apply_recipe(
     rates: EvolutionRates,
     context: RecipeContext,
 ) -> Model:
-    """Return the child that a recipe makes of its base.
+    """Return the child that a recipe makes of its base (R-10).
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 
 import pytest
 
-from tools.make_rules_table import Rule, collect, numbers_in_tests
+from tools.law_rules import Rule, collect, numbers_in_tests
 
 RULES = collect()
 DEFINITIONS = {1, 7, 8, 11, 12, 13, 14, 15, 21, 25, 29, 31, 32, 50, 53, 61, 62}
