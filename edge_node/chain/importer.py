@@ -126,12 +126,21 @@ class Importer:
         StoreCorrupt
         """
         header = header_from_bytes(header_bytes)
-        block_hash = header.block_hash()
-        if self.blocks.has(block_hash):
-            return Imported(block_hash=block_hash, known=True, head_changed=False, disconnected=())
+        if self.blocks.has(header.block_hash()):
+            return _known(header)
+        self.check_header(header)
+        block = Block(header=header, body=body_from_bytes(body_bytes))
+        return self.import_parsed(block, now_ms, backend, own=own)
+
+    def import_parsed(
+        self, block: Block, now_ms: TimestampMs, backend: str, *, own: bool = False
+    ) -> Imported:
+        """Do as `import_block` for a block that was read from its bytes already."""
+        header = block.header
+        if self.blocks.has(header.block_hash()):
+            return _known(header)
         self.check_header(header)
         check_not_early(header, now_ms, self.rules.parameters)
-        block = Block(header=header, body=body_from_bytes(body_bytes))
         parent = self.state_at(header.previous_hash)
         verdict = self._judge(block, parent)
         stored = self._stored(block, parent, verdict, now_ms, backend)
@@ -385,3 +394,7 @@ class Importer:
         self._states.move_to_end(state.head)
         while len(self._states) > STATE_CACHE:
             self._states.popitem(last=False)
+
+
+def _known(header: Header) -> Imported:
+    return Imported(block_hash=header.block_hash(), known=True, head_changed=False, disconnected=())

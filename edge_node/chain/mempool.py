@@ -16,7 +16,6 @@ from edge_node.chain.errors import MempoolRejected
 from edge_node.primitives.types import Address, Amount, Hash32, Height, PublicKey
 from edge_node.spec import ledger
 from edge_node.spec.constants import MAX_TRANSACTIONS, MAX_TRANSACTIONS_BYTES
-from edge_node.spec.encoding import encode
 from edge_node.spec.errors import InvalidTransaction
 from edge_node.spec.signature import SignatureCheck
 from edge_node.spec.state import Account, State
@@ -201,7 +200,7 @@ class Mempool:
             transaction=transaction,
             identity=transaction.signing_hash(self._rules.network),
             arrival=self._arrived,
-            size_bytes=len(encode(transaction.value())),
+            size_bytes=len(transaction.encode()),
         )
 
     def _check_applies(self, newcomer: _Waiting, account: Account) -> None:

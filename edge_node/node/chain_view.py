@@ -22,7 +22,6 @@ from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import BlockHash, DatasetId, Hash32, Height, ModelHash
 from edge_node.spec.block import header_from_bytes
 from edge_node.spec.dataset import SplitName
-from edge_node.spec.encoding import encode
 from edge_node.spec.errors import InvalidInput
 from edge_node.spec.model import model_from_blob
 
@@ -157,6 +156,6 @@ class PoolView:
         """See TransactionPool; encoded once for each change of the pool, for any peer may ask."""
         if self._generation != self._mempool.generation:
             chosen = self._mempool.select()
-            self._waiting = tuple(encode(transaction.value()) for transaction in chosen)
+            self._waiting = tuple(transaction.encode() for transaction in chosen)
             self._generation = self._mempool.generation
         return self._waiting

@@ -31,10 +31,10 @@ from edge_node.node.watching import Watcher
 from edge_node.primitives.clock import Clock
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.primitives.types import BlockHash, DatasetId, TimestampMs
-from edge_node.spec.block import Block, Header, HeaderMalformed, body_from_bytes, header_from_bytes
+from edge_node.spec.block import Block, HeaderMalformed, body_from_bytes, header_from_bytes
 from edge_node.spec.constants import MAX_TRANSACTION_BYTES
 from edge_node.spec.dataset import ManifestMalformed
-from edge_node.spec.encoding import InvalidEncoding, decode, encode
+from edge_node.spec.encoding import InvalidEncoding, decode
 from edge_node.spec.engine import DatasetMissing
 from edge_node.spec.errors import InvalidInput
 from edge_node.spec.fork_choice import checkpoint_from_bytes
@@ -129,13 +129,13 @@ class Intake:
     def take_block(self, block: BlockReceived) -> list[Action]:
         """Judge a block that gossip delivered."""
         try:
-            header = _sound_header(block)
+            parsed = _sound_block(block)
         except InvalidInput as error:
             # What does not belong to a header says nothing about the header's hash.
             _LOG.warning("bad message from %s: %s", block.sender, error)
             return self._result(block, BlockVerdict.BAD_MESSAGE)
-        verdict = self._verdict(block, header)
-        if verdict is BlockVerdict.HELD and not self._held.hold(block, header.timestamp):
+        verdict = self._verdict(block, parsed)
+        if verdict is BlockVerdict.HELD and not self._held.hold(block, parsed.header.timestamp):
             # There is no room: gossip comes back for it after a pause, as for an orphan.
             verdict = BlockVerdict.ORPHAN
         return self._result(block, verdict)
@@ -168,7 +168,7 @@ class Intake:
         for block in held:
             if block.block_hash in self._waits_for:
                 continue
-            verdict = self._verdict(block, header_from_bytes(block.header))
+            verdict = self._verdict(block, _parsed(block))
             if verdict is not BlockVerdict.HELD:
                 self._held.release(block.block_hash)
                 actions += self._result(block, verdict)
@@ -187,7 +187,7 @@ class Intake:
             It can not be judged yet.
         """
         start_ms = self._clock.monotonic_ms()
-        self._extend(block.header.encode(), block.body.encode(), own=True)
+        self._extend(block, own=True)
         took_ms, kind = self._clock.monotonic_ms() - start_ms, kind_of(block.header)
         self._watcher.judged(kind, BlockVerdict.ACCEPTED.value, took_ms)
         self._watcher.mined(kind)
@@ -226,8 +226,9 @@ class Intake:
         """
         if not self._mempool.add(transaction, self._importer.head):
             return []
-        data = encode(transaction.value())
-        return self._gossip.announce_transactions((data,), self._clock.monotonic_ms())
+        return self._gossip.announce_transactions(
+            (transaction.encode(),), self._clock.monotonic_ms()
+        )
 
     def submit_all(self, transactions: Iterable[Transaction]) -> tuple[list[Action], Submitted]:
         """Take in transactions of our own user up to the first that is refused, and tell them."""
@@ -236,7 +237,7 @@ class Intake:
         for transaction in transactions:
             try:
                 if self._mempool.add(transaction, self._importer.head):
-                    news.append(encode(transaction.value()))
+                    news.append(transaction.encode())
             except (InvalidInput, MempoolRejected) as error:
                 refused = str(error)
                 break
@@ -267,9 +268,9 @@ class Intake:
             )
         return actions + self._tell_head()
 
-    def _extend(self, header: bytes, body: bytes, *, own: bool = False) -> None:
+    def _extend(self, block: Block, *, own: bool = False) -> None:
         now_ms = self._clock.now_ms()
-        result = self._importer.import_block(header, body, now_ms, self._backend, own=own)
+        result = self._importer.import_parsed(block, now_ms, self._backend, own=own)
         if result.known:
             return
         self.imported += 1
@@ -293,18 +294,18 @@ class Intake:
         self._told = head
         return self._gossip.tip_changed(self._clock.monotonic_ms())
 
-    def _verdict(self, block: BlockReceived, header: Header) -> BlockVerdict:
+    def _verdict(self, block: BlockReceived, parsed: Block) -> BlockVerdict:
         start_ms = self._clock.monotonic_ms()
-        verdict = self._judge(block)
+        verdict = self._judge(block, parsed)
         took_ms = self._clock.monotonic_ms() - start_ms
-        self._watcher.judged(kind_of(header), verdict.value, took_ms)
+        self._watcher.judged(kind_of(parsed.header), verdict.value, took_ms)
         return verdict
 
-    def _judge(self, block: BlockReceived) -> BlockVerdict:
+    def _judge(self, block: BlockReceived, parsed: Block) -> BlockVerdict:
         name = block.block_hash.hex()[:8]
         _LOG.debug("judging block %s from %s", name, block.sender)
         try:
-            self._extend(block.header, block.body)
+            self._extend(parsed)
         except (BlockFromTheFuture, ProtocolNewer, DatasetMissing, StoreCorrupt) as error:
             self.dataset_lost |= isinstance(error, (DatasetMissing, StoreCorrupt))
             if isinstance(error, DatasetMissing):
@@ -328,8 +329,12 @@ class Intake:
         return BlockVerdict.ACCEPTED
 
 
-def _sound_header(block: BlockReceived) -> Header:
-    """Return a block's header once its body is known to belong to it (R-49)."""
-    header = header_from_bytes(block.header)
-    check_body(Block(header=header, body=body_from_bytes(block.body)))
-    return header
+def _sound_block(received: BlockReceived) -> Block:
+    """Return a block once its body is known to belong to its header (R-49)."""
+    block = _parsed(received)
+    check_body(block)
+    return block
+
+
+def _parsed(received: BlockReceived) -> Block:
+    return Block(header=header_from_bytes(received.header), body=body_from_bytes(received.body))

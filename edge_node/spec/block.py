@@ -26,7 +26,7 @@ from edge_node.primitives.types import (
     TimestampMs,
 )
 from edge_node.spec import constants as limits
-from edge_node.spec.encoding import Decoded, Value, decode, encode
+from edge_node.spec.encoding import Decoded, Value, decode, encode, encode_array
 from edge_node.spec.errors import InvalidBody, InvalidHeader
 from edge_node.spec.merkle import merkle_root
 from edge_node.spec.transaction import Transaction, transaction_from_value
@@ -164,13 +164,12 @@ class Body:
 
     def encode(self) -> bytes:
         """Return the canonical bytes."""
-        return encode([[tx.value() for tx in self.transactions], list(self.have), self.proof])
+        transactions = encode_array([tx.encode() for tx in self.transactions])
+        return encode_array([transactions, encode(list(self.have)), encode(self.proof)])
 
     def tx_root(self) -> Hash32:
         """Return the commitment to transactions and `have`."""
-        return merkle_root(
-            [*(encode(tx.value()) for tx in self.transactions), encode(list(self.have))]
-        )
+        return merkle_root([*(tx.encode() for tx in self.transactions), encode(list(self.have))])
 
     def proof_root(self) -> Hash32:
         """Return the commitment to the proof."""

@@ -28,6 +28,7 @@ _MAX_ARGUMENT_CODE = 27
 _MIN_INT = -(1 << 63)
 _MAX_INT = (1 << 64) - 1
 _MAX_KEY = 23
+_BYTE = tuple(bytes((number,)) for number in range(256))
 
 
 class InvalidEncoding(InvalidInput):
@@ -52,6 +53,11 @@ def encode(value: Value) -> bytes:
     out: list[bytes] = []
     _encode_into(value, out)
     return b"".join(out)
+
+
+def encode_array(items: Sequence[bytes]) -> bytes:
+    """Return the canonical encoding of an array whose items are encoded already."""
+    return b"".join((_head(_ARRAY, len(items)), *items))
 
 
 def _encode_into(value: Value, out: list[bytes]) -> None:
@@ -92,11 +98,11 @@ def _encode_into(value: Value, out: list[bytes]) -> None:
 def _head(major: int, argument: int) -> bytes:
     major <<= 5
     if argument < _DIRECT:
-        return bytes((major | argument,))
+        return _BYTE[major | argument]
     for code, size in ((24, 1), (25, 2), (26, 4)):
         if argument < 1 << 8 * size:
-            return bytes((major | code,)) + argument.to_bytes(size, "big")
-    return bytes((major | _MAX_ARGUMENT_CODE,)) + argument.to_bytes(8, "big")
+            return _BYTE[major | code] + argument.to_bytes(size, "big")
+    return _BYTE[major | _MAX_ARGUMENT_CODE] + argument.to_bytes(8, "big")
 
 
 def decode(
@@ -185,7 +191,10 @@ class _Reader:
     def _head(self) -> tuple[int, int]:
         # R-2: a number has one form, the shortest.
         start = self.offset
-        initial = self._take(1)[0]
+        if start >= len(self.data):
+            raise InvalidEncoding("truncated", len(self.data))
+        self.offset = start + 1
+        initial = self.data[start]
         major, argument = initial >> 5, initial & 31
         if major > _MAP:
             raise InvalidEncoding("a type outside the subset", start)

@@ -13,11 +13,11 @@ Read next: ledger.py.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar
 
-from edge_node.primitives.hashing import tagged_hash
+from edge_node.primitives.hashing import ZERO_HASH, tagged_hash
 from edge_node.primitives.types import (
     Address,
     Amount,
@@ -66,6 +66,12 @@ class Transaction(ABC):
     """Coins for the miner of the block."""
     signature: Signature
     """By the sender, over signing_hash."""
+    _encoded: bytes = field(default=b"", init=False, repr=False, compare=False)
+    """What `encode` returns, made once; empty before."""
+    _name: tuple[bytes, Hash32] = field(
+        default=(b"", ZERO_HASH), init=False, repr=False, compare=False
+    )
+    """The network that `signing_hash` was last asked for, and what it returns there."""
 
     @abstractmethod
     def details(self) -> list[Value]:
@@ -84,9 +90,18 @@ class Transaction(ABC):
         """Return the transaction as an encodable value."""
         return [*self.unsigned_value(), self.signature]
 
+    def encode(self) -> bytes:
+        """Return the canonical bytes."""
+        if not self._encoded:
+            object.__setattr__(self, "_encoded", encode(self.value()))
+        return self._encoded
+
     def signing_hash(self, network: NetworkId) -> Hash32:
         """Return what the sender signs; it also names the transaction."""
-        return tagged_hash("transaction", network, encode(self.unsigned_value()))
+        if self._name[0] != network:
+            name = tagged_hash("transaction", network, encode(self.unsigned_value()))
+            object.__setattr__(self, "_name", (network, name))
+        return self._name[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,7 +259,7 @@ def _kind_of(kind: int, details: Sequence[Decoded]) -> Callable[..., Transaction
 
 
 def _are_amounts(*numbers: int) -> bool:
-    return all(0 <= number <= MAX_AMOUNT for number in numbers)
+    return min(numbers) >= 0 and max(numbers) <= MAX_AMOUNT
 
 
 def address_of(key: PublicKey) -> Address:

@@ -16,7 +16,6 @@ from edge_node.primitives.types import Amount, Height, NetworkId, TimestampMs
 from edge_node.spec import ledger, market, scheduling
 from edge_node.spec.block import Block, Header
 from edge_node.spec.constants import MAX_TRANSACTIONS_BYTES, PROTOCOL_VERSION
-from edge_node.spec.encoding import encode
 from edge_node.spec.engine import Engine, ModelSource
 from edge_node.spec.errors import InvalidBody, InvalidHeader
 from edge_node.spec.genesis import Genesis, Parameters
@@ -267,11 +266,12 @@ def check_body(block: Block) -> None:
     """
     # R-49: what travels beside a header is what its miner signed for.
     header, body = block.header, block.body
-    size = sum(len(encode(transaction.value())) for transaction in body.transactions)
+    size = sum(len(transaction.encode()) for transaction in body.transactions)
     if size > MAX_TRANSACTIONS_BYTES:
         raise BodyMismatch(expected=f"at most {MAX_TRANSACTIONS_BYTES} bytes", actual=size)
-    if body.tx_root() != header.tx_root:
-        raise BodyMismatch(expected=header.tx_root, actual=body.tx_root())
+    root = body.tx_root()
+    if root != header.tx_root:
+        raise BodyMismatch(expected=header.tx_root, actual=root)
     if body.proof_root() != header.proof_root:
         raise BodyMismatch(expected=header.proof_root, actual=body.proof_root())
 

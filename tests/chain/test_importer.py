@@ -199,7 +199,7 @@ def test_malformed_bytes_are_refused_and_say_nothing_about_the_block(
         (whole + b"\0", InvalidEncoding),
         (bytes(1_000), InvalidEncoding),
         (encode(values[:-1]), HeaderMalformed),
-        (encode([2, *values[1:]]), HeaderMalformed),
+        (encode(["2", *values[1:]]), HeaderMalformed),
         (encode([*values[:2], -1, *values[3:]]), HeaderMalformed),
         (encode([*values[:-1], b"short"]), HeaderMalformed),
     ]

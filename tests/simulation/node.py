@@ -22,6 +22,7 @@ from edge_node.node.node import Node, NodeParts
 from edge_node.node.signer import KeySigner
 from edge_node.primitives.types import BlockHash, TimestampMs
 from edge_node.spec.architecture import Architecture
+from edge_node.spec.block import Block
 from edge_node.spec.transaction import Transfer
 from tests.gossip.simulation import SeededRandom
 from tests.simulation.broker import SITES, Brokers, SimLink, VirtualClock, VirtualTime
@@ -37,17 +38,11 @@ class WatchedImporter(Importer):
     acknowledged: set[BlockHash]
     reorg_depths: list[int]
 
-    def import_block(
-        self,
-        header_bytes: bytes,
-        body_bytes: bytes,
-        now_ms: TimestampMs,
-        backend: str,
-        *,
-        own: bool = False,
+    def import_parsed(
+        self, block: Block, now_ms: TimestampMs, backend: str, *, own: bool = False
     ) -> Imported:
         """See Importer."""
-        result = super().import_block(header_bytes, body_bytes, now_ms, backend, own=own)
+        result = super().import_parsed(block, now_ms, backend, own=own)
         self.acknowledged.add(result.block_hash)
         if result.disconnected:
             self.reorg_depths.append(len(result.disconnected))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edge_node.spec import encoding
 from edge_node.spec.constants import MAX_DEPTH, MAX_ITEMS, MAX_TEXT_BYTES
-from edge_node.spec.encoding import Decoded, InvalidEncoding, Value, decode, encode
+from edge_node.spec.encoding import Decoded, InvalidEncoding, Value, decode, encode, encode_array
 
 MIB = 1 << 20
 
@@ -124,6 +124,12 @@ def test_r_2_encoding_is_cbor2s_canonical_one_and_comes_back(value: Value) -> No
     data = encode(value)
     assert data == cbor2.dumps(value, canonical=True)
     assert decode(data, max_bytes=len(data), max_depth=100) == value
+
+
+@pytest.mark.parametrize("count", [0, 1, 23, 24, 255, 256])
+def test_r_2_array_of_encoded_items_is_the_array_encoded(count: int) -> None:
+    items: list[Value] = [[number, bytes(number)] for number in range(count)]
+    assert encode_array([encode(item) for item in items]) == encode(items)
 
 
 def test_r_2_map_comes_in_the_order_of_its_keys() -> None:

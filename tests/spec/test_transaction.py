@@ -125,6 +125,19 @@ def test_r_20_any_change_breaks_the_signature(changed: object) -> None:
         )
 
 
+def test_r_19_bytes_and_name_are_those_of_the_present_form_however_often_asked() -> None:
+    other = NetworkId(tagged_hash("another network"))
+    dearer = replace(TRANSFER, fee=Amount(8))
+    for _ in range(2):
+        for each in (TRANSFER, dearer):
+            unsigned = encode(each.unsigned_value())
+            assert each.encode() == encode(each.value())
+            for network in (NETWORK.rules.network, other):
+                assert each.signing_hash(network) == tagged_hash("transaction", network, unsigned)
+    copy = transaction_from_value(FORM)
+    assert (copy, hash(copy), repr(copy)) == (TRANSFER, hash(TRANSFER), repr(TRANSFER))
+
+
 def test_address_is_the_beginning_of_a_tagged_hash() -> None:
     assert address_of(ALICE.key) == Address(tagged_hash("address", ALICE.key)[:20])
     assert address_of(ALICE.key) != address_of(BOB.key)
