@@ -68,6 +68,7 @@ def fetch(
         dataset_id = parse_dataset_id(name)
         if not store.is_sound(dataset_id):
             fetch_from_peers(session.directory.control, dataset_id)
+    store.check(dataset_id, JUDGING)
     _report(session, store.table(dataset_id).manifest, as_json=as_json)
 
 

@@ -198,6 +198,19 @@ class SplitFile:
             move_durably(self.path, self._partial)
         self._have = have
 
+    def discard(self) -> None:
+        """Delete all that is here of the split.
+
+        Raises
+        ------
+        StoreNotWritable
+        """
+        with writing(self.path):
+            self.path.unlink(missing_ok=True)
+            self._mark.unlink(missing_ok=True)
+        self._forget_parts()
+        self._mapped = None
+
     def _finish(self) -> None:
         with writing(self._partial), self._partial.open("rb+") as file:
             os.fsync(file.fileno())

@@ -81,10 +81,11 @@ class DatasetStore:
         Raises
         ------
         DatasetUnknown, DatasetIncomplete, StoreCorrupt
+        ContentMismatch
+            R-18: a label is no class; whoever made the dataset is to blame.
         """
-        files = self._files(dataset_id)[1]
         for name in splits:
-            files[name].open()
+            self.split(dataset_id, name)
 
     def is_sound(self, dataset_id: DatasetId, splits: Sequence[SplitName] = WHOLE) -> bool:
         """Return True if these splits are here whole and every byte is what the table says."""
@@ -92,7 +93,7 @@ class DatasetStore:
             return False
         try:
             self.check(dataset_id, splits)
-        except StoreCorrupt:
+        except (StoreCorrupt, ContentMismatch):
             return False
         return True
 
@@ -230,6 +231,15 @@ class DatasetStore:
             if file.is_whole():
                 file.reopen()
         return self.missing_chunks(dataset_id)
+
+    def discard_split(self, dataset_id: DatasetId, name: SplitName) -> None:
+        """Delete all that is here of one split.
+
+        Raises
+        ------
+        DatasetUnknown, StoreCorrupt, StoreNotWritable
+        """
+        self._files(dataset_id)[1][name].discard()
 
     def discard(self, dataset_id: DatasetId) -> None:
         """Delete all that is here of a dataset.

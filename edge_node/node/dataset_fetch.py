@@ -9,6 +9,7 @@ when it is whole and has its hashes. What the disk has damaged is thrown away an
 Read next: edge_node/datasets/store.py.
 """
 
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -37,7 +38,7 @@ from edge_node.gossip.protocol import Gossip
 from edge_node.node.reserves import is_needed, is_sealed, wanted_splits
 from edge_node.primitives.types import BlockHash, DatasetId
 from edge_node.spec.constants import MAX_DATASETS
-from edge_node.spec.dataset import SplitName
+from edge_node.spec.dataset import ContentMismatch, SplitName
 from edge_node.spec.errors import InvalidInput
 
 _LOG = logging.getLogger(__name__)
@@ -90,6 +91,7 @@ class DatasetFetch:
         self._needed: set[DatasetId] = set()  # of the wanted, by the head
         self._by_blocks: dict[DatasetId, tuple[SplitName, ...]] = {}  # of branches, mostly
         self._refused: set[DatasetId] = set()
+        self._unfit: dict[DatasetId, set[SplitName]] = {}  # those with a label that is no class
         self._offered: tuple[DatasetId, ...] = ()
         self._missing: set[DatasetId] = set()
         self._waiting: deque[DatasetId] = deque()  # those not asked for yet
@@ -100,7 +102,8 @@ class DatasetFetch:
     @property
     def complete(self) -> bool:
         """True once all is here that the next blocks on the head are judged by."""
-        return not self._missing & self._needed
+        unfit = {each for each, splits in self._unfit.items() if splits & {*JUDGING}}
+        return not (self._missing | unfit) & self._needed
 
     @property
     def missing(self) -> AbstractSet[DatasetId]:
@@ -111,11 +114,7 @@ class DatasetFetch:
         """Offer what is here and want what is not, or is damaged."""
         chain = self._importer.head.datasets
         self._want_what_the_head_wants()
-        self._missing = {
-            each
-            for each, splits in self._wanted.items()
-            if not self._check_and_repair(each, splits)
-        }
+        self._missing = {each for each in self._wanted if self._is_lost(each)}
         published = set(self._datasets.published()) - set(chain)
         self._asked = {each for each in published if not self._check_and_repair(each, WHOLE)}
         for dataset in sorted(self._missing) + sorted(self._asked):
@@ -147,8 +146,7 @@ class DatasetFetch:
                 self._by_blocks[dataset] = WHOLE if judged else JUDGING
         self._want_what_the_head_wants()
         here = sorted(set(self._wanted) - self._missing)
-        lost = [each for each in here if not self._check_and_repair(each, self._wanted[each])]
-        return self._want_again(lost, now_ms)
+        return self._want_again([each for each in here if self._is_lost(each)], now_ms)
 
     def _follow(self, now_ms: int) -> list[Action]:
         """Want what a new head wants, and let go of what it does not."""
@@ -159,11 +157,7 @@ class DatasetFetch:
         for dataset in before.keys() - self._wanted.keys():
             self._let_go(dataset)
         changed = [each for each, splits in self._wanted.items() if before.get(each) != splits]
-        lost = [
-            each
-            for each in changed
-            if each not in self._missing and not self._check_and_repair(each, self._wanted[each])
-        ]
+        lost = [each for each in changed if each not in self._missing and self._is_lost(each)]
         self._asked -= self._wanted.keys()
         again = self._want_again(lost, now_ms)
         return again if again or self._offers() == self._offered else self.offer(now_ms)
@@ -186,8 +180,10 @@ class DatasetFetch:
                         self._max_bytes,
                     )
                 continue
-            splits = {*wanted_splits(entry), *self._by_blocks.get(dataset, ())}
-            if splits:
+            unfit = self._unfit.get(dataset, set())
+            splits = {*wanted_splits(entry), *self._by_blocks.get(dataset, ())} - unfit
+            self._wanted.pop(dataset, None)
+            if splits and not unfit & {*JUDGING}:
                 self._wanted[dataset] = tuple(sorted(splits))
 
     def _let_go(self, dataset: DatasetId) -> None:
@@ -293,6 +289,8 @@ class DatasetFetch:
         splits = self._splits_of(dataset)
         if not self._check_and_repair(dataset, splits):
             # Only its table had come anew, and what lay beside it was damaged as well.
+            if dataset in self._unfit:
+                return self.offer(now_ms) + self._begin(now_ms)
             repaired = not self._datasets.has(dataset, splits)
             return self._gossip.want_manifest(dataset, now_ms) if repaired else ()
         self._by_blocks.pop(dataset, None)
@@ -310,6 +308,13 @@ class DatasetFetch:
         self._waiting.extend(sorted(lost))
         return self.offer(now_ms) + self._begin(now_ms)
 
+    def _is_lost(self, dataset: DatasetId) -> bool:
+        """Say whether something of a wanted dataset is to be fetched, damaged or never here."""
+        if self._check_and_repair(dataset, self._wanted[dataset]):
+            return False
+        left = self._wanted.get(dataset, ())  # what is unfit is not wanted any more
+        return dataset not in self._unfit or (bool(left) and not self._datasets.has(dataset, left))
+
     def _check_and_repair(self, dataset: DatasetId, splits: Sequence[SplitName]) -> bool:
         """Say whether splits are here as they must be; what is damaged of them is thrown away."""
         if not self._datasets.has(dataset, splits):
@@ -319,7 +324,30 @@ class DatasetFetch:
         except StoreCorrupt as error:
             self._repair(dataset, error)
             return False
+        except ContentMismatch as error:
+            _LOG.error("dataset %s is no dataset: %s", dataset.hex()[:8], error)
+            self._refuse_unfit(dataset, splits)
+            return False
         return True
+
+    def _refuse_unfit(self, dataset: DatasetId, splits: Sequence[SplitName]) -> None:
+        """Throw splits away that nobody can judge by, and never want them again."""
+        for name in splits:
+            with contextlib.suppress(DatasetError):
+                try:
+                    self._datasets.split(dataset, name)
+                except ContentMismatch:
+                    self._unfit.setdefault(dataset, set()).add(name)
+                    self._datasets.discard_split(dataset, name)
+        self._want_what_the_head_wants()
+        self._let_go(dataset)
+        if dataset in self._asked:
+            self._asked.discard(dataset)
+            self._failed[dataset] = DatasetUnavailable(
+                name=f"dataset {dataset.hex()}",
+                tried=["it has a label that is none of its classes"],
+                advice="tell whoever has made it",
+            )
 
     def _repair(self, dataset: DatasetId, damage: StoreCorrupt) -> None:
         name = dataset.hex()[:8]

@@ -54,7 +54,7 @@ from edge_node.node.mining import Miner
 from edge_node.node.pruning import Pruning
 from edge_node.node.purse import Purse
 from edge_node.node.reporting import Reporter
-from edge_node.node.reserves import have_list
+from edge_node.node.reserves import have_list, needs_blocks
 from edge_node.node.watching import NobodyWatches, Watcher
 from edge_node.primitives.clock import Clock
 from edge_node.primitives.types import BlockHash, TimestampMs
@@ -289,7 +289,8 @@ class Node:
         finding = self.imports.due(now_ms) if ready else None
         if finding is not None and not self._publish_own(finding, now_ms):
             self.imports.refuse()
-        finding = miner.due(now_ms, transactions_wait=len(parts.mempool) > 0)
+        wait = len(parts.mempool) > 0 or needs_blocks(head)
+        finding = miner.due(now_ms, transactions_wait=wait)
         if finding is not None and not self._publish_own(finding, now_ms):
             miner.refuse(finding)
 

@@ -43,6 +43,11 @@ def is_needed(head: State, dataset: DatasetId, parameters: Parameters) -> bool:
     return market.is_held(market.reserve_id(dataset), head.have[-parameters.have_window_blocks :])
 
 
+def needs_blocks(head: State) -> bool:
+    """Return True while a bounty is not settled: its heights come by blocks, found or not."""
+    return any(entry.bounty is not None for entry in head.datasets.values())
+
+
 def have_list(head: State, datasets: DatasetStore) -> list[DatasetId]:
     """Return what a block's `have` list says: what the market waits for comes first."""
     waited_for: list[DatasetId] = []

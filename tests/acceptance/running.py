@@ -146,16 +146,18 @@ def toy_images(path: Path) -> None:
     np.savez(path, images=images.reshape(-1, 8, 8), labels=labels)
 
 
-def found_network(folder: Path, *words: str, population: int = FOR_EVER) -> Path:
+def found_network(
+    folder: Path, *words: str, population: int = FOR_EVER, rules: str = RULES
+) -> Path:
     """Make a data directory with a new network on a small imported dataset."""
     data_dir = folder / "a"
     toy_images(folder / "toy.npz")
-    (folder / "rules.toml").write_text(f"min_population = {population}{RULES}")
+    (folder / "rules.toml").write_text(f"min_population = {population}{rules}")
     imported = answer(
         data_dir, "dataset", "import", str(folder / "toy.npz"), "--format", "npz", "--name", "toy"
     )
-    rules = str(folder / "rules.toml")
-    answer(data_dir, "init", "--dataset", imported["dataset"], "--parameters", rules, *words)
+    chosen = str(folder / "rules.toml")
+    answer(data_dir, "init", "--dataset", imported["dataset"], "--parameters", chosen, *words)
     return data_dir
 
 

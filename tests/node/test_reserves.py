@@ -4,7 +4,13 @@
 from pathlib import Path
 
 from edge_node.datasets.store import JUDGING, WHOLE, DatasetStore
-from edge_node.node.reserves import have_list, is_needed, is_sealed, wanted_splits
+from edge_node.node.reserves import (
+    have_list,
+    is_needed,
+    is_sealed,
+    needs_blocks,
+    wanted_splits,
+)
 from edge_node.spec import market
 from edge_node.spec.constants import MAX_HAVE
 from edge_node.spec.state import State
@@ -32,6 +38,15 @@ def test_reserve_is_wanted_from_the_reveal_until_the_settlement() -> None:
     assert not is_sealed(revealed.state, UPLOADED_ID), "it may be given away"
     assert wanted_splits(before.datasets[GENESIS_ID]) == WHOLE
     assert not is_sealed(before, RESERVE_ID), "what the chain does not know is no market's"
+
+
+def test_blocks_are_needed_while_a_bounty_is_not_settled() -> None:
+    assert not needs_blocks(toy_market.network().start())
+    revealed = toy_market.revealed().fork()
+    for state in (toy_market.uploaded().state, toy_market.competing().state, revealed.state):
+        assert needs_blocks(state)
+    toy_market.wait(revealed)
+    assert not needs_blocks(revealed.state)
 
 
 def test_what_blocks_can_be_judged_without_is_not_needed() -> None:
