@@ -18,6 +18,7 @@ from edge_node.spec.proof.evolution_errors import (
     AccuracyTooLow,
     ArchitectureNotAllowed,
     CorrectCountWrong,
+    DifferenceTooSmall,
     DuplicateModel,
     HeaderDisagrees,
     ModelHashMismatch,
@@ -172,6 +173,26 @@ def test_import_of_a_model_that_was_in_a_block_is_refused() -> None:
     known = chain.state.models.added(model().model_hash())
     chain.state = replace(chain.state, models=known)
     refused(chain.tip, imported(chain).block, DuplicateModel)
+
+
+def test_r_45_import_of_a_model_of_another_dataset_is_refused() -> None:
+    chain = ToyChain(market.network())
+    other = market.UPLOADED.dataset_id
+    market.wait(chain, market.upload())
+    market.wait(chain, until=4)
+    chain.grow(CAROL)
+    (family,) = chain.state.families.values()
+    taken = chain.models.model(family.models[0].model_hash)
+    moved = tuple(bias + 1 for bias in taken.thresholds[-1])
+    copied = replace(taken, thresholds=(*taken.thresholds[:-1], moved))
+    given = ImportProof(dataset=other, blob=copied.blob(), salt=SALT)
+    market.wait(chain, market.commit(commitment_to(given.blob, ALICE.key, SALT)))
+    market.wait(chain, until=chain.state.height + DELAY)
+    work = Work(tip=chain.tip, miner=ALICE)
+    family_there = founded(work, taken.architecture, other)
+    block = assembled(work, family_there, given, copied).block
+    claimed = replace(block.header, correct_count=50)
+    refused(chain.tip, recommitted(claimed, block.body, ALICE), DifferenceTooSmall)
 
 
 def test_blob_that_is_no_model_is_refused_before_anything_is_asked() -> None:

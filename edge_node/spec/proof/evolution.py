@@ -335,8 +335,9 @@ def _check_model(header: Header, model: Model, family: Family, context: ProofCon
     # R-44: the proof makes one model, whoever travels with another.
     if actual_hash != header.model_hash:
         raise ModelHashMismatch(expected=actual_hash, actual=header.model_hash)
-    # R-45: from every record, or, while the population grows, from every model of it.
-    rivals = family.records or family.models
+    # R-45: from every record, or, while the population grows, from every model of it. What begins
+    # a family can only be an import that is too close to one of another dataset's.
+    rivals = family.records or family.models or _of_one_shape(family.architecture, context.parent)
     needed = scheduling.share_of(
         model.architecture.weight_count, context.parameters.min_population_diff_ppm
     )
@@ -345,6 +346,16 @@ def _check_model(header: Header, model: Model, family: Family, context: ProofCon
     correct = context.engine.count_correct(model, family.dataset)
     if correct != header.correct_count:
         raise CorrectCountWrong(expected=correct, actual=header.correct_count)
+
+
+def _of_one_shape(architecture: Architecture, state: State) -> list[FamilyModel]:
+    """Return the models of a shape on any dataset; of closed families the best, which all keep."""
+    found: list[FamilyModel] = []
+    for family in state.families.values():
+        if family.architecture == architecture:
+            best = max(family.models, key=lambda entry: entry.correct_count)
+            found += [best] if family.closed else family.models
+    return found
 
 
 def check_difference(model: Model, rivals: Sequence[Model], needed: int) -> None:
