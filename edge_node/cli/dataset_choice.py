@@ -5,12 +5,13 @@ Law of the file: one dataset or one sentence; it never guesses.
 Read next: dataset_commands.py.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from edge_node.datasets.errors import DatasetError
-from edge_node.datasets.store import DatasetStore
+from edge_node.datasets.store import WHOLE, DatasetStore
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import DatasetId, Hash32
+from edge_node.spec.dataset import SplitName
 from edge_node.spec.state import State
 
 _ID_BYTES = len(ZERO_HASH)
@@ -80,14 +81,17 @@ def parse_dataset_id(text: str) -> DatasetId:
     return DatasetId(Hash32(data))
 
 
-def choose_dataset(store: DatasetStore, text: str) -> DatasetId:
-    """Return the one whole dataset of a store that has this name, or whose id begins so.
+def choose_dataset(
+    store: DatasetStore, text: str, splits: Sequence[SplitName] = WHOLE
+) -> DatasetId:
+    """Return the one dataset of a store that has these splits and this name, or begin of its id.
 
     Raises
     ------
     DatasetNotHere, DatasetAmbiguous
     """
-    found = _matches(((each, store.table(each).manifest.name) for each in store.ids()), text)
+    here = store.ids(splits)
+    found = _matches(((each, store.table(each).manifest.name) for each in here), text)
     if not found:
         raise DatasetNotHere(text)
     return _one_of(found, text)

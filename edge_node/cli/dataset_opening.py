@@ -10,7 +10,7 @@ from edge_node.cli.edition_store import stored_edition
 from edge_node.cli.session import Session
 from edge_node.datasets.content import Dataset
 from edge_node.datasets.sources import EDITIONS
-from edge_node.datasets.store import DatasetStore
+from edge_node.datasets.store import JUDGING, DatasetStore
 
 
 def opened_dataset(session: Session, name: str, *, offline: bool) -> Dataset:
@@ -24,6 +24,8 @@ def opened_dataset(session: Session, name: str, *, offline: bool) -> Dataset:
     offline : bool
         A published dataset is not fetched over the network.
 
+    A sealed reserve that is not here has no images.
+
     Raises
     ------
     DatasetError
@@ -33,5 +35,5 @@ def opened_dataset(session: Session, name: str, *, offline: bool) -> Dataset:
         store, dataset_id = stored_edition(EDITIONS[name], root, offline=offline)
     else:
         store = DatasetStore(root)
-        dataset_id = choose_dataset(store, name)
-    return store.open(dataset_id)
+        dataset_id = choose_dataset(store, name, JUDGING)
+    return store.open(dataset_id) if store.has(dataset_id) else store.open_sealed(dataset_id)

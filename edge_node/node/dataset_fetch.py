@@ -47,6 +47,8 @@ ASK_AGAIN_MS = 1_000
 """Pause before a dataset of the chain that nobody gave is asked for again."""
 MAX_UPLOAD_BYTES = 1 << 28
 """Larger uploads are not fetched until so many others hold them that blocks are about them."""
+STALL_MS = 60_000
+"""A dataset of which nothing came for so long makes room for another that waits."""
 DISK_RETRY_MS = 30_000
 """Pause after the disk took no more of a dataset of the chain: room is made by people."""
 
@@ -96,6 +98,7 @@ class DatasetFetch:
         self._missing: set[DatasetId] = set()
         self._waiting: deque[DatasetId] = deque()  # those not asked for yet
         self._paused: dict[DatasetId, int] = {}  # of the missing, and when each is asked for again
+        self._heard_ms: dict[DatasetId, int] = {}  # when each was begun, or something of it came
         self._asked: set[DatasetId] = set()
         self._failed: dict[DatasetId, DatasetError] = {}
 
@@ -124,12 +127,23 @@ class DatasetFetch:
 
     def tick(self, now_ms: int) -> list[Action]:
         """Follow the head, and ask again for datasets of the chain whose pause is over."""
-        actions = self._follow(now_ms)
+        actions = self._follow(now_ms) + self._make_room(now_ms)
         due = sorted(each for each, at_ms in self._paused.items() if now_ms >= at_ms)
         for dataset in due:
             del self._paused[dataset]
             self._waiting.append(dataset)
         return actions + (self._begin(now_ms) if due else [])
+
+    def _make_room(self, now_ms: int) -> list[Action]:
+        """Pause with what stands still, if others wait: uploads that nobody serves block none."""
+        if not self._waiting:
+            return []
+        under_way = self._missing - {*self._waiting, *self._paused}
+        still = [each for each in under_way if now_ms >= self._heard_ms.get(each, 0) + STALL_MS]
+        for dataset in sorted(still):
+            self._paused[dataset] = now_ms + ASK_AGAIN_MS
+            self._gossip.forget_dataset(dataset)
+        return self._begin(now_ms) if still else []
 
     def check(self, now_ms: int, needed: Iterable[DatasetId] = ()) -> list[Action]:
         """Look at the wanted datasets anew, because one of them may not be readable any longer.
@@ -190,6 +204,7 @@ class DatasetFetch:
         """Stop fetching one that the chain has settled, or that left it with its branch."""
         self._missing.discard(dataset)
         self._paused.pop(dataset, None)
+        self._heard_ms.pop(dataset, None)
         if dataset in self._waiting:
             self._waiting.remove(dataset)
         self._gossip.forget_dataset(dataset)
@@ -270,6 +285,7 @@ class DatasetFetch:
             if isinstance(event, ChunkReceived):
                 place = self._datasets.table(dataset).locate(event.index)
                 self._datasets.put_chunk(dataset, *place, event.data)
+                self._heard_ms[dataset] = now_ms
             return self._go_on(dataset, now_ms, is_last=isinstance(event, DatasetComplete))
         except (DatasetError, InvalidInput) as error:
             _LOG.warning("%s", error)
@@ -364,7 +380,9 @@ class DatasetFetch:
         actions: list[Action] = []
         under_way = len(self._missing | self._asked) - len(self._waiting) - len(self._paused)
         for _ in range(min(len(self._waiting), MAX_DATASET_JOBS - under_way)):
-            actions += self._gossip.want_manifest(self._waiting.popleft(), now_ms)
+            dataset = self._waiting.popleft()
+            self._heard_ms[dataset] = now_ms
+            actions += self._gossip.want_manifest(dataset, now_ms)
         return actions
 
     def _ask_again(self, event: FetchFailed, now_ms: int) -> Iterable[Action]:

@@ -94,6 +94,8 @@ def test_nonces_with_a_gap_or_used_before_are_refused(
     assert (caught.value.expected, caught.value.actual) == (2, 3)
     assert pool.next_nonce(head, ANN.key) == 2
     assert pool.next_nonce(head, BOB.key) == 0
+    assert [each.nonce for each in pool.waiting_of(ANN.key)] == [0, 1]
+    assert pool.waiting_of(BOB.key) == ()
     spent, _ = apply_transactions(head, pool.select(), network.rules.parameters)
     pool.refresh(spent)
     with pytest.raises(NonceMismatch):

@@ -9,10 +9,14 @@ from edge_node.cli.dataset_choice import (
     DatasetAmbiguous,
     DatasetIdMalformed,
     DatasetNotHere,
+    DatasetNotOnChain,
     choose_dataset,
+    choose_on_chain,
     parse_dataset_id,
 )
 from edge_node.datasets.store import DatasetStore
+from edge_node.spec.state import genesis_state
+from tests.chain.workshop import easy_dataset, easy_network
 from tests.datasets.samples import random_dataset
 
 
@@ -50,3 +54,12 @@ def test_two_of_one_name_are_told_apart_by_id(tmp_path: Path) -> None:
         choose_dataset(store, "made-up")
     assert all(each.hex() in str(raised.value) for each in ids)
     assert [choose_dataset(store, each.hex()) for each in ids] == ids
+
+
+def test_dataset_of_the_chain_by_name_or_id() -> None:
+    state, easy = genesis_state(easy_network().genesis), easy_dataset().dataset_id
+    for text in ("easy", easy.hex(), easy.hex()[:6].upper()):
+        assert choose_on_chain(state, text) == easy
+    for text in ("", "hard", "00"):
+        with pytest.raises(DatasetNotOnChain, match="see `edge-node market`"):
+            choose_on_chain(state, text)

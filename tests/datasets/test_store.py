@@ -17,7 +17,7 @@ from edge_node.datasets.errors import (
     DatasetUnknown,
     StoreCorrupt,
 )
-from edge_node.datasets.store import DatasetStore
+from edge_node.datasets.store import JUDGING, DatasetStore
 from edge_node.primitives.types import DatasetId, Hash32
 from edge_node.spec.dataset import ContentMismatch, Manifest, SplitName, chunk_hash
 from tests.datasets.samples import random_dataset
@@ -251,3 +251,32 @@ def test_a_dataset_is_the_same_object_until_its_files_change(store: DatasetStore
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(StoreCorrupt):
         store.open(ID)
+
+
+def test_sealed_dataset_is_here_but_for_its_reserve(store: DatasetStore) -> None:
+    store.add(DATASET)
+    store.discard_split(ID, SplitName.RESERVE)
+    for each in (store, reopened(store)):
+        assert each.has(ID, JUDGING)
+        assert not each.has(ID)
+        assert (each.ids(JUDGING), each.ids()) == ([ID], [])
+        assert each.is_sound(ID, JUDGING)
+        assert each.missing_chunks(ID, JUDGING) == []
+        assert {name for name, _ in each.missing_chunks(ID)} == {SplitName.RESERVE}
+        assert np.array_equal(
+            each.split(ID, SplitName.TRAIN).images, DATASET[SplitName.TRAIN].images
+        )
+        with pytest.raises(DatasetIncomplete):
+            each.split(ID, SplitName.RESERVE)
+        with pytest.raises(DatasetIncomplete):
+            each.open(ID)
+        sealed = each.open_sealed(ID)
+        assert len(sealed[SplitName.RESERVE]) == 0
+        assert len(sealed[SplitName.EVALUATION]) == len(DATASET[SplitName.EVALUATION])
+
+
+def test_publication_lasts(store: DatasetStore) -> None:
+    store.add(DATASET)
+    assert not store.is_published(ID)
+    store.publish(ID)
+    assert reopened(store).is_published(ID)

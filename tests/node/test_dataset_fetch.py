@@ -12,7 +12,7 @@ from edge_node.gossip.limits import MAX_DATASET_JOBS
 from edge_node.gossip.messages import ObjectKind
 from edge_node.gossip.ports import ChunkReceived, FetchFailed, ObjectReceived
 from edge_node.gossip.topics import NodeId
-from edge_node.node.dataset_fetch import DISK_RETRY_MS
+from edge_node.node.dataset_fetch import DISK_RETRY_MS, STALL_MS
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import DatasetId, Hash32
 from edge_node.spec.dataset import SplitName
@@ -311,3 +311,24 @@ def test_chain_of_more_datasets_than_are_fetched_at_once(room: World) -> None:
     room.add("ann")
     room.run_until(lambda: bob.node.fetch.complete, FETCH_MS)
     assert len(bob.datasets.ids()) == len(many) + 1
+
+
+def test_datasets_that_nobody_serves_do_not_block_the_others(
+    room: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = [toy_dataset(f"set {number}", (20, 20, 20)) for number in range(MAX_DATASET_JOBS)]
+    room.network = toy.toy_network([room.data, *silent], parameters=EASY)
+    ann = room.add("ann")
+    for data in silent:
+        ann.datasets.add(stored(data))
+    ann.node.do(ann.node.fetch.offer(room.clock.ms))
+    give, names = ann.datasets.chunk, {data.dataset_id for data in silent}
+
+    def gives_some(dataset: DatasetId, split: SplitName, index: int) -> bytes | None:
+        return None if dataset in names else give(dataset, split, index)
+
+    monkeypatch.setattr(ann.datasets, "chunk", gives_some)
+    bob = room.add("bob", has_data=False)
+    room.run_until(lambda: bob.datasets.has(room.data.dataset_id), 3 * STALL_MS)
+    monkeypatch.undo()
+    room.run_until(lambda: bob.node.fetch.complete, 3 * STALL_MS)
