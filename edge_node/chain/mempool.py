@@ -41,11 +41,8 @@ class _Waiting:
     """Order in which it came."""
     size_bytes: int
     """Its share of a block."""
-
-    @property
-    def cost(self) -> int:
-        """What it takes from its sender."""
-        return self.transaction.spent + self.transaction.fee
+    cost: int
+    """What it takes from its sender."""
 
 
 class Mempool:
@@ -201,6 +198,7 @@ class Mempool:
             identity=transaction.signing_hash(self._rules.network),
             arrival=self._arrived,
             size_bytes=len(transaction.encode()),
+            cost=transaction.spent + transaction.fee,
         )
 
     def _check_applies(self, newcomer: _Waiting, account: Account) -> None:

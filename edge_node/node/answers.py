@@ -16,11 +16,11 @@ from edge_node.node.status import FamilyStatus, NodeStatus, PeerStatus
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import DatasetId, Hash32
-from edge_node.spec.constants import MAX_TRANSACTION_BYTES, PPM
+from edge_node.spec.constants import PPM
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.encoding import decode
 from edge_node.spec.state import Family
-from edge_node.spec.transaction import address_of, transaction_from_value
+from edge_node.spec.transaction import address_of, transaction_from_bytes, transaction_from_value
 
 KIND_NAMES = ("transfer", "dataset", "reveal", "commit", "evidence")
 """What users call the kinds of transactions, by their number."""
@@ -145,7 +145,7 @@ def _account(node: Node, _arguments: JsonObject) -> JsonObject:
 
 def _submit(node: Node, arguments: JsonObject) -> JsonObject:
     data = bytes.fromhex(str(arguments.get("transaction")))
-    transaction = transaction_from_value(decode(data, max_bytes=MAX_TRANSACTION_BYTES))
+    transaction = transaction_from_bytes(data)
     node.submit(transaction)
     return {"transaction": transaction.signing_hash(node.parts.importer.rules.network).hex()}
 

@@ -32,9 +32,8 @@ from edge_node.primitives.clock import Clock
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.primitives.types import BlockHash, DatasetId, TimestampMs
 from edge_node.spec.block import Block, HeaderMalformed, body_from_bytes, header_from_bytes
-from edge_node.spec.constants import MAX_TRANSACTION_BYTES
 from edge_node.spec.dataset import ManifestMalformed
-from edge_node.spec.encoding import InvalidEncoding, decode
+from edge_node.spec.encoding import InvalidEncoding
 from edge_node.spec.engine import DatasetMissing
 from edge_node.spec.errors import InvalidInput
 from edge_node.spec.fork_choice import checkpoint_from_bytes
@@ -44,7 +43,7 @@ from edge_node.spec.transaction import (
     Transaction,
     TransactionMalformed,
     TransactionSignatureInvalid,
-    transaction_from_value,
+    transaction_from_bytes,
 )
 from edge_node.spec.validation import (
     BlockFromTheFuture,
@@ -202,8 +201,7 @@ class Intake:
         actions: list[Action] = []
         for data in batch.transactions:
             try:
-                value = decode(data, max_bytes=MAX_TRANSACTION_BYTES)
-                self._mempool.add(transaction_from_value(value), self._importer.head)
+                self._mempool.add(transaction_from_bytes(data), self._importer.head)
             except _NEVER_VALID as error:
                 _LOG.warning("transactions of %s refused: %s", batch.sender, error)
                 now_ms = self._clock.monotonic_ms()

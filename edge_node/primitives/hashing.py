@@ -8,6 +8,7 @@ Read next: edge_node/spec/encoding.py.
 """
 
 import hashlib
+from functools import lru_cache
 
 from edge_node.primitives.types import Hash32
 
@@ -26,10 +27,12 @@ def tagged_hash(tag: str, *parts: bytes) -> Hash32:
     Parts are concatenated: callers pass at most one part of variable length, or an encoding that
     delimits itself.
     """
-    digest = hashlib.sha256(_PREFIX + tag.encode("ascii") + b"\x00")
-    for part in parts:
-        digest.update(part)
-    return Hash32(digest.digest())
+    return Hash32(hashlib.sha256(b"".join((_domain(tag), *parts))).digest())
+
+
+@lru_cache(maxsize=256)
+def _domain(tag: str) -> bytes:
+    return _PREFIX + tag.encode("ascii") + b"\x00"
 
 
 class Prf:

@@ -9,10 +9,10 @@ Read next: genesis.py, then validation.py.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import ClassVar
 
-from edge_node.primitives.hashing import tagged_hash
+from edge_node.primitives.hashing import ZERO_HASH, tagged_hash
 from edge_node.primitives.types import (
     BlockHash,
     DatasetId,
@@ -161,6 +161,8 @@ class Body:
     """Datasets that the miner holds, ascending."""
     proof: bytes
     """The encoded proof of learning."""
+    _tx_root: Hash32 = field(default=ZERO_HASH, init=False, repr=False, compare=False)
+    """What `tx_root` returns, made once; zeros before."""
 
     def encode(self) -> bytes:
         """Return the canonical bytes."""
@@ -169,7 +171,10 @@ class Body:
 
     def tx_root(self) -> Hash32:
         """Return the commitment to transactions and `have`."""
-        return merkle_root([*(tx.encode() for tx in self.transactions), encode(list(self.have))])
+        if self._tx_root == ZERO_HASH:
+            leaves = [*(tx.encode() for tx in self.transactions), encode(list(self.have))]
+            object.__setattr__(self, "_tx_root", merkle_root(leaves))
+        return self._tx_root
 
     def proof_root(self) -> Hash32:
         """Return the commitment to the proof."""

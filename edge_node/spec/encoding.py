@@ -29,6 +29,14 @@ _MIN_INT = -(1 << 63)
 _MAX_INT = (1 << 64) - 1
 _MAX_KEY = 23
 _BYTE = tuple(bytes((number,)) for number in range(256))
+_SHORT_HEADS = tuple(
+    tuple(
+        _BYTE[major << 5 | number] if number < _DIRECT else _BYTE[major << 5 | 24] + _BYTE[number]
+        for number in range(256)
+    )
+    for major in range(6)
+)
+"""Heads of arguments below 256, by major type: nearly all that are ever written."""
 
 
 class InvalidEncoding(InvalidInput):
@@ -96,10 +104,10 @@ def _encode_into(value: Value, out: list[bytes]) -> None:
 
 
 def _head(major: int, argument: int) -> bytes:
+    if argument < 256:
+        return _SHORT_HEADS[major][argument]
     major <<= 5
-    if argument < _DIRECT:
-        return _BYTE[major | argument]
-    for code, size in ((24, 1), (25, 2), (26, 4)):
+    for code, size in ((25, 2), (26, 4)):
         if argument < 1 << 8 * size:
             return _BYTE[major | code] + argument.to_bytes(size, "big")
     return _BYTE[major | _MAX_ARGUMENT_CODE] + argument.to_bytes(8, "big")

@@ -96,7 +96,9 @@ def charge(sender: Account, transaction: Transaction, parameters: Parameters) ->
     cost = transaction.spent + transaction.fee
     if cost > sender.balance:
         raise BalanceTooLow(expected=f"at least {cost}", actual=sender.balance)
-    return replace(sender, balance=Amount(sender.balance - cost), nonce=sender.nonce + 1)
+    return Account(
+        address=sender.address, balance=Amount(sender.balance - cost), nonce=sender.nonce + 1
+    )
 
 
 def take_effect(
@@ -110,6 +112,8 @@ def take_effect(
         By the rule of its kind.
     """
     match transaction:
+        case Transfer():
+            return state
         case DatasetUpload():
             return market.upload(state, transaction, parameters, height)
         case ReserveReveal():
@@ -169,8 +173,10 @@ class _Till:
         self._changed[sender.address] = sender
         if isinstance(transaction, Transfer):
             recipient = self._account(transaction.recipient)
-            self._changed[recipient.address] = replace(
-                recipient, balance=Amount(recipient.balance + transaction.amount)
+            self._changed[recipient.address] = Account(
+                address=recipient.address,
+                balance=Amount(recipient.balance + transaction.amount),
+                nonce=recipient.nonce,
             )
 
     def state(self) -> State:

@@ -28,7 +28,12 @@ from edge_node.primitives.types import (
     PublicKey,
     Signature,
 )
-from edge_node.spec.constants import MAX_AMOUNT, MAX_HEADER_BYTES, MAX_MANIFEST_BYTES
+from edge_node.spec.constants import (
+    MAX_AMOUNT,
+    MAX_HEADER_BYTES,
+    MAX_MANIFEST_BYTES,
+    MAX_TRANSACTION_BYTES,
+)
 from edge_node.spec.dataset import Manifest, manifest_from_value
 from edge_node.spec.encoding import Decoded, Value, decode, encode
 from edge_node.spec.errors import InvalidTransaction
@@ -223,6 +228,20 @@ def transaction_from_value(value: Decoded) -> Transaction:
     raise TransactionMalformed(
         expected="[kind, sender, nonce, what its kind has, fee, signature]", actual="another form"
     )
+
+
+def transaction_from_bytes(data: bytes) -> Transaction:
+    """Return the transaction that canonical bytes encode.
+
+    Raises
+    ------
+    InvalidEncoding, TransactionMalformed, ManifestMalformed
+        R-2, R-19, R-17.
+    """
+    transaction = transaction_from_value(decode(data, max_bytes=MAX_TRANSACTION_BYTES))
+    # R-2: a value has one encoding, and these bytes are it.
+    object.__setattr__(transaction, "_encoded", data)
+    return transaction
 
 
 def _kind_of(kind: int, details: Sequence[Decoded]) -> Callable[..., Transaction] | None:

@@ -24,6 +24,7 @@ from edge_node.spec.transaction import (
     TransactionSignatureInvalid,
     address_of,
     commitment_to,
+    transaction_from_bytes,
     transaction_from_value,
 )
 from tests.spec import toy_market as market
@@ -50,6 +51,8 @@ def with_part(index: int, part: "Decoded") -> "Decoded":
 def test_r_19_transfer_survives_in_less_than_133_bytes() -> None:
     data = encode(TRANSFER.value())
     assert transaction_from_value(decode(data, max_bytes=len(data))) == TRANSFER
+    assert transaction_from_bytes(data) == TRANSFER
+    assert transaction_from_bytes(data).encode() == data
     assert decode(data, max_bytes=len(data)) == FORM
     assert len(data) < 133
 
