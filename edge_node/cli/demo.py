@@ -23,6 +23,7 @@ from edge_node.cli.market_tables import (
     families_table,
     happenings,
     market_generations,
+    money_table,
     shapes_table,
 )
 from edge_node.cli.output import complain, console, emit, json_option, percent, short, table
@@ -81,9 +82,12 @@ def demo(
 
     They go on until their chain has some blocks. With more than one dataset or family it shows
     how these take turns, how new families are opened by the evolution of shapes, and closed.
+    A second dataset is uploaded with a bounty, by a command of the first node's user: models of it
+    earn bonuses, its reserve is revealed when mining on it has ended, and the bounty is settled.
 
     Exits with 0 only if all nodes agree on the head, each has judged every block, and accuracy on
-    untouched images rose; with more than one dataset or family, also only if turns were fair.
+    untouched images rose; with more than one dataset or family, also only if turns were fair,
+    and what was uploaded came to its settlement.
     """
     output.mkdir(parents=True, exist_ok=True)
     root = output / "datasets"
@@ -158,6 +162,8 @@ def _show(report: DemoReport) -> None:
         console.print(market_generations(report.generations, market))
         console.print(shapes_table(market))
         console.print(families_table(market))
+        if market.uploads:
+            console.print(money_table(market))
     console.print(
         table(
             "nodes",

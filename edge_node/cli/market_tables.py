@@ -106,10 +106,54 @@ def happenings(market: MarketReport) -> Iterator[str]:
     for dataset, first, best in market.gains:
         rise = f"{percent(first.reserve_ppm)} % -> {percent(best.reserve_ppm)} %"
         yield f"untouched images of {dataset}: {rise}"
-    for bounty in market.bounties:
+    for offer in market.uploads:
         yield (
-            f"height {bounty.height}: {bounty.receiver} earned {bounty.amount} of the bounty for "
-            f"{bounty.dataset}"
+            f"height {offer.height}: {offer.uploader} uploaded {offer.dataset}: bounty "
+            f"{offer.bounty}, {offer.bonus} a record"
         )
+        yield f"  bond {offer.bond}, closing at height {offer.closing}"
+        if offer.scheduled is not None:
+            yield (
+                f"height {offer.scheduled}: enough miners hold {offer.dataset}; "
+                f"{offer.holders} do by the end"
+            )
+        if offer.ended is not None:
+            yield f"height {offer.ended}: mining on {offer.dataset} has ended"
     for reveal in market.reveals:
         yield f"height {reveal.height}: {reveal.images} images of {reveal.dataset} were revealed"
+    for settled in market.settlements:
+        yield (
+            f"height {settled.height}: {settled.dataset} is settled; {settled.returned} went back "
+            "to its uploader"
+        )
+
+
+def money_table(market: MarketReport) -> Table:
+    """Return a line for each bonus and each share of a settlement."""
+    columns = (">height", "!dataset", "!node", "for", ">paid", ">paid later")
+    taken = {turn.height: turn.family for turn in market.turns}
+    labels = {family.family: family.label for family in market.families}
+    rows: list[tuple[object, ...]] = [
+        (
+            bonus.height,
+            bonus.dataset,
+            bonus.receiver,
+            f"a model of {labels[taken[bonus.height]]}",
+            bonus.amount - bonus.amount // 2,
+            f"up to {bonus.amount // 2}",
+        )
+        for bonus in market.bounties
+    ]
+    rows += [
+        (
+            settled.height,
+            settled.dataset,
+            share.receiver,
+            f"second halves of {share.owed}",
+            share.paid,
+            "",
+        )
+        for settled in market.settlements
+        for share in settled.shares
+    ]
+    return table("bounties", columns, rows, crowded=True)

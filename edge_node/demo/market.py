@@ -4,7 +4,7 @@
 Paper A, sections 4.3 and 4.4. Every state of the chain is taken back from the records of a node
 that has stopped, so turns are counted by the law itself, and nothing is judged again.
 Law of the file: the keys of `as_json` are a contract; every figure comes from a state or a block.
-Read next: report.py, edge_node/spec/scheduling.py.
+Read next: bounties.py, report.py, edge_node/spec/scheduling.py.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,17 +16,26 @@ from pathlib import Path
 from edge_node.chain.block_store import StoredBlock
 from edge_node.chain.database import Database
 from edge_node.chain.importer import Importer
+from edge_node.demo.bounties import (
+    BountyReport,
+    Names,
+    RevealReport,
+    SettlementReport,
+    UploadReport,
+    bonuses,
+    reveals,
+    settlements,
+    uploads,
+)
 from edge_node.demo.generations import Exports, GenerationReport
 from edge_node.node.architecture_text import architecture_text
 from edge_node.node.engine import NodeEngine
 from edge_node.primitives.types import FamilyId
 from edge_node.spec import scheduling
 from edge_node.spec.block import Header, body_from_bytes, header_from_bytes
-from edge_node.spec.dataset import SplitName
 from edge_node.spec.genesis import Genesis, Parameters
 from edge_node.spec.proof.evolution_proof import FounderProof, proof_from_bytes
 from edge_node.spec.state import Family, State
-from edge_node.spec.transaction import ReserveReveal
 
 MAX_SPREAD = 1
 """Turns by which open families may be apart (R-31): the one that is behind goes next."""
@@ -83,32 +92,6 @@ class FamilyReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BountyReport:
-    """A bonus that a block earned from the bounty for its dataset (R-61)."""
-
-    height: int
-    """The block."""
-    dataset: str
-    """Name of the dataset that it was offered for."""
-    receiver: str
-    """Name of the node that got it."""
-    amount: int
-    """Coins: half at once, half at most when the dataset closes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RevealReport:
-    """A sealed reserve that was revealed."""
-
-    height: int
-    """Block with the reveal."""
-    dataset: str
-    """Name of the dataset."""
-    images: int
-    """Images of the reserve."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MarketReport:
     """Several datasets and families on one chain."""
 
@@ -116,14 +99,20 @@ class MarketReport:
     """In the order in which they were founded."""
     turns: tuple[TurnReport, ...]
     """One for each block."""
+    uploads: tuple[UploadReport, ...]
+    """In the order in which they were confirmed."""
     bounties: tuple[BountyReport, ...]
     """In the order in which they were paid."""
     reveals: tuple[RevealReport, ...]
+    """In the order in which they were made."""
+    settlements: tuple[SettlementReport, ...]
     """In the order in which they were made."""
     models: tuple[Exports, ...]
     """Files of each dataset's best model."""
     due_to_close: int
     """Blocks by which, turns being fair, some family has closed."""
+    offered: int = 0
+    """Datasets that a user has sent with a bounty: each is to be mined on, revealed and settled."""
 
     @property
     def gains(self) -> tuple[tuple[str, GenerationReport, GenerationReport], ...]:
@@ -164,12 +153,29 @@ class MarketReport:
             family.closed for family in self.families
         ):
             found.append(f"no family was closed within {len(self.turns)} blocks")
-        return tuple(found)
+        return (*found, *self._broken_offers())
+
+    def _broken_offers(self) -> Iterator[str]:
+        if len(self.uploads) < self.offered:
+            yield f"{len(self.uploads)} of {self.offered} uploads are in a block"
+        for offer in self.uploads:
+            shown = (
+                ("was mined on: too few miners held it", offer.scheduled is not None),
+                ("earned a bonus", offer.dataset in {each.dataset for each in self.bounties}),
+                ("had its reserve revealed", offer.dataset in {r.dataset for r in self.reveals}),
+                ("was settled", offer.dataset in {each.dataset for each in self.settlements}),
+            )
+            for what, came in shown:
+                if not came:
+                    yield (
+                        f"{offer.dataset}, uploaded at height {offer.height}, never {what}, "
+                        f"within {len(self.turns)} blocks; it closes at height {offer.closing}"
+                    )
 
     def as_json(self) -> dict[str, object]:
         """Return the report as plain values."""
         value = asdict(self)
-        del value["due_to_close"]
+        del value["due_to_close"], value["offered"]
         return value
 
 
@@ -204,6 +210,8 @@ def market_report(
     parameters: Parameters,
     generations: Sequence[GenerationReport],
     exports: Sequence[Exports],
+    *,
+    offered: int = 0,
 ) -> MarketReport:
     """Return what families did on a chain.
 
@@ -219,8 +227,11 @@ def market_report(
         The accuracies of its models.
     exports : sequence of Exports
         Files of each dataset's best.
+    offered : int
+        Datasets that a user has sent with a bounty.
     """
     headers = [header_from_bytes(block.header) for block in chain]
+    names = Names(headers, {each.height: each.miner for each in generations})
     head = states[-1]
     open_at_once = parameters.min_families * len(head.datasets)
     blocks_of_one = parameters.min_population - 1 + parameters.max_family_generations
@@ -230,10 +241,13 @@ def market_report(
             _turn(header, before, after, parameters)
             for header, (before, after) in zip(headers, pairwise(states), strict=True)
         ),
-        bounties=tuple(_bounties(headers, states, generations)),
-        reveals=tuple(_reveals(chain, states[-1])),
+        uploads=tuple(uploads(chain, states, names)),
+        bounties=tuple(bonuses(headers, states, names)),
+        reveals=tuple(reveals(chain, head)),
+        settlements=tuple(settlements(states, names)),
         models=tuple(exports),
         due_to_close=open_at_once * blocks_of_one,
+        offered=offered,
     )
 
 
@@ -281,36 +295,6 @@ def _families(
             first=mine[0],
             best=max(mine, key=lambda each: each.evaluation_ppm),
         )
-
-
-def _bounties(
-    headers: Sequence[Header], states: Sequence[State], generations: Sequence[GenerationReport]
-) -> Iterator[BountyReport]:
-    miners = {each.height: each.miner for each in generations}
-    for header, (before, after) in zip(headers, pairwise(states), strict=True):
-        family = after.families.get(header.family)
-        if family is None:
-            continue
-        old, new = (state.datasets[family.dataset].bounty for state in (before, after))
-        if old is not None and new is not None and new.escrow < old.escrow:
-            yield BountyReport(
-                height=header.height,
-                dataset=_dataset_name(after, family),
-                receiver=miners[header.height],
-                amount=old.escrow - new.escrow,
-            )
-
-
-def _reveals(chain: Sequence[StoredBlock], head: State) -> Iterator[RevealReport]:
-    for block in chain:
-        for transaction in body_from_bytes(block.body).transactions:
-            if isinstance(transaction, ReserveReveal):
-                manifest = head.datasets[transaction.dataset].manifest
-                yield RevealReport(
-                    height=block.height,
-                    dataset=manifest.name,
-                    images=manifest.splits[SplitName.RESERVE].count,
-                )
 
 
 def _is_closed(family: Family | None) -> bool:

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,8 @@ from edge_node.primitives.types import DatasetId
 from edge_node.spec.genesis import Genesis, Parameters
 from edge_node.spec.signature import SEED_BYTES
 
+GLIMPSE_S = 0.5
+"""How long one look at the nodes waits for answers."""
 STOP_TIMEOUT_S = 5
 """A node that takes longer to end is killed."""
 TRAINER_NICE = 5
@@ -53,6 +56,17 @@ class DemoFailed(NodeError):
         super().__init__(f"{name} ended before the demonstration did; its log is {log}")
         self.name = name
         self.log = log
+
+
+class UploadRefused(NodeError):
+    """The first node did not take the upload of a dataset."""
+
+    reason = "demo-upload"
+
+    def __init__(self, dataset: DatasetId, why: str) -> None:
+        super().__init__(f"dataset {dataset.hex()[:8]} could not be uploaded: {why}")
+        self.dataset = dataset
+        self.why = why
 
 
 class DemoFolderTaken(NodeError):
@@ -119,7 +133,9 @@ class DemoNetwork:
     datasets : DatasetStore
         Where these are now; their files are linked, not copied.
     learned : sequence of DatasetId
-        What is to be learned.
+        What is to be learned from the start.
+    offered : sequence of DatasetId
+        What the first node alone has, to upload it.
     parameters : Parameters
         Rules of the network.
     clock : Clock
@@ -139,6 +155,7 @@ class DemoNetwork:
         backends: Sequence[str],
         datasets: DatasetStore,
         learned: Sequence[DatasetId],
+        offered: Sequence[DatasetId] = (),
         parameters: Parameters,
         clock: Clock,
     ) -> None:
@@ -146,6 +163,9 @@ class DemoNetwork:
         self.genesis: Genesis
         self.broker: RunningBroker = start_broker(BrokerOptions(data_dir=folder / "broker"), clock)
         self.nodes: tuple[DemoNode, ...] = ()
+        # Two for each node: one may wait for an answer while it is told something.
+        self._askers = ThreadPoolExecutor(2 * len(backends), thread_name_prefix="demo")
+        self._asked: dict[str, Future[NodeGlimpse | None]] = {}
         try:
             seeds = [secrets.token_bytes(SEED_BYTES) for _ in backends]
             ed25519 = load_ed25519()
@@ -159,7 +179,7 @@ class DemoNetwork:
             for number, (backend, seed) in enumerate(zip(backends, seeds, strict=True), start=1):
                 directory = DataDirectory(folder / f"node-{number}")
                 directory.initialise(self.genesis, seed)
-                for each in learned:
+                for each in (*learned, *(() if self.nodes else offered)):
                     target = directory.datasets / each.hex()
                     shutil.copytree(datasets.folder(each), target, copy_function=os.link)
                 self.nodes += (self._launch(directory, backend),)
@@ -169,8 +189,7 @@ class DemoNetwork:
 
     def _launch(self, directory: DataDirectory, backend: str) -> DemoNode:
         log = directory.root / "log"
-        command = [sys.executable, "-m", "edge_node", "--data-dir", str(directory.root)]
-        command += _trainer_settings()
+        command = [*_program(directory), *_trainer_settings()]
         command += ["run", "--broker", str(self.broker.address), "--backend", backend]
         environment = _environment(self.broker.account)
         with log.open("wb") as stream:
@@ -188,27 +207,58 @@ class DemoNetwork:
     def glimpses(self) -> list[NodeGlimpse]:
         """Return what the nodes say of themselves; those that do not answer yet are left out.
 
+        All are asked at once: who judges a block is waited for by nobody else.
+
         Raises
         ------
         DemoFailed
             A node has ended.
         """
-        found: list[NodeGlimpse] = []
         for node in self.nodes:
             if node.process.poll() is not None:
                 raise DemoFailed(node.name, node.log)
-            with contextlib.suppress(NodeError):  # not there yet, or busy
-                found.append(_glimpse(node.name, ask(node.directory.control, "status", {})))
-        return found
+            if node.name not in self._asked:
+                self._asked[node.name] = self._askers.submit(_glimpse, node)
+        wait(self._asked.values(), GLIMPSE_S)
+        answered = [name for name, asked in self._asked.items() if asked.done()]
+        found = {name: self._asked.pop(name).result() for name in answered}
+        return [each for node in self.nodes if (each := found.get(node.name)) is not None]
 
-    def set_mining(self, *, enabled: bool) -> bool:
-        """Let all nodes mine, or none; return whether all have heard it."""
-        try:
-            for node in self.nodes:
-                ask(node.directory.control, "mine", {"enabled": enabled})
-        except NodeError:
-            return False
-        return True
+    def publish(self, dataset: DatasetId, *, bounty: int, blocks: int) -> None:
+        """Upload a dataset that the first node has, by the command that its user would type.
+
+        Parameters
+        ----------
+        dataset : DatasetId
+        bounty : int
+            Coins for models of it; half as many stand for the reveal.
+        blocks : int
+            Blocks to mine on it.
+
+        Raises
+        ------
+        UploadRefused
+        """
+        node = self.nodes[0]
+        words = ["dataset", "publish", dataset.hex(), "--bounty", str(bounty), "--json"]
+        done = subprocess.run(
+            [*_program(node.directory), *words, "--blocks", str(blocks)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=_environment(self.broker.account),
+        )
+        if done.returncode:
+            raise UploadRefused(dataset, done.stderr.strip())
+
+    def let_mine(self, count: int) -> bool:
+        """Let the first nodes mine, and no others; return whether all have heard it."""
+        heard = self._askers.map(
+            lambda place: _told_to_mine(self.nodes[place], enabled=place < count),
+            range(len(self.nodes)),
+        )
+        return all(list(heard))
 
     def stop(self) -> None:
         """End all nodes, then the broker; Ctrl-C waits for that."""
@@ -222,6 +272,7 @@ class DemoNetwork:
                 except subprocess.TimeoutExpired:
                     node.process.kill()
                     node.process.wait()
+            self._askers.shutdown(cancel_futures=True)  # who has ended answers no more
             self.broker.stop()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -249,6 +300,10 @@ def _empty(folder: Path) -> None:
     folder.mkdir(parents=True)
 
 
+def _program(directory: DataDirectory) -> list[str]:
+    return [sys.executable, "-m", "edge_node", "--data-dir", str(directory.root)]
+
+
 def _environment(account: Account) -> dict[str, str]:
     """Return an environment in which no choice of this machine's user counts."""
     return {
@@ -268,11 +323,25 @@ def _trainer_settings() -> list[str]:
     return settings
 
 
-def _glimpse(name: str, answer: dict[str, object]) -> NodeGlimpse:
+def _told_to_mine(node: DemoNode, *, enabled: bool) -> bool:
+    """Say whether a node has heard if it is to mine."""
+    try:
+        ask(node.directory.control, "mine", {"enabled": enabled})
+    except NodeError:
+        return False
+    return True
+
+
+def _glimpse(node: DemoNode) -> NodeGlimpse | None:
+    """Return what a node says of itself; None while it is not there yet, or busy."""
+    try:
+        answer = ask(node.directory.control, "status", {})
+    except NodeError:
+        return None
     families = answer["families"]
     assert isinstance(families, list)
     return NodeGlimpse(
-        name=name,
+        name=node.name,
         height=int(str(answer["height"])),
         head=str(answer["head"]),
         synced=bool(answer["synced"]),

@@ -29,6 +29,8 @@ CURVES = (
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Of a dataset's families, by Okabe and Ito as well; with more they begin anew."""
 MARKET_LEGEND = "filled: evaluation, hollow: untouched; joined: evolved"
+COINS_PER_STEP = 1_000_000
+"""Unit of the coins' axis."""
 SIZE_INCHES = (8, 6)
 INCHES_PER_PART = 0.95
 """Height of a panel of the market's figure, for each part of its ratio."""
@@ -98,7 +100,8 @@ def market_figure(generations: Sequence[GenerationReport], market: MarketReport)
     from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
 
     datasets = tuple(dict.fromkeys(family.dataset for family in market.families))
-    ratios = (*(3 for _ in datasets), 0.5 + 0.3 * len(market.families), 1)
+    money = (1.5,) if market.uploads else ()
+    ratios = (*(3 for _ in datasets), 0.5 + 0.3 * len(market.families), *money, 1)
     with rc_context({**rcParamsDefault, "font.size": 12, "axes.grid": True, "grid.alpha": 0.3}):
         size = (SIZE_INCHES[0], sum(ratios) * INCHES_PER_PART)
         figure = Figure(figsize=size, dpi=DOTS_PER_INCH, layout="constrained")
@@ -110,7 +113,9 @@ def market_figure(generations: Sequence[GenerationReport], market: MarketReport)
         panels[0].set_title(
             "filled: evaluation, hollow: untouched; joined: evolved", fontsize="medium"
         )
-        _turns(panels[-2], generations, market.families)
+        _turns(panels[len(datasets)], generations, market.families)
+        if market.uploads:
+            _bounties(panels[-2], market)
         _intervals(panels[-1], generations)
     return figure
 
@@ -155,6 +160,32 @@ def _turns(
     axes.set_yticks(range(len(families)), [family.label for family in families])
     axes.invert_yaxis()
     axes.set_ylabel("family (x: closed)")
+
+
+def _bounties(axes: "Axes", market: MarketReport) -> None:
+    """Draw the coins that bounties have paid, and lines where offers came to their next stage."""
+    halves = [(each.height, each.amount - each.amount // 2) for each in market.bounties]
+    settled = [(s.height, share.paid) for s in market.settlements for share in s.shares]
+    heights, sums = [market.uploads[0].height], [0.0]
+    for height, coins in halves + settled:
+        heights.append(height)
+        sums.append(sums[-1] + coins / COINS_PER_STEP)
+    heights.append(market.turns[-1].height)
+    axes.step(heights, [*sums, sums[-1]], where="post", color="0.25", label="paid")
+    for stage, height, colour in zip(*_stages(market), COLOURS, strict=False):
+        axes.axvline(height, color=colour, linestyle="--", label=stage)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize="small")
+    axes.set_ylabel("million coins")
+
+
+def _stages(market: MarketReport) -> tuple[list[str], list[int]]:
+    """Return how far the first upload came, in words and heights."""
+    offer = market.uploads[0]
+    stages = [("uploaded", offer.height), ("mined on", offer.scheduled), ("ended", offer.ended)]
+    stages += [("revealed", each.height) for each in market.reveals]
+    stages += [("settled", each.height) for each in market.settlements]
+    reached = [(name, height) for name, height in stages if height is not None]
+    return [name for name, _ in reached], [height for _, height in reached]
 
 
 def _intervals(axes: "Axes", generations: Sequence[GenerationReport]) -> None:

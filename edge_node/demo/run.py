@@ -41,6 +41,14 @@ LEAST_LIMIT_MS, LIMIT_BLOCK_MS = 600_000, 30_000
 """On a busy machine a demonstration may still succeed."""
 SETTLE_MS = 1_500
 """Without a new head for so long, with mining off, nothing is on its way any more."""
+JUDGE_MS = 15_000
+"""So long a node that is behind may judge one block."""
+BOUNTY = 400_000_000
+"""What is offered for models of the second dataset; with the bond it is 60 % of FIRST_COINS."""
+LEAST_BLOCKS_OF_AN_OFFER = 16
+"""In fewer no dataset could be uploaded, mined on, revealed and settled."""
+SPARE_BLOCKS = 2
+"""An upload may be in the second block, or the third."""
 POLL_S = 0.2
 """How often the nodes are asked: a node answers between two blocks that it judges."""
 
@@ -91,6 +99,16 @@ class DemoOptions:
         """Whether there are turns to be taken and families to be opened and closed."""
         return len(self.datasets) > 1 or self.families > 1
 
+    @property
+    def offered(self) -> tuple[DatasetId, ...]:
+        """Datasets that the first node's user uploads with a bounty; others are there at once."""
+        return self.datasets[1:] if self.blocks >= LEAST_BLOCKS_OF_AN_OFFER else ()
+
+    @property
+    def learned(self) -> tuple[DatasetId, ...]:
+        """Datasets of the genesis."""
+        return self.datasets[: len(self.datasets) - len(self.offered)]
+
 
 Watch = Callable[[Sequence[NodeGlimpse]], None]
 
@@ -121,21 +139,40 @@ def run_demo(
             options.output / "nodes",
             backends=options.backends,
             datasets=datasets,
-            learned=options.datasets,
+            learned=options.learned,
+            offered=options.offered,
             parameters=demo_parameters(
                 datasets=len(options.datasets),
                 families=options.families,
+                blocks=options.blocks,
                 compiled=load_library() is not None,
             ),
             clock=clock,
         )
         try:
             started_ms = clock.monotonic_ms()
+            _upload(network, options, clock, watch)
             _until_agreed(network, options, clock, watch)
             duration_ms = clock.monotonic_ms() - started_ms
         finally:
             network.stop()
     return _report(options, network, datasets, backend, duration_ms)
+
+
+def _upload(network: DemoNetwork, options: DemoOptions, clock: Clock, watch: Watch) -> None:
+    """Upload what is offered, once all nodes are there to hear of it."""
+    limit_ms = clock.monotonic_ms() + options.limit_ms
+    while options.offered:
+        time.sleep(POLL_S)
+        glimpses = network.glimpses()
+        watch(glimpses)
+        if len(glimpses) == len(network.nodes):
+            break
+        if clock.monotonic_ms() > limit_ms:
+            raise DemoTimedOut(blocks=options.blocks, limit_ms=options.limit_ms, glimpses=glimpses)
+    after_mining = network.genesis.parameters.reveal_blocks + SPARE_BLOCKS
+    for dataset in options.offered:
+        network.publish(dataset, bounty=BOUNTY, blocks=options.blocks - 1 - after_mining)
 
 
 def _until_agreed(network: DemoNetwork, options: DemoOptions, clock: Clock, watch: Watch) -> None:
@@ -155,16 +192,17 @@ def _until_agreed(network: DemoNetwork, options: DemoOptions, clock: Clock, watc
         heads = str([glimpse.head for glimpse in glimpses])
         if heads != last or len(glimpses) < len(network.nodes):
             calm_since_ms, last = now_ms, heads
-        if min((glimpse.height for glimpse in glimpses), default=0) < goal:
+        if max((glimpse.height for glimpse in glimpses), default=0) < goal:
             continue
+        level = len({glimpse.height for glimpse in glimpses}) == 1
         if mining:
-            mining = not network.set_mining(enabled=False)
+            mining = not network.let_mine(0)
             calm_since_ms = now_ms
-        elif now_ms - calm_since_ms >= SETTLE_MS:
+        elif now_ms - calm_since_ms >= (SETTLE_MS if level else JUDGE_MS):
             if len({glimpse.head for glimpse in glimpses}) == 1:
                 return
-            # Two heads of equal work stay until a block decides: mine one more.
-            if network.set_mining(enabled=True):
+            # Two heads of equal work stay until a block decides: one node mines one more.
+            if network.let_mine(1):
                 goal = max(glimpse.height for glimpse in glimpses) + 1
                 mining = True
 
@@ -194,7 +232,14 @@ def _report(
         ]
     market = None
     if options.is_market:
-        market = market_report(chain, states, genesis.parameters, generations, exports)
+        market = market_report(
+            chain,
+            states,
+            genesis.parameters,
+            generations,
+            exports,
+            offered=len(options.offered),
+        )
         draw_market(generations, market, Path(exports[0].plot))
     else:
         draw(generations, Path(exports[0].plot))

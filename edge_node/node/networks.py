@@ -54,6 +54,9 @@ MARKET = replace(
     max_connection_count=7_800,
     max_founder_macs=1 << 33,
     max_evaluation_macs=4_000_000_000,
+    min_interval_ms=2_000,
+    rung_ms=3_000,
+    max_future_ms=750,
 )
 """Several datasets and families within minutes: a family lives for eight blocks, and what shapes
 evolve into stays near the cost of the 4,440 family, which reaches 90 % of MNIST and 69 % of
@@ -64,7 +67,14 @@ _LEAST_IN_NUMPY_PPM = 300_000
 """What 32 steps of training reach on either dataset."""
 
 
-def demo_parameters(*, datasets: int, families: int, compiled: bool) -> Parameters:
+_MOST_HAVE_WINDOW, _LEAST_HAVE_WINDOW = 6, 3
+_WINDOWS_OF_A_DEMONSTRATION = 10
+"""Of 60 blocks the last six show who holds a dataset, and twelve are there for the reveal."""
+
+
+def demo_parameters(
+    *, datasets: int, families: int, compiled: bool, blocks: int = 60
+) -> Parameters:
     """Return the rules of a demonstration.
 
     Parameters
@@ -75,10 +85,16 @@ def demo_parameters(*, datasets: int, families: int, compiled: bool) -> Paramete
         Open at a time on each.
     compiled : bool
         Whether the kernels are compiled.
+    blocks : int
+        How many are to come: what is uploaded is to be settled within these.
     """
     if datasets == families == 1:
         return DEMO if compiled else DEMO_IN_NUMPY
-    rules = replace(MARKET, min_families=families)
+    window = blocks // _WINDOWS_OF_A_DEMONSTRATION
+    window = min(_MOST_HAVE_WINDOW, max(_LEAST_HAVE_WINDOW, window))
+    rules = replace(
+        MARKET, min_families=families, have_window_blocks=window, reveal_blocks=2 * window
+    )
     if compiled:
         return rules
     return replace(

@@ -24,7 +24,7 @@ from tests.cli.typing_in import typed
 from tests.demo.market_chain import stopped
 
 KEYS = {"height", "duration_ms", "nodes", "generations", "exports"}
-MARKET_KEYS = {"families", "turns", "bounties", "reveals", "models"}
+MARKET_KEYS = {"families", "turns", "uploads", "bounties", "reveals", "settlements", "models"}
 NODE = NodeReport(id="node-1", head="ab" * 32, backend="native", validated=2, mined=2)
 FIRST = GenerationReport(
     height=1,

@@ -11,10 +11,18 @@ from edge_node.cli.market_tables import (
     families_table,
     happenings,
     market_generations,
+    money_table,
     shapes_table,
 )
+from edge_node.demo.bounties import (
+    BountyReport,
+    RevealReport,
+    SettlementReport,
+    ShareReport,
+    UploadReport,
+)
 from edge_node.demo.generations import GenerationReport
-from edge_node.demo.market import BountyReport, MarketReport, RevealReport
+from edge_node.demo.market import MarketReport
 from tests.demo.market_chain import stopped
 
 
@@ -80,10 +88,52 @@ def test_what_happened_is_told(shown: tuple[list[GenerationReport], MarketReport
         for name, first, best in market.gains
     ]
     assert told[2:] == gained
-    paid = BountyReport(height=9, dataset="letters", receiver="node-1", amount=70)
-    revealed = RevealReport(height=8, dataset="letters", images=50)
-    more = list(happenings(replace(market, bounties=(paid,), reveals=(revealed,))))
-    assert more[len(told) :] == [
-        "height 9: node-1 earned 70 of the bounty for letters",
-        "height 8: 50 images of letters were revealed",
+
+
+def test_an_upload_is_told_from_its_block_to_its_settlement(
+    shown: tuple[list[GenerationReport], MarketReport], tmp_path: Path
+) -> None:
+    _, market = shown
+    offer = UploadReport(
+        height=2,
+        dataset="letters",
+        uploader="node-1",
+        bounty=400_000_000,
+        bonus=20_000_000,
+        bond=200_000_000,
+        scheduled=4,
+        holders=3,
+        ended=43,
+        closing=56,
+    )
+    paid = BountyReport(height=9, dataset="letters", receiver="node-1", amount=20_000_000)
+    revealed = RevealReport(height=44, dataset="letters", images=2_000)
+    share = ShareReport(receiver="node-1", owed=100_000_000, paid=87_500_000)
+    settled = SettlementReport(height=56, dataset="letters", shares=(share,), returned=300_000_000)
+    more = replace(
+        market,
+        uploads=(offer,),
+        bounties=(paid,),
+        reveals=(revealed,),
+        settlements=(settled,),
+    )
+    assert list(happenings(more))[len(list(happenings(market))) :] == [
+        "height 2: node-1 uploaded letters: bounty 400000000, 20000000 a record",
+        "  bond 200000000, closing at height 56",
+        "height 4: enough miners hold letters; 3 do by the end",
+        "height 43: mining on letters has ended",
+        "height 44: 2000 images of letters were revealed",
+        "height 56: letters is settled; 300000000 went back to its uploader",
     ]
+    lines = lines_of(money_table(more), tmp_path / "money")
+    assert max(map(len, lines)) <= 80
+    rows = [line.split() for line in lines if line.split()[:1] in (["9"], ["56"])]
+    assert [row[:3] for row in rows] == [["9", "letters", "node-1"], ["56", "letters", "node-1"]]
+    assert rows[0][3:] == f"a model of {taken(market, 9)} 10000000 up to 10000000".split()
+    assert rows[1][3:] == ["second", "halves", "of", "100000000", "87500000"]
+
+
+def taken(market: MarketReport, height: int) -> str:
+    """Return the label of the family whose block it is."""
+    by_id = {family.family: family.label for family in market.families}
+    return next(by_id[turn.family] for turn in market.turns if turn.height == height)

@@ -56,7 +56,15 @@ def test_turns_alternate_and_are_never_more_than_one_apart(market: MarketReport)
 
 def test_json_is_plain(market: MarketReport) -> None:
     value = json.loads(json.dumps(market.as_json()))
-    assert set(value) == {"families", "turns", "bounties", "reveals", "models"}
+    assert set(value) == {
+        "families",
+        "turns",
+        "uploads",
+        "bounties",
+        "reveals",
+        "settlements",
+        "models",
+    }
     names = "label family dataset architecture connections origin founded closed blocks skips"
     names += " generations first best"
     assert all(set(family) == set(names.split()) for family in value["families"])
@@ -64,7 +72,8 @@ def test_json_is_plain(market: MarketReport) -> None:
         set(turn) == {"height", "dataset", "family", "due", "rung", "spread"}
         for turn in value["turns"]
     )
-    assert (value["bounties"], value["reveals"]) == ([], [])
+    money = ("uploads", "bounties", "reveals", "settlements")
+    assert [value[key] for key in money] == [[]] * len(money)
 
 
 def test_bonuses_and_reveals_are_those_of_the_chain(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_nodes_mine_over_amqtt_where_there_is_no_mosquitto(
     with running(tmp_path, "native", "reference") as network:
         assert network.broker.program == "amqtt"
         eventually("two blocks", lambda: [g.height >= 2 for g in network.glimpses()] == [True] * 2)
-        eventually("mining ends", lambda: network.set_mining(enabled=False))
+        eventually("mining ends", lambda: network.let_mine(0))
         glimpses = network.glimpses()
         assert [glimpse.name for glimpse in glimpses] == ["node-1", "node-2"]
         assert sum(glimpse.mined for glimpse in glimpses) >= 2

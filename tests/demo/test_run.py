@@ -6,9 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from edge_node.datasets.store import DatasetStore
 from edge_node.demo.network import NodeGlimpse
 from edge_node.demo.report import stopped_chain
-from edge_node.demo.run import DemoOptions, DemoTimedOut, run_demo
+from edge_node.demo.run import (
+    BOUNTY,
+    LEAST_BLOCKS_OF_AN_OFFER,
+    DemoOptions,
+    DemoTimedOut,
+    run_demo,
+)
 from edge_node.inference.select import open_backend
 from edge_node.node.data_directory import DataDirectory
 from edge_node.node.system import SystemClock
@@ -116,6 +123,42 @@ def test_two_datasets_with_two_families_each_take_turns(tmp_path: Path) -> None:
     for exports in market.models:
         assert Path(exports.blob).stat().st_size > 0
     assert Path(report.exports.plot).read_bytes().startswith(b"\x89PNG")
+    assert processes_of(tmp_path) == []
+
+
+def test_an_upload_is_mined_on_paid_for_revealed_and_settled(tmp_path: Path) -> None:
+    datasets, first = stored_patterns(tmp_path / "datasets")
+    second = datasets.add(patterns(seed=2, name="more-patterns"))
+    options = DemoOptions(
+        output=tmp_path,
+        blocks=LEAST_BLOCKS_OF_AN_OFFER,
+        backends=("native", "native", "numpy"),
+        datasets=(first, second),
+        families=2,  # where one stands still the next in turn goes on
+    )
+    assert options.offered == (second,)
+    report = run_demo(options, datasets, open_backend("native"), CLOCK, lambda _: None)
+    market = report.market
+    assert market is not None
+    # So few images may prove no gain, and a family of 16 blocks need not have closed.
+    assert [failure for failure in market.failures if "more-patterns, " in failure] == []
+    genesis = DataDirectory(tmp_path / "nodes" / "node-2").genesis()
+    assert [manifest.name for manifest in genesis.datasets] == ["patterns"]
+    (offer,), (reveal,), (settled,) = market.uploads, market.reveals, market.settlements
+    assert (offer.dataset, offer.uploader, offer.bounty) == ("more-patterns", "node-1", BOUNTY)
+    assert offer.scheduled is not None
+    assert offer.ended is not None
+    assert offer.height < offer.scheduled < offer.ended < reveal.height < settled.height
+    assert settled.height == offer.closing <= report.height
+    assert reveal.images == SIZES[SplitName.RESERVE]
+    assert {each.dataset for each in market.bounties} == {"more-patterns"}
+    at_once = sum(each.amount - each.amount // 2 for each in market.bounties)
+    paid = sum(share.paid for share in settled.shares)
+    assert at_once + paid + settled.returned == offer.bounty + offer.bond
+    assert {family.dataset for family in market.families} == {"patterns", "more-patterns"}
+    # Who judged the settlement by the reserve has fetched it from its uploader.
+    others = DatasetStore(tmp_path / "nodes" / "node-2" / "datasets")
+    assert others.has(second)
     assert processes_of(tmp_path) == []
 
 
