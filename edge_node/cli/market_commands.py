@@ -6,17 +6,21 @@ Law of the file: words around market_facts.py and one transaction.
 Read next: market_facts.py, bounty_offer.py.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import click
 
 from edge_node.cli.chain_access import open_chain
 from edge_node.cli.dataset_choice import choose_on_chain
+from edge_node.cli.market_accuracy import accuracy_ppm
 from edge_node.cli.market_facts import MarketFacts, market_facts
 from edge_node.cli.output import console, emit, json_option, percent, printable, short, table
 from edge_node.cli.sending import NO_SIGNATURE, Draft, fee_option, send_transaction
 from edge_node.cli.session import Session
+from edge_node.datasets.store import DatasetStore
 from edge_node.primitives.types import Amount
+from edge_node.spec.dataset import SplitName
 from edge_node.spec.transaction import ReserveReveal
 
 
@@ -47,8 +51,17 @@ def market(context: click.Context, /, *, as_json: bool) -> None:
 def show_dataset(session: Session, /, *, name: str, as_json: bool) -> None:
     """Show one dataset: bounty, what is owed, families."""
     with open_chain(session) as chain:
-        facts = market_facts(chain, choose_on_chain(chain.state, name))
-    emit(asdict(facts), as_json=as_json, show=lambda: _show_one(session, facts))
+        dataset = choose_on_chain(chain.state, name)
+        facts = market_facts(chain, dataset)
+        store = DatasetStore(session.directory.datasets)
+        seen = [accuracy_ppm(chain, store, dataset, each.best_model) for each in facts.families]
+    names = [f"best_{each.name.lower()}_ppm" for each in SplitName]
+    told = asdict(facts)
+    told["families"] = [
+        {**family, **dict(zip(names, found, strict=True))}
+        for family, found in zip(told["families"], seen, strict=True)
+    ]
+    emit(told, as_json=as_json, show=lambda: _show_one(session, facts, seen))
 
 
 @market.command("reveal")
@@ -114,7 +127,7 @@ def _show_all(height: int, found: list[MarketFacts]) -> None:
     console.print(table(f"datasets at height {height}", columns, rows, crowded=True))
 
 
-def _show_one(session: Session, facts: MarketFacts) -> None:
+def _show_one(session: Session, facts: MarketFacts, seen: Sequence[tuple[int | None, ...]]) -> None:
     words = {"dataset": facts.dataset, "name": printable(facts.name), "state": facts.words}
     if facts.uploader:
         words |= {
@@ -134,14 +147,15 @@ def _show_one(session: Session, facts: MarketFacts) -> None:
                 short(each.family),
                 each.models,
                 each.generations,
-                percent(each.best_ppm),
                 short(each.best_model),
+                *("" if ppm is None else percent(ppm) for ppm in found),
                 "yes" if each.closed else "",
             )
-            for each in facts.families
+            for each, found in zip(facts.families, seen, strict=True)
         ]
-        columns = ("family", ">models", ">gen", ">best %", "best model", "closed")
-        console.print(table("families", columns, rows))
+        names = ("family", ">models", ">gen", "best model", ">train %", ">evaluation %")
+        columns = (*names, ">reserve %", "closed")
+        console.print(table("families", columns, rows, crowded=True))
         best = f"model export best --dataset {short(facts.dataset)} --output best.tflite"
         click.echo(f"to take the best model home, run\n\n    {session.line(best)}\n")
 

@@ -8,6 +8,7 @@ import pytest
 from edge_node.datasets.errors import DatasetUnknown
 from edge_node.datasets.store import DatasetStore
 from edge_node.primitives.types import DatasetId, Hash32
+from edge_node.spec.dataset import SplitName
 from tests.acceptance.running import toy_images
 from tests.chain.workshop import easy_dataset
 from tests.cli.typing_in import alive, typed
@@ -58,6 +59,17 @@ def test_list_is_whole_in_80_columns_or_says_what_to_do(toy_node: Path, tmp_path
     assert EASY[:12] in shown
     assert "edge-node dataset fetch mnist" in typed(tmp_path / "none", "dataset", "list").out
     assert typed(tmp_path / "none", "dataset", "list", "--json").json() == {"datasets": []}
+
+
+def test_list_tells_what_has_a_sealed_reserve(toy_node: Path) -> None:
+    (listed,) = typed(toy_node, "dataset", "list", "--json").json()["datasets"]
+    assert not listed["sealed"]
+    store = DatasetStore(toy_node / "datasets")
+    store.discard_split(easy_dataset().dataset_id, SplitName.RESERVE)
+    (listed,) = typed(toy_node, "dataset", "list", "--json").json()["datasets"]
+    assert listed["sealed"]
+    assert "sealed" in typed(toy_node, "dataset", "list").out
+    assert "edge-node dataset list" in typed(toy_node, "dataset", "publish", "easy").sentence(7)
 
 
 def test_publish_lasts_and_is_offered_by_the_node_that_runs(toy_node: Path) -> None:

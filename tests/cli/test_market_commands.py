@@ -38,7 +38,12 @@ def test_table_has_all_datasets_and_no_line_is_too_long(miner_node: Path) -> Non
 def test_one_dataset_by_name_or_beginning_of_its_id(miner_node: Path) -> None:
     told = typed(miner_node, "market", "show", UPLOADED_ID.hex()[:8], "--json").json()
     assert (told["dataset"], told["bond"]) == (UPLOADED_ID.hex(), toy_market.BOND)
+    (family,) = told["families"]
+    assert family["best_evaluation_ppm"] == family["best_ppm"]
+    assert family["best_reserve_ppm"] is None, "it is sealed"
     shown = typed(miner_node, "market", "show", UPLOADED_ID.hex()).out
+    told_lines = [line for line in shown.splitlines() if "edge-node" not in line]  # to be copied
+    assert max(map(len, told_lines)) <= 80
     assert f"left of {toy_market.BOUNTY}, {toy_market.BONUS} for a record" in shown
     assert f"model export best --dataset {UPLOADED_ID.hex()[:12]}" in shown
     assert "edge-node market" in typed(miner_node, "market", "show", "nothing").sentence(7)
