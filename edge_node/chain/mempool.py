@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from edge_node.chain.errors import MempoolRejected
-from edge_node.primitives.types import Address, Amount, Hash32, Height, PublicKey
+from edge_node.primitives.types import Amount, Hash32, Height, PublicKey
 from edge_node.spec import ledger
 from edge_node.spec.constants import MAX_TRANSACTIONS, MAX_TRANSACTIONS_BYTES
 from edge_node.spec.errors import InvalidTransaction
@@ -165,6 +165,8 @@ class Mempool:
     def select(self, most: int = MAX_TRANSACTIONS) -> tuple[Transaction, ...]:
         """Return what the next block should carry: always the dearest that is its sender's next.
 
+        Of equals the one that came first: later dust at the same fee delays nobody.
+
         Parameters
         ----------
         most : int
@@ -172,21 +174,21 @@ class Mempool:
         """
         chosen: list[Transaction] = []
         room_bytes = MAX_TRANSACTIONS_BYTES
-        fronts: list[tuple[int, Address, int, Sequence[_Waiting]]] = [
-            (-queue[0].transaction.fee, address_of(sender), 0, queue)
-            for sender, queue in self._by_sender.items()
+        fronts: list[tuple[int, int, int, Sequence[_Waiting]]] = [
+            (-queue[0].transaction.fee, queue[0].arrival, 0, queue)
+            for queue in self._by_sender.values()
         ]
         heapq.heapify(fronts)
         while fronts and len(chosen) < min(most, MAX_TRANSACTIONS):
-            _, address, place, queue = fronts[0]
+            _, _, place, queue = fronts[0]
             room_bytes -= queue[place].size_bytes
             if room_bytes < 0:
                 break
             chosen.append(queue[place].transaction)
             place += 1
             if place < len(queue):
-                fee = queue[place].transaction.fee
-                heapq.heapreplace(fronts, (-fee, address, place, queue))
+                fee, arrival = queue[place].transaction.fee, queue[place].arrival
+                heapq.heapreplace(fronts, (-fee, arrival, place, queue))
             else:
                 heapq.heappop(fronts)
         return tuple(chosen)

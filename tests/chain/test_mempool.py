@@ -70,6 +70,15 @@ def test_transaction_waits_once(pool: Mempool, head: State, network: Network) ->
     assert pool.select() == (transaction,)
 
 
+@pytest.mark.parametrize("order", [(ANN, BOB), (BOB, ANN)])
+def test_of_equal_fees_the_first_that_came_goes_first(
+    pool: Mempool, head: State, network: Network, order: tuple[Miner, Miner]
+) -> None:
+    waiting = [pay(network, sender, 0) for sender in order]
+    fill(pool, head, waiting)
+    assert pool.select() == tuple(waiting)
+
+
 def test_dearest_goes_first_and_a_senders_own_stay_in_order(
     pool: Mempool, head: State, network: Network
 ) -> None:
