@@ -24,6 +24,8 @@ STALE_SLICES = 6
 """Slices without a step after which an individual gives its place to a copy of a better one."""
 CROSS_EVERY = 8
 """Slices between two attempts at crossover."""
+RESTING_CLIMBS = 3
+"""Climbs that stay of a family which waits for its next turn."""
 NONCES = 1 << 16
 """Where a climb's nonces may begin: small ones make small recipes."""
 
@@ -84,7 +86,13 @@ class Evolution:
             # The newest record takes the place of the weakest climbs, half of the population.
             self._individuals.sort(key=lambda individual: -individual.correct)
             del self._individuals[POPULATION_SIZE // 2 :]
+        if len(self._individuals) < POPULATION_SIZE:
             self._fill()
+
+    def rest(self) -> None:
+        """Let go of all but the best climbs, which `adopt` goes on with: each holds much memory."""
+        self._individuals.sort(key=lambda individual: -individual.correct)
+        del self._individuals[RESTING_CLIMBS:]
 
     def step(self) -> Offer | None:
         """Let one individual climb a slice; return an offer if it would make a block."""

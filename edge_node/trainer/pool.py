@@ -26,7 +26,7 @@ from edge_node.primitives.types import DatasetId
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.engine import LabelledImages
 from edge_node.trainer.judges import KernelJudge
-from edge_node.trainer.search import Search, search_for
+from edge_node.trainer.search import Resting, Search, search_for
 from edge_node.trainer.task import Lane, Offer, Progress, ShapeTask, SplitSource, Task
 
 MAX_WORKERS = 1_024
@@ -124,6 +124,7 @@ class LaneWorker:
     def __init__(self, splits: SplitSource, selection_images: int, lanes: Sequence[Lane]) -> None:
         self._judge = KernelJudge(splits, selection_images)
         self._searches: list[tuple[Lane, Search | None]] = [(lane, None) for lane in lanes]
+        self._resting = {lane: Resting() for lane in lanes}
         self._answer: Answer = []
 
     def begin(self, news: News) -> None:
@@ -131,7 +132,7 @@ class LaneWorker:
         try:
             for task in news:
                 self._searches = [
-                    (lane, search_for(task, search, self._judge, lane))
+                    (lane, search_for(task, search, self._judge, lane, self._resting[lane]))
                     for lane, search in self._searches
                 ]
             self._answer = [

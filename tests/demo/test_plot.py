@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from edge_node.demo.plot import (
+    COINS_PER_STEP,
     CURVES,
     DOTS_PER_INCH,
     SIZE_INCHES,
@@ -20,6 +21,8 @@ from edge_node.demo.plot import (
 )
 from tests.demo.market_chain import stopped
 from tests.demo.pictures import generation
+from tests.spec import toy_market
+from tests.spec.toy_data import toy_dataset
 
 POPULATION = [generation(height, 840_000 + 5_000 * height, number=1) for height in (1, 2, 3)]
 RECORDS = [generation(h, 860_000 + 3_000 * h, number=h - 2) for h in range(4, 13)]
@@ -124,3 +127,29 @@ def test_market_shows_each_family_on_its_datasets_panel_and_its_turns(tmp_path: 
     assert len(intervals.patches) == len(seen.generations)
     draw_market(seen.generations, market, tmp_path / "market.png")
     assert imread(tmp_path / "market.png").shape[2] == 4
+
+
+def test_an_upload_has_a_panel_with_its_stages_and_what_was_paid(tmp_path: Path) -> None:
+    chain = toy_market.revealed().fork()
+    toy_market.wait(chain)
+    seen = stopped(tmp_path, chain, [toy_dataset(), toy_market.UPLOADED])
+    market = seen.market()
+    money = market_figure(seen.generations, market).axes[-2]
+    legend = money.get_legend()
+    assert legend is not None
+    names = [text.get_text() for text in legend.get_texts()]
+    assert names == ["paid", "uploaded", "mined on", "ended", "revealed", "settled"]
+    (offer,), (reveal,), (settled,) = market.uploads, market.reveals, market.settlements
+    paid, *stages = money.lines
+    heights = [float(np.asarray(line.get_xdata())[0]) for line in stages]
+    assert heights == [
+        offer.height,
+        offer.scheduled,
+        offer.ended,
+        reveal.height,
+        settled.height,
+    ]
+    at_once = sum(each.amount - each.amount // 2 for each in market.bounties)
+    later = sum(share.paid for share in settled.shares)
+    final = float(np.asarray(paid.get_ydata())[-1])
+    assert round(final * COINS_PER_STEP) == at_once + later
