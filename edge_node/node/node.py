@@ -142,7 +142,7 @@ class Node:
             watcher=parts.watcher,
         )
         purse = Purse(parts.importer, parts.mempool, parts.signer)
-        self._reporter = Reporter(parts.importer, self._intake, purse)
+        self._reporter = Reporter(parts.importer, self._intake, parts.mempool, parts.signer)
         self._reveals = AutoReveal(parts.importer, parts.mempool, parts.datasets, purse)
         self.imports = Imports(parts.importer, self._intake, purse, parts.directory.imports)
         self._actions: deque[Action] = deque()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The node's own account: the transactions that a node makes by itself.
+"""An account whose transactions the node makes by itself.
 
-Law of the file: it signs what is the account's next transaction, at the network's least fee;
+Law of the file: it signs what is the account's next transaction, at the least fee unless told;
 whether it may be made is the caller's word, whether it is valid the mempool's.
 Read next: reporting.py, imports.py.
 """
@@ -49,13 +49,17 @@ class Purse:
         """Return True if a transaction waits for a block."""
         return transaction.signing_hash(self._importer.rules.network) in self._mempool
 
-    def make(self, kind: Callable[..., AnyTransaction], **details: object) -> AnyTransaction:
+    def make(
+        self, kind: Callable[..., AnyTransaction], *, fee: Amount | None = None, **details: object
+    ) -> AnyTransaction:
         """Return the account's next transaction, signed.
 
         Parameters
         ----------
         kind : callable
             A class of transaction.
+        fee : Amount or None
+            Coins for the miner; None for the network's least.
         **details
             Its own fields.
         """
@@ -63,7 +67,7 @@ class Purse:
         unsigned = kind(
             sender=key,
             nonce=self._mempool.next_nonce(self._importer.head, key),
-            fee=Amount(self._importer.rules.parameters.min_fee),
+            fee=Amount(self._importer.rules.parameters.min_fee) if fee is None else fee,
             signature=Signature(bytes(SIGNATURE_BYTES)),
             **details,
         )

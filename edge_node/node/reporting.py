@@ -10,12 +10,17 @@ Read next: edge_node/spec/offences.py.
 
 import logging
 
+from edge_node.chain.block_builder import Signer
 from edge_node.chain.errors import MempoolRejected
 from edge_node.chain.importer import Importer
+from edge_node.chain.mempool import Mempool
 from edge_node.gossip.ports import Action
+from edge_node.kernels.libsodium import load_ed25519
 from edge_node.node.intake import Intake
 from edge_node.node.purse import Purse
-from edge_node.primitives.types import BlockHash
+from edge_node.node.signer import KeySigner
+from edge_node.primitives.hashing import tagged_hash
+from edge_node.primitives.types import Amount, BlockHash
 from edge_node.spec import constants as limits
 from edge_node.spec.block import Header, header_from_bytes
 from edge_node.spec.errors import InvalidTransaction
@@ -28,6 +33,16 @@ MAX_SIBLINGS = 64
 """Blocks on one parent that are looked at: a flood of them costs no more."""
 
 
+def report_key(signer: Signer) -> KeySigner:
+    """Return the key that signs a node's reports, and nothing else.
+
+    A report can become void while it waits, because somebody else's is confirmed first. Among its
+    user's transactions it would take those with it that come after.
+    """
+    secret = tagged_hash("report-key", signer.sign(tagged_hash("report-key-of")))
+    return KeySigner(load_ed25519(), secret)
+
+
 class Reporter:
     """Looks at every block that comes in.
 
@@ -36,14 +51,18 @@ class Reporter:
     importer : Importer
     intake : Intake
         Where a report goes.
-    purse : Purse
-        Who reports.
+    mempool : Mempool
+    signer : Signer
+        The node's key, whose account is paid.
     """
 
-    def __init__(self, importer: Importer, intake: Intake, purse: Purse) -> None:
+    def __init__(
+        self, importer: Importer, intake: Intake, mempool: Mempool, signer: Signer
+    ) -> None:
         self._importer = importer
         self._intake = intake
-        self._purse = purse
+        self._purse = Purse(importer, mempool, report_key(signer))
+        self._address = address_of(signer.public_key)
 
     def look_at(self, block_hash: BlockHash) -> list[Action]:
         """Report the miner of a block that has just come, if it has signed another in its place."""
@@ -60,7 +79,13 @@ class Reporter:
             header.height,
         )
         first, second = sorted((found, header), key=Header.block_hash)
-        report = self._purse.make(Evidence, first=first.encode(), second=second.encode())
+        report = self._purse.make(
+            Evidence,
+            fee=Amount(0),
+            first=first.encode(),
+            second=second.encode(),
+            reporter=self._address,
+        )
         try:
             return self._intake.submit(report)
         except (InvalidTransaction, MempoolRejected) as error:
@@ -79,7 +104,7 @@ class Reporter:
         offence = Punished(address=address_of(header.miner), height=header.height)
         earliest = head.height + 1 - limits.EVIDENCE_WINDOW_BLOCKS
         return (
-            offence.address != self._purse.address
+            offence.address != self._address
             and offence not in head.punished
             and header.height >= earliest
         )

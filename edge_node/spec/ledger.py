@@ -89,8 +89,8 @@ def charge(sender: Account, transaction: Transaction, parameters: Parameters) ->
     # each transaction once, in order.
     if transaction.nonce != sender.nonce:
         raise NonceMismatch(expected=sender.nonce, actual=transaction.nonce)
-    # dust costs at least the least fee.
-    if transaction.fee < parameters.min_fee:
+    # dust costs at least the least fee. Evidence is no dust: it is good for one offence only.
+    if transaction.fee < parameters.min_fee and not isinstance(transaction, Evidence):
         raise FeeTooLow(expected=f"at least {parameters.min_fee}", actual=transaction.fee)
     # nobody spends what he has not. The supply fits u64, so a sum of balances does too.
     cost = transaction.spent + transaction.fee

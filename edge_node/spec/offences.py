@@ -97,7 +97,7 @@ def punish(state: State, transaction: Evidence, height: Height) -> State:
             offence,
         ),
     )
-    return state.with_reward(address_of(transaction.sender), reporter, height)
+    return state.with_reward(transaction.reporter, reporter, height)
 
 
 def _header(transaction: Evidence) -> Header:

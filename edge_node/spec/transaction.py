@@ -196,10 +196,12 @@ class Evidence(Transaction):
     """Encoded header."""
     second: bytes
     """Encoded header."""
+    reporter: Address
+    """Account that is paid for it."""
 
     def details(self) -> list[Value]:
         """See Transaction."""
-        return [self.first, self.second]
+        return [self.first, self.second, self.reporter]
 
 
 def transaction_from_value(value: Decoded) -> Transaction:
@@ -270,10 +272,10 @@ def _kind_of(kind: int, details: Sequence[Decoded]) -> Callable[..., Transaction
             return partial(ReserveReveal, dataset=DatasetId(Hash32(dataset)))
         case ModelCommit.kind, [bytes(commitment)] if len(commitment) == _HASH_BYTES:
             return partial(ModelCommit, commitment=Hash32(commitment))
-        case Evidence.kind, [bytes(first), bytes(second)] if (
-            max(len(first), len(second)) <= MAX_HEADER_BYTES
+        case Evidence.kind, [bytes(first), bytes(second), bytes(reporter)] if (
+            max(len(first), len(second)) <= MAX_HEADER_BYTES and len(reporter) == ADDRESS_BYTES
         ):
-            return partial(Evidence, first=first, second=second)
+            return partial(Evidence, first=first, second=second, reporter=Address(reporter))
     return None
 
 

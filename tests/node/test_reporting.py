@@ -9,6 +9,7 @@ from edge_node.gossip.topics import node_id
 from edge_node.primitives.types import TimestampMs
 from edge_node.spec.block import Block
 from edge_node.spec.transaction import Evidence
+from tests.chain.workshop import EASY
 from tests.node.rig import Rig, world
 from tests.spec import toy_chain as toy
 
@@ -86,3 +87,18 @@ def test_punished_offence_is_not_reported_again(tmp_path: Path) -> None:
         hand(bob, twin(mined.block))
         made.run()
         assert not reports(bob)
+
+
+def test_report_takes_no_place_among_its_users_transactions(tmp_path: Path) -> None:
+    costly = replace(EASY, min_fee=7)
+    with world(tmp_path, costly) as made:
+        ann = made.add("ann")
+        made.run()
+        first = toy.due(toy.Work(tip=toy.ToyChain(made.network).tip, miner=MALLORY)).block
+        hand(ann, first)
+        hand(ann, twin(first))
+        (report,) = reports(ann)
+        assert report.reporter == ann.miner.address
+        assert report.sender != ann.miner.key
+        assert report.fee == 0, "its key owns nothing, and needs nothing"
+        assert ann.mempool.next_nonce(ann.importer.head, ann.miner.key) == 0

@@ -19,7 +19,7 @@ from edge_node.spec.state import State
 from edge_node.spec.transaction import Evidence
 from tests.spec import toy_market as market
 from tests.spec.stages import ALICE, CAROL, FALLBACK_MS
-from tests.spec.toy_chain import Miner, ToyChain, Work, due, fallback, sealed, signed
+from tests.spec.toy_chain import Miner, ToyChain, Work, due, fallback, miner, sealed, signed
 
 PARAMETERS = market.network().rules.parameters
 ID = market.network().rules.network
@@ -62,6 +62,21 @@ def test_double_signing_burns_immature_rewards_and_pays_the_reporter_a_tenth() -
     assert immature(after, market.TRAINER) == taken // 10
     assert after.burned == taken - taken // 10
     assert after.supply + 1 == after.minted - after.burned, "all but the fee, which a miner gets"
+
+
+def test_whoever_is_named_is_paid_and_evidence_needs_no_fee() -> None:
+    poor = miner("owns nothing")
+    report = market.evidence(last(), twin(last()))
+    named = signed(
+        replace(report, sender=poor.key, fee=Amount(0), reporter=CAROL.address),
+        poor,
+        market.network(),
+    )
+    costly = replace(PARAMETERS, min_fee=9)
+    state, fees = apply_transactions(chain().state, [named], costly)
+    assert fees == 0
+    assert immature(state, CAROL) == immature(chain().state, ALICE) // 10
+    assert state.accounts.get(poor.address).nonce == 1
 
 
 def test_block_with_evidence_conserves_the_supply() -> None:

@@ -158,6 +158,7 @@ EVERY_KIND = (
         nonce=0,
         first=HEADER,
         second=HEADER,
+        reporter=BOB.address,
         fee=Amount(0),
         signature=TRANSFER.signature,
     ),

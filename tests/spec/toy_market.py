@@ -93,6 +93,7 @@ def evidence(first: Block, second: Block, nonce: int = 0, by: Miner = TRAINER) -
         nonce=nonce,
         first=low.encode(),
         second=high.encode(),
+        reporter=by.address,
         fee=Amount(1),
         signature=NO_SIGNATURE,
     )
