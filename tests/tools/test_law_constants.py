@@ -65,8 +65,8 @@ def test_rules_are_those_that_use_it(name: str, rules: set[int]) -> None:
     assert set(CONSTANTS[name].rules) == rules
 
 
-def test_what_only_relay_uses_has_users_and_no_rule() -> None:
-    assert CONSTANTS["MAX_TRANSACTION_BYTES"].rules == ()
+def test_limit_that_relay_uses_too_has_its_rule_and_its_users() -> None:
+    assert CONSTANTS["MAX_TRANSACTION_BYTES"].rules == (19,)
     assert "edge_node/gossip/transactions.py" in CONSTANTS["MAX_TRANSACTION_BYTES"].users
 
 
