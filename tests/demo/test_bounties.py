@@ -14,6 +14,8 @@ from tests.demo.market_chain import Stopped, stopped
 from tests.spec import toy_market
 from tests.spec.toy_data import toy_dataset
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Stopped:

@@ -3,11 +3,15 @@
 
 from pathlib import Path
 
+import pytest
+
 from edge_node.spec.block import header_from_bytes
 from edge_node.spec.constants import PPM
 from edge_node.spec.dataset import SplitName
 from tests.demo.market_chain import BLOCKS, grown, stopped
 from tests.spec.toy_data import toy_dataset
+
+pytestmark = pytest.mark.slow
 
 
 def test_every_line_says_what_its_block_and_the_law_say(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from tests.demo.market_chain import BLOCKS, grown, stopped
 from tests.spec import toy_market
 from tests.spec.toy_data import toy_dataset
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def market(tmp_path_factory: pytest.TempPathFactory) -> MarketReport:

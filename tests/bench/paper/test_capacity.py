@@ -9,6 +9,8 @@ from edge_node.bench.paper.run import run_paper
 from edge_node.node.system import SystemClock
 from tests.bench.paper.small import quick_options
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def few_slices(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,13 @@ import json
 from dataclasses import fields
 from pathlib import Path
 
+import pytest
+
 from edge_node.bench.paper.child import main
 from edge_node.bench.paper.mining import Mined
 from tests.demo.pictures import stored_patterns
+
+pytestmark = pytest.mark.slow
 
 
 def test_row_is_a_line_of_json(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from edge_node.bench.paper.run import run_paper
 from edge_node.node.system import SystemClock
 from tests.bench.paper.small import quick_options
 
+pytestmark = pytest.mark.slow
+
 
 def test_fork_of_each_depth_is_healed(tmp_path: Path) -> None:
     report = run_paper(quick_options(tmp_path, "conflicts"), SystemClock(), lambda _: None)

@@ -9,6 +9,8 @@ from edge_node.bench.climbing import LEVELS
 from edge_node.bench.paper.mining import mining_rows
 from tests.bench.samples import small_workload
 
+pytestmark = pytest.mark.slow
+
 EASY = replace(LEVELS[0], gain_ppm=40_000, selection_images=64)
 HARD = replace(LEVELS[0], name="hard", gain_ppm=900_000, selection_images=64)
 

@@ -11,6 +11,8 @@ from edge_node.gossip.envelope import SIGNATURE_BYTES
 from edge_node.node.system import SystemClock
 from tests.bench.paper.small import quick_options
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> tuple[BlockBytes, ...]:
