@@ -157,7 +157,8 @@ def pay(member: Path) -> None:
 
 
 def finals(nodes: Sequence[Running]) -> set[str]:
-    return {now["final"] for now in (each.status() for each in nodes) if now["final"]}
+    statuses = [each.status() for each in nodes]
+    return {str(status["final"]) for status in statuses if status["final"]}
 
 
 def agree(nodes: Sequence[Running]) -> bool:
