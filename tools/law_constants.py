@@ -23,6 +23,7 @@ from edge_node.spec.genesis import Parameters
 from tools.law_rules import LAW, TESTS, error_classes, numbers_in, sources
 
 PRODUCT = ("edge_node",)
+GENESIS = "edge_node/spec/genesis.py"
 _UNITS = {
     unit: words.split()
     for unit, words in {
@@ -106,20 +107,22 @@ class _Place:
     comment: str  # the last with a rule above it in its function
 
 
-def collect_constants() -> list[Constant]:
+@functools.cache
+def collect_constants() -> tuple[Constant, ...]:
     """Return the parameters of a genesis in their order, then the law's numbers by module."""
-    return [*_parameters(), *_numbers()]
+    return (*_parameters(), *_numbers())
 
 
 def _parameters() -> Iterator[Constant]:
-    says = {name: text for owner, name, text in _documented("edge_node/spec/genesis.py") if owner}
+    tree = next(tree for module, _, tree in sources(LAW) if module == GENESIS)
+    says = {name: text for owner, name, text in _documented(tree) if owner}
     ranges = {name: (least, most) for name, least, most in genesis._RANGES}  # noqa: SLF001 - ours
     default = Parameters()
     for field in fields(Parameters):
         least, most = ranges.get(field.name, (None, None))
         yield Constant(
             name=field.name,
-            module="edge_node/spec/genesis.py",
+            module=GENESIS,
             says=says[field.name],
             unit=_unit(field.name),
             value=_shown(getattr(default, field.name)),
@@ -131,9 +134,9 @@ def _parameters() -> Iterator[Constant]:
 
 
 def _numbers() -> Iterator[Constant]:
-    for module, _ in sources(LAW):
+    for module, _, tree in sources(LAW):
         values = importlib.import_module(module.removesuffix(".py").replace("/", "."))
-        for owner, name, says in _documented(module):
+        for owner, name, says in _documented(tree):
             value = getattr(values, name, None)
             if not owner and _CAPITALS.fullmatch(name) and isinstance(value, int | tuple):
                 yield Constant(
@@ -167,9 +170,8 @@ def _shown(value: object) -> str:
     return f"{value:,}"
 
 
-def _documented(module: str) -> Iterator[tuple[str, str, str]]:
+def _documented(tree: ast.Module) -> Iterator[tuple[str, str, str]]:
     """Yield class (empty for none), name and docstring of what is assigned with one under it."""
-    tree = ast.parse(dict(sources(LAW))[module])
     bodies = [("", tree.body)]
     bodies += [(node.name, node.body) for node in tree.body if isinstance(node, ast.ClassDef)]
     for owner, body in bodies:
@@ -213,8 +215,8 @@ def _used_by(name: str, seen: frozenset[str]) -> set[int]:
 def _definitions() -> Counter[str]:
     """Return how often a function or constant has each name: `encode` alone says nothing."""
     found: Counter[str] = Counter()
-    for _, text in sources(LAW):
-        for node in ast.walk(ast.parse(text)):
+    for _, _, tree in sources(LAW):
+        for node in ast.walk(tree):
             match node:
                 case ast.FunctionDef(name=name):
                     found[name] += 1
@@ -239,6 +241,7 @@ def _rules_at(place: _Place, name: str) -> set[int]:
     return set()
 
 
+@functools.cache
 def _raised(statement: ast.stmt) -> set[int]:
     reasons = _reasons()
     names = (
@@ -252,14 +255,18 @@ def _raised(statement: ast.stmt) -> set[int]:
 
 
 def _called_with(statement: ast.stmt, name: str) -> set[int]:
-    calls = [node for node in ast.walk(statement) if isinstance(node, ast.Call)]
     taking = [
         call
-        for call in calls
+        for call in _calls(statement)
         if any(_mentions(argument, name) for argument in [*call.args, *call.keywords])
     ]
     names = {_called(call) for call in taking}
     return {number for each in names - {name} for number in _function_rules().get(each, ())}
+
+
+@functools.cache
+def _calls(statement: ast.stmt) -> list[ast.Call]:
+    return [node for node in ast.walk(statement) if isinstance(node, ast.Call)]
 
 
 def _raised_after(place: _Place) -> set[int]:
@@ -288,11 +295,16 @@ def _called(call: ast.Call) -> str:
 
 
 def _mentions(tree: ast.AST, name: str) -> bool:
-    for node in ast.walk(tree):
-        match node:
-            case ast.Name(id=found) | ast.Attribute(attr=found) if found == name:
-                return True
-    return False
+    return name in _names(tree)
+
+
+@functools.cache
+def _names(tree: ast.AST) -> frozenset[str]:
+    return frozenset(
+        node.id if isinstance(node, ast.Name) else node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name | ast.Attribute)
+    )
 
 
 @functools.cache
@@ -304,9 +316,9 @@ def _reasons() -> dict[str, int]:
 def _function_rules() -> dict[str, frozenset[int]]:
     """Return the rules in the first paragraph of each function's docstring or in its comments."""
     found: dict[str, frozenset[int]] = {}
-    for _, text in sources(LAW):
+    for _, text, tree in sources(LAW):
         lines = text.splitlines()
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef) and not node.name.startswith("__"):
                 docstring = (ast.get_docstring(node) or "").partition("\n\n")[0]
                 guards = filter(_GUARD.search, lines[node.lineno - 1 : node.end_lineno])
@@ -317,14 +329,18 @@ def _function_rules() -> dict[str, frozenset[int]]:
 
 def _places_of(name: str) -> list[_Place]:
     """Return the innermost statements of the law that mention a name, but for its own."""
-    return [
-        place
-        for place in _places()
-        if _assigned(place.statement) != name and name in _own_names(place.statement)
-    ]
+    return [place for place in _mentioning().get(name, ()) if _assigned(place.statement) != name]
 
 
 @functools.cache
+def _mentioning() -> dict[str, list[_Place]]:
+    found: dict[str, list[_Place]] = {}
+    for place in _places():
+        for name in _own_names(place.statement):
+            found.setdefault(name, []).append(place)
+    return found
+
+
 def _own_names(statement: ast.stmt) -> frozenset[str]:
     """Return what a statement mentions; of one with a body, what its head does."""
     parts: list[ast.AST] = [statement]
@@ -332,20 +348,13 @@ def _own_names(statement: ast.stmt) -> frozenset[str]:
         parts = [node for node in ast.iter_child_nodes(statement) if not isinstance(node, ast.stmt)]
     if isinstance(statement, ast.If):
         parts = [statement.test]
-    found = set()
-    for part in parts:
-        for node in ast.walk(part):
-            match node:
-                case ast.Name(id=name) | ast.Attribute(attr=name):
-                    found.add(name)
-    return frozenset(found)
+    return frozenset[str]().union(*map(_names, parts))
 
 
 @functools.cache
 def _places() -> tuple[_Place, ...]:
     found: list[_Place] = []
-    for module, text in sources(LAW):
-        tree = ast.parse(text)
+    for module, text, tree in sources(LAW):
         _note_places(tree.body, module, "", (ast.get_docstring(tree) or "",), text, found)
     return tuple(found)
 
@@ -394,8 +403,8 @@ def _comment_above(statement: ast.stmt, text: str) -> str:
 def _test_names() -> dict[str, tuple[str, ...]]:
     """Return the tests of the law that mention each name."""
     found: dict[str, list[str]] = {}
-    for _, text in sources(TESTS):
-        for node in ast.parse(text).body:
+    for _, _, tree in sources(TESTS):
+        for node in tree.body:
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                 for name in _names_in(node):
                     found.setdefault(name, []).append(node.name)
@@ -417,13 +426,7 @@ def _names_in(function: ast.FunctionDef) -> set[str]:
 def _names_of_modules() -> dict[str, frozenset[str]]:
     """Return what each module outside the law mentions."""
     return {
-        module: frozenset(
-            node.id if isinstance(node, ast.Name) else node.attr
-            for node in ast.walk(ast.parse(text))
-            if isinstance(node, ast.Name | ast.Attribute)
-        )
-        for module, text in sources(PRODUCT)
-        if not module.startswith(LAW)
+        module: _names(tree) for module, _, tree in sources(PRODUCT) if not module.startswith(LAW)
     }
 
 

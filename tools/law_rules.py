@@ -10,6 +10,7 @@ Read next: law_constants.py, edge_node/spec/errors.py, tests/spec/test_rules.py.
 """
 
 import ast
+import functools
 import importlib
 import io
 import pkgutil
@@ -18,6 +19,7 @@ import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import edge_node.spec
 from edge_node.spec.errors import InvalidInput
@@ -59,6 +61,15 @@ class Rule:
     """Names of its tests."""
 
 
+class Source(NamedTuple):
+    """A Python file."""
+
+    module: str
+    """Its path below the project."""
+    text: str
+    tree: ast.Module
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Docstring:
     module: str
@@ -66,7 +77,8 @@ class _Docstring:
     text: str
 
 
-def collect() -> list[Rule]:
+@functools.cache
+def collect() -> tuple[Rule, ...]:
     """Return every rule whose number stands anywhere in the law, by number."""
     errors = {int(error.reason[2:]): error for error in error_classes()}
     docstrings = list(_docstrings())
@@ -77,7 +89,7 @@ def collect() -> list[Rule]:
         | {number for number, _ in guards}
         | {number for docstring in docstrings for number in numbers_in(docstring.text)}
     )
-    return [
+    return tuple(
         _rule(
             number,
             errors.get(number),
@@ -86,7 +98,7 @@ def collect() -> list[Rule]:
             tuple(name for n, name in tests if n == number),
         )
         for number in sorted(numbers)
-    ]
+    )
 
 
 def numbers_in_tests() -> set[int]:
@@ -132,16 +144,19 @@ def error_classes() -> Iterator[type[InvalidInput]]:
             yield found
 
 
-def sources(folders: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Yield name and text of every Python file below the folders."""
-    for folder in folders:
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            yield path.relative_to(ROOT).as_posix(), path.read_text()
+@functools.cache
+def sources(folders: tuple[str, ...]) -> tuple[Source, ...]:
+    """Return every Python file below the folders."""
+    return tuple(
+        Source(path.relative_to(ROOT).as_posix(), text := path.read_text(), ast.parse(text))
+        for folder in folders
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    )
 
 
 def _docstrings() -> Iterator[_Docstring]:
-    for name, text in sources(LAW):
-        for node in ast.walk(ast.parse(text)):
+    for name, _, tree in sources(LAW):
+        for node in ast.walk(tree):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
                 docstring = ast.get_docstring(node)
                 if docstring:
@@ -150,12 +165,13 @@ def _docstrings() -> Iterator[_Docstring]:
 
 
 def _module_docstring(name: str) -> _Docstring:
-    text = ast.get_docstring(ast.parse((ROOT / name).read_text())) or ""
+    tree = next(source.tree for source in sources(LAW) if source.module == name)
+    text = ast.get_docstring(tree) or ""
     return _Docstring(module=name, owner="", text=text)
 
 
 def _guards() -> Iterator[tuple[int, str]]:
-    for name, text in sources(LAW):
+    for name, text, _ in sources(LAW):
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
             if token.type == tokenize.COMMENT:
                 for match in _GUARD.finditer(token.string):
@@ -163,8 +179,8 @@ def _guards() -> Iterator[tuple[int, str]]:
 
 
 def _tests() -> Iterator[tuple[int, str]]:
-    for _, text in sources(TESTS):
-        for node in ast.parse(text).body:
+    for _, _, tree in sources(TESTS):
+        for node in tree.body:
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                 for match in _IN_TEST.finditer(node.name):
                     yield int(match[1]), node.name

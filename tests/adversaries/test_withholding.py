@@ -9,6 +9,8 @@ import pytest
 from edge_node.node.finality import CHECKPOINT_INTERVAL, SETTLED_BLOCKS
 from tests.adversaries.race import Race
 
+pytestmark = pytest.mark.slow
+
 BLOCKS = 8_000
 NOISE_PPM = 17_000
 """Three standard deviations of a share of so many blocks."""

@@ -11,6 +11,8 @@ from tests.node.market_chain import OF_GENESIS, UPLOADED, UPLOADED_ID, market_no
 from tests.spec import toy_market
 from tests.spec.toy_chain import PARAMETERS, ToyChain
 
+pytestmark = pytest.mark.slow
+
 NAME = UPLOADED.manifest.name
 
 

@@ -5,12 +5,16 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from edge_node.chain.pruning import MIN_KEEP_BLOCKS
 from edge_node.datasets.store import DatasetStore
 from edge_node.node.data_directory import DataDirectory
 from tests.chain.test_reorg import agree
 from tests.chain.workshop import ANN, Tree, easy_dataset, easy_network, opened, take
 from tests.cli.typing_in import HEIGHT, as_stored, typed
+
+pytestmark = pytest.mark.slow
 
 
 def test_blocks_newest_last(toy_node: Path) -> None:

@@ -15,6 +15,8 @@ from edge_node.spec.fork_choice import Checkpoint
 from tests.chain.workshop import ANN, BOB, easy_network
 from tests.cli.typing_in import alive, typed
 
+pytestmark = pytest.mark.slow
+
 PASSPHRASE = "four words or so"
 
 

@@ -3,6 +3,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from edge_node.cli.chain_access import open_chain
 from edge_node.cli.market_accuracy import accuracy_ppm
 from edge_node.cli.market_facts import market_facts
@@ -15,6 +17,8 @@ from tests.node.market_chain import UPLOADED, UPLOADED_ID, market_node
 from tests.spec import toy_market
 from tests.spec.stages import ALICE
 from tests.spec.toy_chain import ToyChain
+
+pytestmark = pytest.mark.slow
 
 
 def counted(root: Path, chain: ToyChain) -> tuple[int | None, int | None, int | None]:

@@ -12,6 +12,8 @@ from tests.spec import toy_market
 from tests.spec.stages import ALICE
 from tests.spec.toy_chain import Miner
 
+pytestmark = pytest.mark.slow
+
 NAME = UPLOADED.manifest.name
 
 

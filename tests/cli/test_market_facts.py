@@ -14,6 +14,8 @@ from tests.spec import toy_market
 from tests.spec.stages import ALICE
 from tests.spec.toy_chain import PARAMETERS, ToyChain
 
+pytestmark = pytest.mark.slow
+
 
 def facts(folder: Path, chain: ToyChain, dataset: DatasetId = UPLOADED_ID) -> MarketFacts:
     root = market_node(folder / f"at-{chain.state.height}", chain, ALICE)

@@ -13,6 +13,8 @@ from edge_node.primitives.types import Amount, Hash32
 from edge_node.spec.transaction import ModelCommit
 from tests.cli.typing_in import alive
 
+pytestmark = pytest.mark.slow
+
 
 def commit(draft: Draft) -> ModelCommit:
     return ModelCommit(

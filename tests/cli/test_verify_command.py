@@ -14,6 +14,8 @@ from edge_node.spec.model import Model
 from tests.cli.typing_in import typed
 from tests.inference.test_select import OneLogitOff
 
+pytestmark = pytest.mark.slow
+
 KEYS = {"name", "available", "digest", "correct", "total", "images_per_s"}
 IMAGES = 20
 """On which a model is verified here."""

@@ -3,12 +3,16 @@
 
 from pathlib import Path
 
+import pytest
+
 from edge_node.node.control import ask
 from tests.acceptance.running import eventually
 from tests.cli.typing_in import alive, typed
 from tests.node.market_chain import UPLOADED_ID, market_node
 from tests.spec import toy_market
 from tests.spec.stages import ALICE
+
+pytestmark = pytest.mark.slow
 
 
 def test_miner_sees_balance_rewards_and_second_halves(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -23,6 +24,8 @@ from tests.demo.market_chain import stopped
 from tests.demo.pictures import generation
 from tests.spec import toy_market
 from tests.spec.toy_data import toy_dataset
+
+pytestmark = pytest.mark.slow
 
 POPULATION = [generation(height, 840_000 + 5_000 * height, number=1) for height in (1, 2, 3)]
 RECORDS = [generation(h, 860_000 + 3_000 * h, number=h - 2) for h in range(4, 13)]

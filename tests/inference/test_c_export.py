@@ -16,6 +16,8 @@ from edge_node.spec.architecture import BINARY_4K, UINT8_4K, Architecture, conv,
 from edge_node.spec.model import Model
 from tests.inference.models import random_architecture, random_images, random_model
 
+pytestmark = pytest.mark.slow
+
 C99 = ("gcc", "-x", "c", "-std=c99")
 CPP11 = ("g++", "-x", "c++", "-std=c++11")
 WARNINGS = ("-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror")

@@ -24,6 +24,8 @@ from edge_node.spec.model import Model
 from tests.inference.interpreters import NEEDS, need_tflite
 from tests.inference.models import random_architecture, random_images, random_model
 
+pytestmark = pytest.mark.slow
+
 RANDOM_SEEDS = range(100, 108)
 WAYS = {
     "LCE's operators on LCE": (lce.NAME, lce_file),

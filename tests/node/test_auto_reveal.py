@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from edge_node.chain.importer import Importer
 from edge_node.chain.mempool import Mempool
 from edge_node.datasets.store import DatasetStore
@@ -18,6 +20,8 @@ from tests.node.market_chain import UPLOADED, UPLOADED_ID, without_reserve
 from tests.spec import toy_market
 from tests.spec.stages import CAROL
 from tests.spec.toy_chain import Miner, ToyChain
+
+pytestmark = pytest.mark.slow
 
 ED25519 = load_ed25519()
 

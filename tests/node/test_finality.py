@@ -22,6 +22,8 @@ from tests.node.rig import Rig, World, world
 from tests.node.test_intake import sent
 from tests.spec import toy_chain as toy
 
+pytestmark = pytest.mark.slow
+
 FIRST = CHECKPOINT_INTERVAL
 """The lowest height that is ever signed."""
 READY = FIRST + SETTLED_BLOCKS

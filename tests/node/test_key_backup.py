@@ -14,6 +14,8 @@ from edge_node.primitives.types import BlockHash, Height, Signature
 from edge_node.spec.fork_choice import Checkpoint
 from tests.chain.workshop import ANN
 
+pytestmark = pytest.mark.slow
+
 BOXES = load_boxes()
 WORD = Checkpoint(
     height=Height(15), block=BlockHash(ZERO_HASH), member=ANN.key, signature=Signature(bytes(64))

@@ -16,6 +16,8 @@ from tests.chain.workshop import ANN, BOB, EASY, Grown, Tree
 from tests.node.rig import Rig, World, world
 from tests.node.test_intake import sent
 
+pytestmark = pytest.mark.slow
+
 KEEP = 8
 HEIGHT = 15
 FINAL = HEIGHT - SETTLED_BLOCKS

@@ -33,6 +33,8 @@ from tests.spec import toy_market
 from tests.spec.stages import ALICE, BOB
 from tests.spec.toy_chain import Miner, ToyChain
 
+pytestmark = pytest.mark.slow
+
 FETCH_MS = 60_000
 LONG_AFTER_MS = 10**9
 RESERVE = (SplitName.RESERVE,)

@@ -4,10 +4,14 @@
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from edge_node.bench.paper.following import SLOWER, TARGET_MS
 from edge_node.bench.paper.run import run_paper
 from edge_node.node.system import SystemClock
 from tests.bench.paper.small import quick_options
+
+pytestmark = pytest.mark.slow
 
 
 def test_needed_gain_follows_the_interval_where_there_is_a_target(tmp_path: Path) -> None:

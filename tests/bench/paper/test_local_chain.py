@@ -4,11 +4,15 @@
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from edge_node.bench.paper.conflicts import SEEDS
 from edge_node.bench.paper.local_chain import LocalChain
 from edge_node.bench.paper.run import light_genesis
 from edge_node.node.system import SystemClock
 from tests.bench.paper.small import quick_options
+
+pytestmark = pytest.mark.slow
 
 
 def test_another_store_follows_the_same_blocks(tmp_path: Path) -> None:

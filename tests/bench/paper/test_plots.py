@@ -4,6 +4,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from edge_node.bench.paper.capacity import Capacity
 from edge_node.bench.paper.conflicts import Resolution
 from edge_node.bench.paper.following import Followed
@@ -11,6 +13,8 @@ from edge_node.bench.paper.plots import more_panels, table_panels
 from edge_node.bench.paper.report import write_report
 from edge_node.bench.paper.run import PaperReport
 from tests.bench.paper.test_report import ROW, report
+
+pytestmark = pytest.mark.slow
 
 
 def measured() -> PaperReport:
