@@ -13,18 +13,21 @@ from edge_node.spec.genesis import Parameters
 from tools.law_constants import Constant, collect_constants
 from tools.law_rules import ROOT
 
-CONSTANTS = {constant.name: constant for constant in collect_constants()}
+
+@pytest.fixture(scope="module")
+def constants() -> dict[str, Constant]:
+    return {constant.name: constant for constant in collect_constants()}
 
 
-def test_every_parameter_of_a_genesis_is_there_and_in_order() -> None:
+def test_every_parameter_of_a_genesis_is_there_and_in_order(constants: dict[str, Constant]) -> None:
     names = [field.name for field in fields(Parameters)]
-    assert list(CONSTANTS)[: len(names)] == names
+    assert list(constants)[: len(names)] == names
     # Those that are no single number have no one range: R-24 bounds their parts.
     lists = {name for name in names if isinstance(getattr(Parameters(), name), tuple)}
-    assert {name for name in names if not CONSTANTS[name].bounds} == lists
+    assert {name for name in names if not constants[name].bounds} == lists
 
 
-def test_every_name_of_the_constants_file_is_there() -> None:
+def test_every_name_of_the_constants_file_is_there(constants: dict[str, Constant]) -> None:
     tree = ast.parse((ROOT / "edge_node/spec/constants.py").read_text())
     names = {
         target.id
@@ -33,14 +36,14 @@ def test_every_name_of_the_constants_file_is_there() -> None:
         for target in statement.targets
         if isinstance(target, ast.Name)
     }
-    assert names - set(CONSTANTS) == set(), "each wants a docstring under it"
+    assert names - set(constants) == set(), "each wants a docstring under it"
 
 
-@pytest.mark.parametrize("constant", CONSTANTS.values(), ids=lambda constant: constant.name)
-def test_constant_is_complete(constant: Constant) -> None:
-    assert constant.says, "a docstring under it says what it is"
-    assert constant.unit, "a word of its name tells its unit, in tools/law_constants.py"
-    assert constant.rules or constant.users, "nothing uses it: take it away"
+def test_every_constant_is_complete(constants: dict[str, Constant]) -> None:
+    for name, constant in constants.items():
+        assert constant.says, f"a docstring under {name} says what it is"
+        assert constant.unit, f"a word of {name} tells its unit, in tools/law_constants.py"
+        assert constant.rules or constant.users, f"nothing uses {name}: take it away"
 
 
 @pytest.mark.parametrize(
@@ -61,17 +64,21 @@ def test_constant_is_complete(constant: Constant) -> None:
         ("MAX_DEPTH", {2}),
     ],
 )
-def test_rules_are_those_that_use_it(name: str, rules: set[int]) -> None:
-    assert set(CONSTANTS[name].rules) == rules
+def test_rules_are_those_that_use_it(
+    constants: dict[str, Constant], name: str, rules: set[int]
+) -> None:
+    assert set(constants[name].rules) == rules
 
 
-def test_limit_that_relay_uses_too_has_its_rule_and_its_users() -> None:
-    assert CONSTANTS["MAX_TRANSACTION_BYTES"].rules == (19,)
-    assert "edge_node/gossip/transactions.py" in CONSTANTS["MAX_TRANSACTION_BYTES"].users
+def test_limit_that_relay_uses_too_has_its_rule_and_its_users(
+    constants: dict[str, Constant],
+) -> None:
+    assert constants["MAX_TRANSACTION_BYTES"].rules == (19,)
+    assert "edge_node/gossip/transactions.py" in constants["MAX_TRANSACTION_BYTES"].users
 
 
-def test_values_are_shown_as_people_write_them() -> None:
-    assert CONSTANTS["MAX_AMOUNT"].value == "2^64 - 1"
-    assert CONSTANTS["max_connection_count"].value == "2^21"
-    assert CONSTANTS["MAX_ITEMS"].value == "20,000"
-    assert CONSTANTS["min_fee"].bounds == "0..2^64 - 1"
+def test_values_are_shown_as_people_write_them(constants: dict[str, Constant]) -> None:
+    assert constants["MAX_AMOUNT"].value == "2^64 - 1"
+    assert constants["max_connection_count"].value == "2^21"
+    assert constants["MAX_ITEMS"].value == "20,000"
+    assert constants["min_fee"].bounds == "0..2^64 - 1"

@@ -27,7 +27,6 @@ from tools.paper_sentences import (
     sentences_of,
 )
 
-TESTS_OF = {rule.number: rule.tests for rule in collect()}
 CELLS = "edge_node/gossip/cells.py::Cells"
 CELLS_TEST = "tests/gossip/test_cells.py::test_body_leaves_when_the_cell_agrees"
 COUNTS = {"4": 10, "4.1": 9, "4.2": 27, "4.3": 9, "4.4": 13, "4.5": 12, "4.6": 15, "4.7": 7}
@@ -95,9 +94,13 @@ def paper(*sentences: Sentence, count: int = 3) -> Paper:
     return Paper(paper="Z", title="A paper", names=names, sections=(section,))
 
 
+def known_tests() -> dict[int, tuple[str, ...]]:
+    return {rule.number: rule.tests for rule in collect()}
+
+
 @pytest.mark.parametrize("path", PAPERS, ids=lambda path: path.stem)
 def test_every_sentence_of_a_paper_is_made_exact(path: Path) -> None:
-    assert faults(read_paper(path), TESTS_OF) == []
+    assert faults(read_paper(path), known_tests()) == []
 
 
 def test_section_4_of_paper_a_is_whole() -> None:
@@ -107,7 +110,7 @@ def test_section_4_of_paper_a_is_whole() -> None:
 
 
 def test_whole_paper_has_no_faults() -> None:
-    assert faults(paper(*SENTENCES), TESTS_OF) == []
+    assert faults(paper(*SENTENCES), known_tests()) == []
 
 
 FIRST, SECOND, THIRD = SENTENCES
@@ -131,12 +134,12 @@ FIRST, SECOND, THIRD = SENTENCES
     ],
 )
 def test_what_is_missing_is_told(make: Callable[[], tuple[Sentence, ...]], fault: str) -> None:
-    assert fault in "; ".join(faults(paper(*make()), TESTS_OF))
+    assert fault in "; ".join(faults(paper(*make()), known_tests()))
 
 
 def test_name_that_the_code_does_not_have_is_told() -> None:
     gone = replace(paper(*SENTENCES), names=(("settle_ms", "edge_node/gossip/ports.py::settle"),))
-    assert "ports.py::settle, which is not there" in "; ".join(faults(gone, TESTS_OF))
+    assert "ports.py::settle, which is not there" in "; ".join(faults(gone, known_tests()))
 
 
 def test_sentences_of_a_text_are_found_without_marks_captions_and_hyphens() -> None:
