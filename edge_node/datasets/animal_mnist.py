@@ -17,9 +17,8 @@ import numpy as np
 
 from edge_node.datasets.content import Bytes
 from edge_node.datasets.division import divide
-from edge_node.datasets.edition import Edition, FilePin, Parts, Wheel
+from edge_node.datasets.edition import Edition, Parts, Wheel, grey_manifest, idx_files
 from edge_node.primitives.types import DatasetId, Hash32
-from edge_node.spec.dataset import Manifest, Split
 
 _PACKAGE = "animal-mnist==0.4"
 _FOLDER = "animal_mnist/data/Animal_MNIST"
@@ -49,48 +48,29 @@ def _divided(arrays: Sequence[Bytes]) -> Parts:
     )
 
 
-def _split(count: int, root: str) -> Split:
-    return Split(count=count, root=Hash32(bytes.fromhex(root)))
-
-
 ANIMAL_MNIST_ID: Final = DatasetId(
     Hash32(bytes.fromhex("e10cd6e650f09b20a591599331c664bcc86902b6dfb53649b19226c353657518"))
 )
 """Stands for Animal-MNIST in every genesis."""
 
 ANIMAL_MNIST: Final = Edition(
-    files=(
-        FilePin(
-            name="train-images-idx3-ubyte",
-            shape=(_TRAIN + _EVALUATION, _SIDE, _SIDE),
-            sha256="67d0ae507439556c1ea79de202e798f3cf7efaef3fe78a24e7f8ef4d04c36449",
-        ),
-        FilePin(
-            name="train-labels-idx1-ubyte",
-            shape=(_TRAIN + _EVALUATION,),
-            sha256="6249f1109c0e9e8428dcb15241b487dd8b46327cf8bf36b7f8322aeb7b43b846",
-        ),
-        FilePin(
-            name="t10k-images-idx3-ubyte",
-            shape=(_RESERVE, _SIDE, _SIDE),
-            sha256="a55454d7e2c7944283b04f37c3741d34feef232b97720d803aeaccf65f7a0672",
-        ),
-        FilePin(
-            name="t10k-labels-idx1-ubyte",
-            shape=(_RESERVE,),
-            sha256="de9d9e5428236b1be6ba98fee93740706eeb7285475f44bf24399822fba4b4b4",
+    files=idx_files(
+        _SIDE,
+        (_TRAIN + _EVALUATION, _RESERVE),
+        (
+            "67d0ae507439556c1ea79de202e798f3cf7efaef3fe78a24e7f8ef4d04c36449",
+            "6249f1109c0e9e8428dcb15241b487dd8b46327cf8bf36b7f8322aeb7b43b846",
+            "a55454d7e2c7944283b04f37c3741d34feef232b97720d803aeaccf65f7a0672",
+            "de9d9e5428236b1be6ba98fee93740706eeb7285475f44bf24399822fba4b4b4",
         ),
     ),
-    manifest=Manifest(
-        name="animal-mnist",
-        height=_SIDE,
-        width=_SIDE,
-        channels=1,
-        classes=10,
-        splits=(
-            _split(_TRAIN, "b3fd93fccddbcf3d18f6f933ee76e47ac10913bc3f1f58c1ee177b913ffc4fcb"),
-            _split(_EVALUATION, "bf17c3ee57569bd4056aca7098ef983489a1567882be1a420494476ffdf55e96"),
-            _split(_RESERVE, "4905b7b7b7f4262dfb9edf90d8af13548b81613153b8b427a87a8fe5cf37c947"),
+    manifest=grey_manifest(
+        "animal-mnist",
+        _SIDE,
+        (
+            (_TRAIN, "b3fd93fccddbcf3d18f6f933ee76e47ac10913bc3f1f58c1ee177b913ffc4fcb"),
+            (_EVALUATION, "bf17c3ee57569bd4056aca7098ef983489a1567882be1a420494476ffdf55e96"),
+            (_RESERVE, "4905b7b7b7f4262dfb9edf90d8af13548b81613153b8b427a87a8fe5cf37c947"),
         ),
     ),
     dataset_id=ANIMAL_MNIST_ID,

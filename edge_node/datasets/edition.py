@@ -17,11 +17,13 @@ from typing import TypeAlias
 from edge_node.datasets.content import Bytes, Dataset, Samples
 from edge_node.datasets.errors import PinMismatch
 from edge_node.datasets.idx import idx_header
-from edge_node.primitives.types import DatasetId
-from edge_node.spec.dataset import Manifest, SplitName
+from edge_node.primitives.types import DatasetId, Hash32
+from edge_node.spec.dataset import Manifest, Split, SplitName
 
 Parts: TypeAlias = "tuple[Bytes, Bytes, Bytes, Bytes]"
 """Values of the four files: training images and labels, test images and labels."""
+Files: TypeAlias = "tuple[FilePin, FilePin, FilePin, FilePin]"
+"""Pins of the four files, in the same order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +64,7 @@ class FilePin:
 class Edition:
     """A published dataset."""
 
-    files: tuple[FilePin, FilePin, FilePin, FilePin]
+    files: Files
     """Training images and labels, test images and labels."""
     manifest: Manifest
     """What the splits must be."""
@@ -110,6 +112,52 @@ class Edition:
             _samples(reserve_images, reserve_labels),
         )
         return Dataset(manifest=self.manifest, splits=splits)
+
+
+def idx_files(side: int, counts: tuple[int, int], sha256: tuple[str, str, str, str]) -> Files:
+    """Return the pins of four files of square images, under their usual names.
+
+    Parameters
+    ----------
+    side : int
+        Pixels of an image's side.
+    counts : (int, int)
+        Images to train, and to test.
+    sha256 : (str, str, str, str)
+        Of the unpacked files, in hex.
+    """
+    train, test = counts
+    images, labels, test_images, test_labels = sha256
+    return (
+        FilePin(name="train-images-idx3-ubyte", shape=(train, side, side), sha256=images),
+        FilePin(name="train-labels-idx1-ubyte", shape=(train,), sha256=labels),
+        FilePin(name="t10k-images-idx3-ubyte", shape=(test, side, side), sha256=test_images),
+        FilePin(name="t10k-labels-idx1-ubyte", shape=(test,), sha256=test_labels),
+    )
+
+
+def grey_manifest(name: str, side: int, splits: Sequence[tuple[int, str]]) -> Manifest:
+    """Return the manifest of square grey images of ten classes.
+
+    Parameters
+    ----------
+    name : str
+    side : int
+        Pixels of an image's side.
+    splits : sequence of (int, str)
+        Images and root, in hex, of train, evaluation and reserve.
+    """
+    train, evaluation, reserve = (
+        Split(count=count, root=Hash32(bytes.fromhex(root))) for count, root in splits
+    )
+    return Manifest(
+        name=name,
+        height=side,
+        width=side,
+        channels=1,
+        classes=10,
+        splits=(train, evaluation, reserve),
+    )
 
 
 def _samples(images: Bytes, labels: Bytes) -> Samples:

@@ -15,20 +15,11 @@ from typing import Final
 import numpy as np
 
 from edge_node.datasets.content import Bytes
-from edge_node.datasets.edition import Edition, FilePin, Parts, Wheel
+from edge_node.datasets.edition import Edition, Parts, Wheel, grey_manifest, idx_files
 from edge_node.primitives.types import DatasetId, Hash32
-from edge_node.spec.dataset import Manifest, Split
 
 _SIDE = 28
 _TRAIN, _EVALUATION, _RESERVE = 50_000, 10_000, 10_000
-
-
-def _pin(name: str, shape: tuple[int, ...], sha256: str) -> FilePin:
-    return FilePin(name=name, shape=shape, sha256=sha256)
-
-
-def _split(count: int, root: str) -> Split:
-    return Split(count=count, root=Hash32(bytes.fromhex(root)))
 
 
 def _joined(arrays: Sequence[Bytes]) -> Parts:
@@ -47,38 +38,23 @@ MNIST_ID: Final = DatasetId(
 """Stands for MNIST in every genesis."""
 
 MNIST: Final = Edition(
-    files=(
-        _pin(
-            "train-images-idx3-ubyte",
-            (_TRAIN + _EVALUATION, _SIDE, _SIDE),
+    files=idx_files(
+        _SIDE,
+        (_TRAIN + _EVALUATION, _RESERVE),
+        (
             "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-        ),
-        _pin(
-            "train-labels-idx1-ubyte",
-            (_TRAIN + _EVALUATION,),
             "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-        ),
-        _pin(
-            "t10k-images-idx3-ubyte",
-            (_RESERVE, _SIDE, _SIDE),
             "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-        ),
-        _pin(
-            "t10k-labels-idx1-ubyte",
-            (_RESERVE,),
             "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
         ),
     ),
-    manifest=Manifest(
-        name="mnist",
-        height=_SIDE,
-        width=_SIDE,
-        channels=1,
-        classes=10,
-        splits=(
-            _split(_TRAIN, "63e16fe3ffd4f9ccb696c4643726531d1c6fbdf8f8e38f0ab0600f243d1838c4"),
-            _split(_EVALUATION, "4833440dbc929990c897eca5de4f4bda6aef18cca2e56c04c3b41b2d0f2f7855"),
-            _split(_RESERVE, "5d4b50841c2b8ffd70f54db1947bcbb0c2cf493fc7282717af1b6a6229e7e997"),
+    manifest=grey_manifest(
+        "mnist",
+        _SIDE,
+        (
+            (_TRAIN, "63e16fe3ffd4f9ccb696c4643726531d1c6fbdf8f8e38f0ab0600f243d1838c4"),
+            (_EVALUATION, "4833440dbc929990c897eca5de4f4bda6aef18cca2e56c04c3b41b2d0f2f7855"),
+            (_RESERVE, "5d4b50841c2b8ffd70f54db1947bcbb0c2cf493fc7282717af1b6a6229e7e997"),
         ),
     ),
     dataset_id=MNIST_ID,

@@ -12,7 +12,8 @@ from edge_node.datasets.store import DatasetStore
 from edge_node.node.data_directory import DataDirectory
 from tests.chain.test_reorg import agree
 from tests.chain.workshop import ANN, Tree, easy_dataset, easy_network, opened, take
-from tests.cli.typing_in import HEIGHT, as_stored, typed
+from tests.cli.typing_in import HEIGHT, typed
+from tests.datasets.samples import stored
 
 pytestmark = pytest.mark.slow
 
@@ -65,7 +66,7 @@ def test_without_a_node_or_a_known_back_end(tmp_path: Path, toy_node: Path) -> N
 def test_pruning_gives_the_disk_back_what_is_final_and_old(tmp_path: Path) -> None:
     network, directory = easy_network(), DataDirectory(tmp_path / "node")
     directory.initialise(network.genesis, ANN.seed)
-    DatasetStore(directory.datasets).add(as_stored(easy_dataset()))
+    DatasetStore(directory.datasets).add(stored(easy_dataset()))
     tree = Tree(network)
     with opened(directory.chain, network) as importer:
         # A few models, and then blocks with nothing in them.

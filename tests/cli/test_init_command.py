@@ -21,8 +21,8 @@ from edge_node.node.data_directory import DataDirectory
 from edge_node.node.service import options_of
 from edge_node.spec.genesis import Genesis
 from tests.chain.workshop import easy_dataset, easy_network
-from tests.cli.typing_in import as_stored, typed
-from tests.datasets.samples import random_samples
+from tests.cli.typing_in import typed
+from tests.datasets.samples import random_samples, stored
 from tests.gossip.real import TLS, linked, tls_mosquitto
 from tests.gossip.simulation import identity_of
 
@@ -30,7 +30,7 @@ from tests.gossip.simulation import identity_of
 @pytest.fixture
 def with_dataset(tmp_path: Path) -> Path:
     root = tmp_path / "with"
-    DatasetStore(root / "datasets").add(as_stored(easy_dataset()))
+    DatasetStore(root / "datasets").add(stored(easy_dataset()))
     return root
 
 

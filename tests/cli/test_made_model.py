@@ -9,14 +9,14 @@ import pytest
 from edge_node.cli.made_model import tell_made
 from edge_node.spec.model import model_from_blob
 from tests.chain.workshop import easy_dataset
-from tests.cli.typing_in import as_stored
+from tests.datasets.samples import stored
 from tests.spec import toy_chain as toy
 from tests.spec.samples import random_model
 
 
 def test_what_is_told_and_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = random_model(toy.ARCHITECTURE, "made")
-    dataset, output = as_stored(easy_dataset()), tmp_path / "made.bnn"
+    dataset, output = stored(easy_dataset()), tmp_path / "made.bnn"
     tell_made(made, dataset, output, as_json=True, extra={"seconds": 3})
     told = json.loads(capsys.readouterr().out)
     assert model_from_blob(output.read_bytes()) == made

@@ -13,19 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 from click.testing import CliRunner
 
 from edge_node.cli.app import app
 from edge_node.cli.session import Session
-from edge_node.datasets.content import Dataset, Samples
 from edge_node.datasets.store import DatasetStore
 from edge_node.node.control import ask
 from edge_node.node.data_directory import DataDirectory
 from edge_node.node.errors import NodeNotRunning
 from edge_node.node.service import options_of, run_service
 from tests.chain.workshop import ANN, Tree, easy_dataset, easy_network, opened, take
-from tests.spec.toy_data import SIDE, ToyDataset
+from tests.datasets.samples import stored
 
 HEIGHT = 4
 PATIENCE_S = 60
@@ -85,22 +83,10 @@ def leaf(path: Sequence[str]) -> click.Command:
     return found
 
 
-def as_stored(toy: ToyDataset) -> Dataset:
-    """Return a toy dataset as the store takes it."""
-    train, evaluation, reserve = (
-        Samples(
-            images=np.frombuffer(split.images, np.uint8).reshape(-1, SIDE * SIDE),
-            labels=np.frombuffer(split.labels, np.uint8),
-        )
-        for split in toy.splits
-    )
-    return Dataset(manifest=toy.manifest, splits=(train, evaluation, reserve))
-
-
 def found_toy_node(root: Path, *, height: int = HEIGHT) -> Path:
     """Make a data directory with a dataset, a key and a chain."""
     network, directory = easy_network(), DataDirectory(root)
-    DatasetStore(directory.datasets).add(as_stored(easy_dataset()))
+    DatasetStore(directory.datasets).add(stored(easy_dataset()))
     directory.initialise(network.genesis, ANN.seed)
     if height:
         with opened(directory.chain, network) as importer:

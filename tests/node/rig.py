@@ -12,12 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-import numpy as np
-
 from edge_node.chain.database import Database
 from edge_node.chain.importer import Importer
 from edge_node.chain.mempool import Mempool
-from edge_node.datasets.content import Dataset, Samples
 from edge_node.datasets.store import DatasetStore
 from edge_node.gossip.inbox import LinkEvent, LinkUp
 from edge_node.gossip.mqtt import MqttLink, PublishResult
@@ -38,9 +35,10 @@ from edge_node.spec.dataset import Manifest
 from edge_node.spec.genesis import Parameters
 from edge_node.trainer.task import Offer, Progress, ShapeTask, Task
 from tests.chain.workshop import EASY, SMALL
+from tests.datasets.samples import stored
 from tests.gossip.simulation import SeededRandom, matches
 from tests.spec import toy_chain as toy
-from tests.spec.toy_data import ToyDataset, toy_dataset
+from tests.spec.toy_data import toy_dataset
 
 ED25519 = load_ed25519()
 STEP_MS = 100
@@ -141,18 +139,6 @@ class Played:
     def task(self) -> Task | ShapeTask | None:
         """What it works on."""
         return self.tasks[-1] if self.tasks else None
-
-
-def stored(data: ToyDataset) -> Dataset:
-    """Return a toy dataset as the store takes it."""
-    train, evaluation, reserve = (
-        Samples(
-            images=np.frombuffer(split.images, dtype=np.uint8).reshape(len(split.labels), -1),
-            labels=np.frombuffer(split.labels, dtype=np.uint8),
-        )
-        for split in data.splits
-    )
-    return Dataset(manifest=data.manifest, splits=(train, evaluation, reserve))
 
 
 class Rig:

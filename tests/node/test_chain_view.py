@@ -27,7 +27,7 @@ from edge_node.primitives.types import (
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.encoding import encode
 from tests.chain.workshop import ANN, BOB, Grown, Tree, easy_dataset, easy_network, opened, take
-from tests.node.rig import stored
+from tests.datasets.samples import stored
 from tests.spec import toy_chain as toy
 
 NETWORK = easy_network()

@@ -17,7 +17,8 @@ from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import DatasetId, Hash32
 from edge_node.spec.dataset import SplitName
 from tests.chain.workshop import EASY
-from tests.node.rig import Rig, World, stored, world
+from tests.datasets.samples import stored
+from tests.node.rig import Rig, World, world
 from tests.node.test_node import mine
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset

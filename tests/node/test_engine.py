@@ -20,7 +20,7 @@ from edge_node.spec.dataset import SplitName
 from edge_node.spec.engine import DatasetMissing, ReferenceEngine
 from edge_node.spec.model import Model
 from edge_node.spec.recipe import EvolutionRates, RecipeContext, Step, StepKind
-from tests.node.rig import stored
+from tests.datasets.samples import stored
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
 

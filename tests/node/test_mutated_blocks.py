@@ -23,7 +23,7 @@ from edge_node.node.engine import NodeEngine
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.spec.state import State
 from tests.chain.workshop import LATER, contents
-from tests.node.rig import stored
+from tests.datasets.samples import stored
 from tests.spec.stages import network, stages
 from tests.spec.test_mutated_blocks import KINDS, Target, mutants, targets, thefts
 from tests.spec.toy_data import toy_dataset

@@ -32,7 +32,7 @@ from edge_node.node.service import ServiceOptions, options_of, run_service, trai
 from edge_node.trainer.pool import PoolOptions, RayMissing
 from edge_node.trainer.process import TrainerOptions
 from tests.chain.workshop import EASY
-from tests.node.rig import stored
+from tests.datasets.samples import stored
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
 

@@ -7,15 +7,12 @@ and is judged by the law like any other.
 
 from dataclasses import replace
 
-import numpy as np
-
-from edge_node.datasets.content import Dataset, Samples
 from edge_node.kernels.libsodium import load_ed25519
 from edge_node.spec.architecture import dense
 from edge_node.spec.constants import MAX_RUNG
 from edge_node.spec.genesis import Genesis
 from tests.spec import toy_chain as toy
-from tests.spec.toy_data import ToyDataset, toy_dataset
+from tests.spec.toy_data import toy_dataset
 
 ED25519 = load_ed25519()
 GUEST = "guest"
@@ -40,18 +37,6 @@ PARAMETERS = replace(
 LADDER_MS = (MAX_RUNG + 1) * PARAMETERS.rung_ms
 """After this a transaction alone makes a block."""
 ARCHITECTURE = replace(toy.ARCHITECTURE, layers=(dense(toy.CLASSES),))
-
-
-def data_of(toy_data: ToyDataset) -> Dataset:
-    """Return a dataset as the store takes it."""
-    train, evaluation, reserve = (
-        Samples(
-            images=np.frombuffer(split.images, dtype=np.uint8).reshape(len(split.labels), -1),
-            labels=np.frombuffer(split.labels, dtype=np.uint8),
-        )
-        for split in toy_data.splits
-    )
-    return Dataset(manifest=toy_data.manifest, splits=(train, evaluation, reserve))
 
 
 DATA = toy_dataset("simulated", (40, 20, 20))

@@ -19,6 +19,7 @@ from edge_node.primitives.types import Amount, Signature
 from edge_node.spec.architecture import Architecture
 from edge_node.spec.signature import SIGNATURE_BYTES
 from edge_node.spec.transaction import Transfer
+from tests.datasets.samples import stored
 from tests.gossip.simulation import SeededRandom
 from tests.simulation.broker import SITES, Brokers, VirtualTime
 from tests.simulation.disk import Death, Killed, Moment, copy_directory
@@ -31,7 +32,6 @@ from tests.simulation.network import (
     MEMBERS,
     MINERS,
     NETWORK,
-    data_of,
 )
 from tests.simulation.node import SimNode
 from tests.spec.toy_chain import Network
@@ -84,7 +84,7 @@ class World:
         self.unmined: list[range] = []
         """Stretches of time, in ms, in which no node was in a state to mine."""
         self.step_ms = STEP_MS
-        self._data = data_of(data)
+        self._data = stored(data)
         self._founds = founds
         self._folder = folder
         self._steps = 0
