@@ -5,12 +5,15 @@ Law of the file: it chooses what is drawn; edge_node/demo/plot.py draws.
 Read next: report.py.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from edge_node.bench.paper.run import PaperReport
 from edge_node.bench.paper.wire_bytes import KINDS
 from edge_node.demo.plot import Panel, Series, draw_panels
+
+_Draw = Callable[[PaperReport], Panel]
+"""Draws what was measured under one name of TABLES."""
 
 
 def draw_plots(report: PaperReport, folder: Path) -> tuple[str, ...]:
@@ -31,26 +34,16 @@ def draw_plots(report: PaperReport, folder: Path) -> tuple[str, ...]:
 
 def table_panels(report: PaperReport) -> tuple[Panel, ...]:
     """Return a panel for each of the paper's tables that was measured."""
-    panels: list[Panel] = []
-    if report.bytes:
-        panels.append(_bytes(report))
-    if report.mining:
-        panels.append(_mining(report))
-    if report.throughput:
-        panels.append(_throughput(report))
-    return tuple(panels)
+    return _panels(report, _OF_TABLES)
 
 
 def more_panels(report: PaperReport) -> tuple[Panel, ...]:
     """Return a panel for each experiment that was measured."""
-    panels: list[Panel] = []
-    if report.conflicts:
-        panels.append(_conflicts(report))
-    if report.capacity:
-        panels.append(_capacity(report))
-    if report.following:
-        panels.append(_following(report))
-    return tuple(panels)
+    return _panels(report, _OF_EXPERIMENTS)
+
+
+def _panels(report: PaperReport, draw: Mapping[str, _Draw]) -> tuple[Panel, ...]:
+    return tuple(draw[name](report) for name in report.measured if name in draw)
 
 
 def _bytes(report: PaperReport) -> Panel:
@@ -170,3 +163,15 @@ def _bars(values: Mapping[str, Sequence[float | None]]) -> tuple[Series, ...]:
         )
         for label, some in values.items()
     )
+
+
+_OF_TABLES: Mapping[str, _Draw] = {
+    "bytes": _bytes,
+    "mining": _mining,
+    "throughput": _throughput,
+}
+_OF_EXPERIMENTS: Mapping[str, _Draw] = {
+    "conflicts": _conflicts,
+    "capacity": _capacity,
+    "following": _following,
+}

@@ -7,7 +7,7 @@ Read next: plots.py.
 
 import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from edge_node.bench.paper.plots import draw_plots
@@ -46,18 +46,7 @@ def markdown(report: PaperReport, *, command: str) -> str:
         The command line that measured it.
     """
     parts = ["# Paper A's tables, measured\n", _machine(report, command)]
-    if report.bytes:
-        parts.append(_bytes(report))
-    if report.mining:
-        parts.append(_mining(report))
-    if report.throughput:
-        parts.append(_throughput(report))
-    if report.conflicts:
-        parts.append(_conflicts(report))
-    if report.capacity:
-        parts.append(_capacity(report))
-    if report.following:
-        parts.append(_following(report))
+    parts += [_SECTIONS[name](report) for name in report.measured]
     return "\n".join(parts)
 
 
@@ -317,3 +306,14 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table; all columns but the first stand to the right."""
     lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+_SECTIONS: Mapping[str, Callable[[PaperReport], str]] = {
+    "bytes": _bytes,
+    "mining": _mining,
+    "throughput": _throughput,
+    "conflicts": _conflicts,
+    "capacity": _capacity,
+    "following": _following,
+}
+"""By the names of TABLES."""

@@ -105,6 +105,11 @@ class PaperReport:
     following: tuple[Followed, ...] = field(default_factory=tuple)
     """RQ3: difficulty that follows the interval."""
 
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Names of the tables that have rows, in the order of the report."""
+        return tuple(name for name in TABLES if getattr(self, name))
+
     def as_json(self) -> dict[str, object]:
         """Return the report as plain values."""
         return asdict(self)
@@ -250,4 +255,4 @@ TABLES: Mapping[str, Callable[[PaperOptions, Clock, PaperReport], None]] = {
     "capacity": _capacity,
     "following": _following,
 }
-"""In the order of the report."""
+"""In the order of the report; each fills the field of PaperReport that has its name."""

@@ -4,6 +4,7 @@
 from dataclasses import replace
 
 from edge_node.bench.machine import describe_machine
+from edge_node.bench.paper.conflicts import Resolution
 from edge_node.bench.paper.report import markdown, table
 from edge_node.bench.paper.run import PaperReport
 from edge_node.bench.paper.wire_bytes import BlockBytes
@@ -35,6 +36,16 @@ def test_page_names_machine_and_command() -> None:
     assert "`edge-node bench paper`" in page
     assert describe_machine().cpu in page
     assert "Table 1" not in page
+
+
+def test_what_was_measured_stands_in_the_order_of_the_tables() -> None:
+    found = report()
+    assert not report().measured
+    found.conflicts = (Resolution(depth=1, judged=2, judge_s=0.1, switch_s=0.2, total_s=0.3),)
+    found.bytes = (ROW,)
+    assert found.measured == ("bytes", "conflicts")
+    page = markdown(found, command="x")
+    assert page.index("## Table 1") < page.index("## Conflict resolution")
 
 
 def test_table_one_stands_beside_the_papers_figure() -> None:
