@@ -5,12 +5,26 @@ Law of the file: one way from a name to images, for every command that evaluates
 Read next: dataset_choice.py, edition_store.py.
 """
 
+import click
+
 from edge_node.cli.dataset_choice import choose_dataset
 from edge_node.cli.edition_store import stored_edition
 from edge_node.cli.session import Session
 from edge_node.datasets.content import Dataset
 from edge_node.datasets.sources import EDITIONS
 from edge_node.datasets.store import JUDGING, DatasetStore
+
+classified_option = click.option(
+    "--dataset",
+    default="mnist",
+    show_default=True,
+    help="What it classifies: a published dataset, or another one's name or id.",
+)
+"""For every command that takes a model from outside the chain."""
+offline_option = click.option(
+    "--offline", is_flag=True, help="Take a published dataset from the cache only."
+)
+"""For those that need its images."""
 
 
 def opened_dataset(session: Session, name: str, *, offline: bool) -> Dataset:

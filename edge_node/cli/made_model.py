@@ -25,6 +25,14 @@ ARCHIVE_SUFFIX = ".npz"
 
 SPLITS = (SplitName.TRAIN, SplitName.EVALUATION)
 
+output_option = click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="File to write: a model blob, or an archive if its name ends in .npz.",
+)
+"""For every command that makes a model."""
+
 
 def tell_made(
     made: Model,

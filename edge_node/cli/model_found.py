@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from edge_node.cli.dataset_opening import opened_dataset
+from edge_node.cli.dataset_opening import classified_option, opened_dataset
 from edge_node.cli.model_file import read_model
 from edge_node.cli.output import emit, json_option, short
 from edge_node.cli.session import Session
@@ -22,12 +22,7 @@ from edge_node.spec.proof.founding import check_shape
 
 @click.command("found")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option(
-    "--dataset",
-    default="mnist",
-    show_default=True,
-    help="What it classifies: a published dataset, or another one's name or id.",
-)
+@classified_option
 @json_option
 @click.pass_obj
 def found_family(session: Session, /, *, file: Path, dataset: str, as_json: bool) -> None:

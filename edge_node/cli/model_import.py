@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from edge_node.cli.dataset_opening import opened_dataset
-from edge_node.cli.made_model import tell_made
+from edge_node.cli.dataset_opening import classified_option, offline_option, opened_dataset
+from edge_node.cli.made_model import output_option, tell_made
 from edge_node.cli.output import json_option
 from edge_node.cli.session import Session
 from edge_node.node.model_archive import read_model_archive
@@ -18,19 +18,9 @@ from edge_node.node.model_archive import read_model_archive
 
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option(
-    "--dataset",
-    default="mnist",
-    show_default=True,
-    help="What it classifies: a published dataset, or another one's name or id.",
-)
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    required=True,
-    help="File to write: a model blob, or an archive if its name ends in .npz.",
-)
-@click.option("--offline", is_flag=True, help="Take a published dataset from the cache only.")
+@classified_option
+@output_option
+@offline_option
 @json_option
 @click.pass_obj
 def import_model(

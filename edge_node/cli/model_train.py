@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 
-from edge_node.cli.dataset_opening import opened_dataset
-from edge_node.cli.made_model import tell_made
+from edge_node.cli.dataset_opening import offline_option, opened_dataset
+from edge_node.cli.made_model import output_option, tell_made
 from edge_node.cli.output import json_option
 from edge_node.cli.session import Session
 from edge_node.node.architecture_text import family_for
@@ -54,12 +54,7 @@ MAX_SEED = (1 << 32) - 1
     show_default=True,
     help="What to learn: a published dataset, or another one's name or id.",
 )
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    required=True,
-    help="File to write: a model blob, or an archive if its name ends in .npz.",
-)
+@output_option
 @click.option(
     "--epochs",
     type=click.IntRange(1, MAX_EPOCHS),
@@ -81,7 +76,7 @@ MAX_SEED = (1 << 32) - 1
     show_default=True,
     help="Of the first weights, and of the order of images.",
 )
-@click.option("--offline", is_flag=True, help="Take a published dataset from the cache only.")
+@offline_option
 @json_option
 @click.pass_obj
 def train_model(  # noqa: PLR0913 - one per option

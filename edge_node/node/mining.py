@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge_node.chain.block_builder import NOTHING_FOUND, Finding
-from edge_node.node.offers import Offers
+from edge_node.node.offers import Offers, finding_of
 from edge_node.primitives.types import NetworkId, PublicKey, TimestampMs
 from edge_node.spec import scheduling
 from edge_node.spec.architecture import Architecture
@@ -138,14 +138,7 @@ class Miner:
         rung = scheduling.rung_at(parameters, head.timestamp, now_ms)
         offer = self._offers.due(head, rung)
         if offer is not None:
-            return Finding(
-                family=offer.family,
-                proof=offer.proof,
-                model_hash=offer.model_hash,
-                latent_root=offer.latent_root,
-                nonce=offer.nonce,
-                correct_count=offer.correct_count,
-            )
+            return finding_of(offer)
         if rung == MAX_RUNG and transactions_wait and not self._fallback_refused:
             return NOTHING_FOUND
         self._move_on(head, rung)

@@ -11,6 +11,7 @@ Read next: mining.py.
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from edge_node.chain.block_builder import Finding
 from edge_node.kernels.recipe import apply_recipe
 from edge_node.primitives.types import (
     BlockHash,
@@ -39,6 +40,18 @@ class _Kept:
 
     offer: Offer
     shown: tuple[BlockHash, ...]
+
+
+def finding_of(offer: Offer) -> Finding:
+    """Return an offer as a block carries it."""
+    return Finding(
+        family=offer.family,
+        proof=offer.proof,
+        model_hash=offer.model_hash,
+        latent_root=offer.latent_root,
+        nonce=offer.nonce,
+        correct_count=offer.correct_count,
+    )
 
 
 class Offers:

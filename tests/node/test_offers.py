@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from edge_node.chain.block_builder import Finding, build_block
-from edge_node.node.offers import MAX_REMEMBERED_TASKS, Offers
+from edge_node.chain.block_builder import build_block
+from edge_node.node.offers import MAX_REMEMBERED_TASKS, Offers, finding_of
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import BlockHash, FamilyId, Hash32, ModelHash, TimestampMs
 from edge_node.spec.block import Block
@@ -84,17 +84,9 @@ def model_of(offer: Offer, task: Task) -> Model:
 
 
 def block_of(offer: Offer, chain: toy.ToyChain) -> Block:
-    finding = Finding(
-        family=offer.family,
-        proof=offer.proof,
-        model_hash=offer.model_hash,
-        latent_root=offer.latent_root,
-        nonce=offer.nonce,
-        correct_count=offer.correct_count,
-    )
     return build_block(
         chain.state,
-        finding,
+        finding_of(offer),
         transactions=(),
         have=(),
         timestamp=TimestampMs(chain.state.timestamp + toy.BLOCK_MS),

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from edge_node.bench.paper.errors import MeasurementFailed
-from edge_node.chain.block_builder import Finding, build_block
+from edge_node.chain.block_builder import build_block
 from edge_node.chain.database import Database
 from edge_node.chain.importer import Importer
 from edge_node.datasets.store import DatasetStore
@@ -19,6 +19,7 @@ from edge_node.inference.select import select_backend
 from edge_node.kernels.libsodium import load_ed25519
 from edge_node.node.architecture_text import family_for
 from edge_node.node.engine import NodeEngine, StoredSplits
+from edge_node.node.offers import finding_of
 from edge_node.node.signer import KeySigner
 from edge_node.primitives.types import TimestampMs
 from edge_node.spec.block import Block
@@ -86,14 +87,7 @@ class LocalChain:
             if offer is not None:
                 return build_block(
                     head,
-                    Finding(
-                        family=offer.family,
-                        proof=offer.proof,
-                        model_hash=offer.model_hash,
-                        latent_root=offer.latent_root,
-                        nonce=offer.nonce,
-                        correct_count=offer.correct_count,
-                    ),
+                    finding_of(offer),
                     transactions=transactions,
                     have=(),
                     timestamp=TimestampMs(head.timestamp + self._interval_ms),
