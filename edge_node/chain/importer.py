@@ -189,7 +189,7 @@ class Importer:
         if not self.blocks.has(block_hash):
             raise ParentUnknown(block_hash)
         way = self._forks.way(self._head.head, block_hash)
-        state = self._ledger.state_across(way.blocks)
+        state = self._ledger.state_across(self._head, way.blocks)
         if state.head != block_hash:
             raise StoreCorrupt(f"the records lead to {state.head.hex()}, not {block_hash.hex()}")
         self._remember(state)
@@ -369,7 +369,7 @@ class Importer:
             self.blocks.cut_main(way.fork)
             for height, block_hash in enumerate(way.connected, start=way.fork + 1):
                 self.blocks.set_main(Height(height), block_hash)
-            state = self._ledger.move(way.blocks)
+            state = self._ledger.move(self._head, way.blocks)
             self._check_is_head(state)
         self._head = state
         self._remember(state)

@@ -3,7 +3,7 @@
 
 A block of the main chain has the record of the state before it, a side branch's block that of the
 state after it. So from the head one can step to the state at any stored block without judging any
-block again, and moving the head there writes no more rows than the blocks on the way have changed.
+block again, and moving the head there reads and writes no more than the blocks on the way changed.
 Law of the file: the rows are always the state after the main chain's last block, and their check
 fits them; whoever calls writes block, rows and records in one transaction.
 Read next: importer.py.
@@ -15,9 +15,9 @@ from edge_node.chain.database import Database
 from edge_node.chain.errors import StoreCorrupt
 from edge_node.chain.state_rows import (
     Change,
+    Crossing,
     Rows,
     changes_between,
-    cross,
     record_of,
     row_hash,
     rows_of,
@@ -65,19 +65,21 @@ class LedgerStore:
         changes = changes_between(before, after)
         self._write(changes)
         back = [(each.key, each.before) for each in changes]
-        self._put_record(after.head, record_of(after.head, after.head, back))
+        self._put_record(after.head, record_of(after.head, after.head, before.head, back))
 
     def add_side(self, before: State, after: State) -> None:
         """Store what a side branch's block changes; the caller holds a transaction."""
         changes = changes_between(before, after)
         forth = [(each.key, each.after) for each in changes]
-        self._put_record(after.head, record_of(after.head, before.head, forth))
+        self._put_record(after.head, record_of(after.head, before.head, after.head, forth))
 
-    def state_across(self, way: Sequence[BlockHash]) -> State:
+    def state_across(self, head: State, way: Sequence[BlockHash]) -> State:
         """Return the state at the end of a way from the head; nothing is written.
 
         Parameters
         ----------
+        head : State
+            After the main chain's last block, as stored.
         way : sequence of BlockHash
             Blocks to cross: back down the main chain, newest first, then up a side branch.
 
@@ -85,16 +87,17 @@ class LedgerStore:
         ------
         StoreCorrupt, StoreUnavailable
         """
-        rows = self._rows()
+        crossing = Crossing(head)
         for block_hash in way:
-            cross(block_hash, rows, self._record(block_hash))
-        return state_from_rows(rows)
+            crossing.cross(block_hash, self._record(block_hash))
+        return crossing.state()
 
-    def move(self, way: Sequence[BlockHash]) -> State:
+    def move(self, head: State, way: Sequence[BlockHash]) -> State:
         """Make the state at the end of a way the head's; the caller holds a transaction.
 
         Parameters
         ----------
+        head : State
         way : sequence of BlockHash
             As for `state_across`; these blocks change sides.
 
@@ -102,17 +105,11 @@ class LedgerStore:
         ------
         StoreCorrupt, StoreUnavailable
         """
-        old = self._rows()
-        new = dict(old)
+        crossing = Crossing(head)
         for block_hash in way:
-            self._put_record(block_hash, cross(block_hash, new, self._record(block_hash)))
-        state = state_from_rows(new)
-        self._write(
-            Change(key, old.get(key), new.get(key))
-            for key in old.keys() | new.keys()
-            if old.get(key) != new.get(key)
-        )
-        return state
+            self._put_record(block_hash, crossing.cross(block_hash, self._record(block_hash)))
+        self._write(crossing.changes())
+        return crossing.state()
 
     def _write(self, changes: Iterable[Change]) -> None:
         run = self._database.connection.execute

@@ -86,7 +86,7 @@ def prune(
     if height <= before:
         return Pruned(height=before, bodies=0, dead_blocks=0, models=0)
     above = blocks.main_hashes(Height(height + 1))
-    kept_state = ledger.state_across(tuple(reversed(above)))
+    kept_state = ledger.state_across(head, tuple(reversed(above)))
     with database.transaction() as connection:
         dead = [BlockHash(row[0]) for row in database.rows(_DEAD, {"height": height})]
         for block_hash in dead:

@@ -2,14 +2,15 @@
 """States as rows: one key and value for each account, family and dataset, and one for the rest.
 
 A block touches few rows, so storing the state after it, and undoing it, costs what it changed. What
-those rows hold on the other side of the block is its record: `cross` puts it in and returns the
+those rows hold on the other side of the block is its record: a Crossing puts it in and returns the
 record that leads back.
 Law of the file: `state_from_rows(rows_of(state)) == state`; crossing there and back changes
 nothing.
 Read next: ledger_store.py.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import zip_longest
 from typing import NamedTuple, TypeAlias
 
@@ -107,7 +108,7 @@ def changes_between(before: State, after: State) -> list[Change]:
 
 
 def record_of(
-    name: BlockHash, start: BlockHash, rows: Iterable[tuple[bytes, bytes | None]]
+    name: BlockHash, start: BlockHash, end: BlockHash, rows: Iterable[tuple[bytes, bytes | None]]
 ) -> bytes:
     """Return the record of a block, which leads across it.
 
@@ -115,39 +116,85 @@ def record_of(
     ----------
     name : BlockHash
         The block.
-    start : BlockHash
-        Head of the state that the way begins in: the block itself, or its parent.
+    start, end : BlockHash
+        Heads of the states that the way begins and ends in: the block itself and its parent, or
+        the other way round.
     rows : iterable of (bytes, bytes or None)
         Keys, each with the value that its row gets, or None for no row.
     """
     items: list[Value] = [[key] if value is None else [key, value] for key, value in rows]
-    content = encode([start, items])
+    content = encode([start, end, items])
     return tagged_hash("block-record", name, content) + content
 
 
-def cross(name: BlockHash, rows: Rows, record: bytes) -> bytes:
-    """Put a block's record into the rows, and return the record that leads back.
+class Crossing:
+    """A state on its way across blocks: the rows that they change, on top of where it began.
 
-    Raises
-    ------
-    StoreCorrupt
-        It is not the record of this block, or does not begin in this state.
+    Parameters
+    ----------
+    start : State
     """
-    seal, content = record[:_SEAL_BYTES], record[_SEAL_BYTES:]
-    if seal != tagged_hash("block-record", name, content):
-        raise StoreCorrupt(f"the record of block {name.hex()}")
-    start, items = _list(_decode(content))
-    if start != _head_of(rows):
-        raise StoreCorrupt(f"the record of block {name.hex()} begins in another state")
-    back: list[tuple[bytes, bytes | None]] = []
-    for item in _list(items):
-        key, *value = map(_bytes, _list(item))
-        back.append((key, rows.get(key)))
-        if value:
-            (rows[key],) = value
-        else:
-            rows.pop(key, None)
-    return record_of(name, _head_of(rows), back)
+
+    def __init__(self, start: State) -> None:
+        self._start = start
+        self._head = start.head
+        self._rows: dict[bytes, bytes | None] = {}
+
+    def cross(self, name: BlockHash, record: bytes) -> bytes:
+        """Put a block's record into the rows, and return the record that leads back.
+
+        Raises
+        ------
+        StoreCorrupt
+            It is not the record of this block, or does not begin in this state.
+        """
+        seal, content = record[:_SEAL_BYTES], record[_SEAL_BYTES:]
+        if seal != tagged_hash("block-record", name, content):
+            raise StoreCorrupt(f"the record of block {name.hex()}")
+        start, end, items = _list(_decode(content))
+        if start != self._head:
+            raise StoreCorrupt(f"the record of block {name.hex()} begins in another state")
+        back: list[tuple[bytes, bytes | None]] = []
+        for item in _list(items):
+            key, *value = map(_bytes, _list(item))
+            back.append((key, self._row(key)))
+            self._rows[key] = value[0] if value else None
+        before, self._head = self._head, BlockHash(_hash(end))
+        return record_of(name, self._head, before, back)
+
+    def changes(self) -> list[Change]:
+        """Return the rows in which the state differs from where it began."""
+        changes = (Change(k, _row_of(self._start, k), value) for k, value in self._rows.items())
+        return [change for change in changes if change.before != change.after]
+
+    def state(self) -> State:
+        """Return the state at the end of the way so far.
+
+        Raises
+        ------
+        StoreCorrupt
+            The records have led to no state.
+        """
+        return self._start if not self._rows else _told(partial(_patched, self._start, self._rows))
+
+    def _row(self, key: bytes) -> bytes | None:
+        return self._rows[key] if key in self._rows else _row_of(self._start, key)
+
+
+def _row_of(state: State, key: bytes) -> bytes | None:
+    """Return the row of a state; None if it has no such row."""
+    kind, name = key[:1], Hash32(key[1:])
+    if kind == _ACCOUNT:
+        number = int.from_bytes(name, "big")
+        accounts = state.accounts.rows
+        return accounts[number].encode() if number < len(accounts) else None
+    if kind == _FAMILY:
+        return _family_row(state.families.get(FamilyId(name)))
+    if kind == _DATASET:
+        return _dataset_row(state.datasets.get(DatasetId(name)))
+    if kind == _MODEL:
+        return b"" if name in state.models.hashes else None
+    return _rest(state)
 
 
 def row_hash(key: bytes, value: bytes | None) -> int:
@@ -165,8 +212,13 @@ def state_from_rows(rows: Mapping[bytes, bytes]) -> State:
     StoreCorrupt
         They are not the rows of a state.
     """
+    return _told(partial(_state_from_rows, rows))
+
+
+def _told(make: Callable[[], State]) -> State:
+    """Return the state that is made; whatever stands in the way is damage."""
     try:
-        return _state_from_rows(rows)
+        return make()
     except (KeyError, ValueError, TypeError, InvalidInput) as error:
         raise StoreCorrupt(f"the rows of the state: {error!r}") from error
 
@@ -184,9 +236,78 @@ def _state_from_rows(rows: Mapping[bytes, bytes]) -> State:
             datasets[DatasetId(name)] = _dataset(_decode(rows[key]))
         elif key[:1] == _MODEL:
             hashes.append(ModelHash(name))
-    place, history, immature, have, models_root, coins, commits, punished = _list(
-        _decode(rows[_REST])
+    return _state(_accounts(accounts), families, datasets, frozenset(hashes), rows[_REST])
+
+
+def _patched(start: State, changed: Mapping[bytes, bytes | None]) -> State:
+    """Return a state with other rows; what they leave alone is shared with it."""
+    accounts = list(start.accounts.rows)
+    families, datasets = dict(start.families), dict(start.datasets)
+    for key in sorted(changed):
+        row, name = changed[key], Hash32(key[1:])
+        if key[:1] == _ACCOUNT:
+            _put_account(accounts, int.from_bytes(name, "big"), row)
+        elif key[:1] == _FAMILY:
+            families.pop(FamilyId(name), None)
+            if row is not None:
+                families[FamilyId(name)] = _family(FamilyId(name), _decode(row))
+        elif key[:1] == _DATASET:
+            datasets.pop(DatasetId(name), None)
+            if row is not None:
+                datasets[DatasetId(name)] = _dataset(_decode(row))
+    models = {key: row for key, row in changed.items() if key[:1] == _MODEL}
+    gone = {ModelHash(Hash32(key[1:])) for key, row in models.items() if row is None}
+    new = {ModelHash(Hash32(key[1:])) for key, row in models.items() if row is not None}
+    rest = changed[_REST]
+    if rest is None:
+        raise StoreCorrupt("the rows of the state: the rest is gone")
+    return _state(
+        _accounts_after(start.accounts, accounts),
+        families,
+        datasets,
+        start.models.hashes - gone | new,
+        rest,
     )
+
+
+def _put_account(accounts: list[Account], number: int, row: bytes | None) -> None:
+    """Put a row in its place; rows are put in by number, and only the last ones may be gone."""
+    if row is None:
+        del accounts[number:]
+    elif number < len(accounts):
+        accounts[number] = _account(row)
+    elif number == len(accounts):
+        accounts.append(_account(row))
+    else:
+        raise StoreCorrupt(f"the rows of the state: account {number} after {len(accounts)}")
+
+
+def _accounts_after(before: Accounts, rows: list[Account]) -> Accounts:
+    """Return the table of these rows; it costs what differs, if no account lost its number."""
+    if len(rows) >= len(before.rows):
+        differing = [new for old, new in zip_longest(before.rows, rows) if old is not new]
+        after = before.updated(differing)
+        if after.rows == tuple(rows):
+            return after
+    return _accounts(rows)
+
+
+def _accounts(rows: Sequence[Account]) -> Accounts:
+    return Accounts(
+        rows=tuple(rows),
+        numbers={account.address: number for number, account in enumerate(rows)},
+        tree=MerkleTree.build([account.encode() for account in rows]),
+    )
+
+
+def _state(
+    accounts: Accounts,
+    families: dict[FamilyId, Family],
+    datasets: dict[DatasetId, DatasetEntry],
+    hashes: frozenset[ModelHash],
+    rest: bytes,
+) -> State:
+    place, history, immature, have, models_root, coins, commits, punished = _list(_decode(rest))
     height, head, timestamp, work = _list(place)
     count, peaks = _list(history)
     minted, burned = _list(coins)
@@ -196,16 +317,12 @@ def _state_from_rows(rows: Mapping[bytes, bytes]) -> State:
         timestamp=TimestampMs(_int(timestamp)),
         work=int.from_bytes(_bytes(work), "big"),
         history=MountainRange(_int(count), tuple(_hash(peak) for peak in _list(peaks))),
-        accounts=Accounts(
-            rows=tuple(accounts),
-            numbers={account.address: n for n, account in enumerate(accounts)},
-            tree=MerkleTree.build([account.encode() for account in accounts]),
-        ),
+        accounts=accounts,
         immature=tuple(_reward(item) for item in _list(immature)),
         families=families,
         datasets=datasets,
         have=tuple(_have(item) for item in _list(have)),
-        models=KnownModels(hashes=frozenset(hashes), root=_hash(models_root)),
+        models=KnownModels(hashes=hashes, root=_hash(models_root)),
         minted=Amount(_int(minted)),
         burned=Amount(_int(burned)),
         commits=tuple(_commit(item) for item in _list(commits)),
@@ -227,12 +344,6 @@ def _rest(state: State) -> bytes:
             [each.value() for each in state.punished],
         ]
     )
-
-
-def _head_of(rows: Rows) -> BlockHash:
-    place, *_ = _list(_decode(rows[_REST]))
-    _, head, *_ = _list(place)
-    return BlockHash(_hash(head))
 
 
 def _account_key(number: int) -> bytes:

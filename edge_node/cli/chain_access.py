@@ -64,7 +64,7 @@ class ReadChain:
         if not pruned:
             return genesis_state(self.genesis)
         above = self.blocks.main_hashes(Height(pruned + 1))
-        return self.ledger.state_across(tuple(reversed(above)))
+        return self.ledger.state_across(self.ledger.load(), tuple(reversed(above)))
 
     def main_chain(self) -> Iterator[StoredBlock]:
         """Yield the blocks of the main chain that are whole, lowest first."""

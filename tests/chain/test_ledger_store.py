@@ -65,7 +65,7 @@ def test_records_lead_back_to_every_earlier_state(path: Path, tree: Tree) -> Non
         before = contents(database)
         for depth in range(len(branch) + 1):
             expected = branch[-1 - depth].state if depth < len(branch) else tree.start
-            found = ledger.state_across(newest_first(branch)[:depth])
+            found = ledger.state_across(ledger.load(), newest_first(branch)[:depth])
             assert found == expected
             assert found.root() == expected.root()
         assert contents(database) == before
@@ -99,7 +99,7 @@ def test_records_lead_down_one_branch_and_up_another(path: Path, tree: Tree) -> 
         down = newest_first(main[2:])
         for length in range(len(side) + 1):
             expected = side[length - 1].state if length else main[1].state
-            assert ledger.state_across([*down, *hashes(side)[:length]]) == expected
+            assert ledger.state_across(ledger.load(), [*down, *hashes(side)[:length]]) == expected
         assert ledger.load() == main[-1].state
 
 
@@ -117,13 +117,13 @@ def test_head_moves_to_another_branch_and_back(path: Path, tree: Tree) -> None:
         there = [*newest_first(main[2:]), *hashes(side)]
         back = [*newest_first(side), *hashes(main[2:])]
         with database.transaction():
-            assert ledger.move(there) == side[-1].state
+            assert ledger.move(ledger.load(), there) == side[-1].state
         assert ledger.load() == side[-1].state
         # From here the records of both branches lead the other way.
-        assert ledger.state_across(newest_first(side)) == main[1].state
-        assert ledger.state_across(back) == main[-1].state
+        assert ledger.state_across(ledger.load(), newest_first(side)) == main[1].state
+        assert ledger.state_across(ledger.load(), back) == main[-1].state
         with database.transaction():
-            assert ledger.move(back) == main[-1].state
+            assert ledger.move(ledger.load(), back) == main[-1].state
         assert contents(database) == start
 
 
@@ -134,7 +134,7 @@ def test_move_that_fails_half_way_changes_nothing(path: Path, tree: Tree) -> Non
         before = contents(database)
         unknown = tree.grow(who=BOB).block_hash
         with pytest.raises(StoreCorrupt, match=unknown.hex()), database.transaction():
-            ledger.move([*newest_first(main), unknown])
+            ledger.move(ledger.load(), [*newest_first(main), unknown])
         assert contents(database) == before
 
 
@@ -157,7 +157,7 @@ def test_what_a_block_costs_is_what_it_changes_not_what_there_is(path: Path) -> 
             ledger.add_side(main[0].state, side.state)
         written = database.connection.total_changes
         with database.transaction():
-            ledger.move([paid.block_hash, main[1].block_hash, side.block_hash])
+            ledger.move(ledger.load(), [paid.block_hash, main[1].block_hash, side.block_hash])
         # Two accounts, family, three models and rest; the check; three records.
         assert database.connection.total_changes - written == 7 + 1 + 3
         assert ledger.load() == side.state
@@ -228,8 +228,8 @@ def test_damaged_record_is_told_and_loses_nothing_else(
                     "UPDATE other_side SET record = ? WHERE hash = ?", (record, name)
                 )
         with pytest.raises(StoreCorrupt, match=f"the record of block {name.hex()}"):
-            ledger.state_across(newest_first(branch))
-        assert ledger.state_across(newest_first(branch)[:1]) == branch[1].state
+            ledger.state_across(ledger.load(), newest_first(branch))
+        assert ledger.state_across(ledger.load(), newest_first(branch)[:1]) == branch[1].state
         assert ledger.load() == branch[-1].state
 
 
@@ -244,4 +244,4 @@ def test_record_of_another_block_is_damage(path: Path, tree: Tree) -> None:
                 (branch[1].block_hash, branch[2].block_hash),
             )
         with pytest.raises(StoreCorrupt, match=branch[2].block_hash.hex()):
-            ledger.state_across(newest_first(branch)[:1])
+            ledger.state_across(ledger.load(), newest_first(branch)[:1])

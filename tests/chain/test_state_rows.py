@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from edge_node.chain.errors import StoreCorrupt
 from edge_node.chain.state_rows import (
+    Crossing,
     Rows,
     changes_between,
-    cross,
     record_of,
     row_hash,
     rows_of,
@@ -168,8 +168,12 @@ states = st.builds(
 def forth_and_back(before: State, after: State) -> tuple[bytes, bytes]:
     """Return the records that lead from `before` to `after`, and from `after` to `before`."""
     changes = changes_between(before, after)
-    forth = record_of(NAME, before.head, [(change.key, change.after) for change in changes])
-    back = record_of(NAME, after.head, [(change.key, change.before) for change in changes])
+    forth = record_of(
+        NAME, before.head, after.head, [(change.key, change.after) for change in changes]
+    )
+    back = record_of(
+        NAME, after.head, before.head, [(change.key, change.before) for change in changes]
+    )
     return forth, back
 
 
@@ -187,11 +191,13 @@ def test_random_state_comes_back_from_its_rows(state: State) -> None:
 @pytest.mark.slow
 def test_records_lead_from_any_state_to_any_other_and_back(before: State, after: State) -> None:
     forth, back = forth_and_back(before, after)
-    rows = rows_of(before)
-    assert cross(NAME, rows, forth) == back
-    assert rows == rows_of(after)
-    assert cross(NAME, rows, back) == forth
-    assert rows == rows_of(before)
+    crossing = Crossing(before)
+    assert crossing.cross(NAME, forth) == back
+    assert crossing.state() == after
+    assert crossing.state().root() == after.root()
+    assert crossing.cross(NAME, back) == forth
+    assert crossing.state() == before
+    assert crossing.changes() == []
 
 
 @given(states, states)
@@ -237,10 +243,10 @@ def test_block_changes_its_own_rows_only(tree: Tree) -> None:
 def test_record_of_another_block_is_damage(tree: Tree) -> None:
     block = tree.grow()
     _, back = forth_and_back(tree.start, block.state)
-    rows = rows_of(block.state)
+    crossing = Crossing(block.state)
     with pytest.raises(StoreCorrupt, match="the record of block"):
-        cross(block.block_hash, rows, back)
-    assert rows == rows_of(block.state)
+        crossing.cross(block.block_hash, back)
+    assert crossing.state() == block.state
 
 
 def test_record_is_for_the_state_that_it_begins_in(tree: Tree) -> None:
@@ -248,25 +254,25 @@ def test_record_is_for_the_state_that_it_begins_in(tree: Tree) -> None:
     block, twin = tree.grow(parent.block_hash), tree.grow(parent.block_hash, BOB)
     forth, back = forth_and_back(parent.state, block.state)
     for state, record in ((tree.start, forth), (twin.state, forth), (twin.state, back)):
-        rows = rows_of(state)
+        crossing = Crossing(state)
         with pytest.raises(StoreCorrupt, match="begins in another state"):
-            cross(NAME, rows, record)
-        assert rows == rows_of(state)
+            crossing.cross(NAME, record)
+        assert crossing.state() == state
 
 
 def test_record_with_any_bit_turned_is_damage(tree: Tree) -> None:
     block = tree.grow()
     _, back = forth_and_back(tree.start, block.state)
-    rows = rows_of(block.state)
+    crossing = Crossing(block.state)
     for place in range(len(back)):
         turned = bytearray(back)
         turned[place] ^= 1 << place % 8
         with pytest.raises(StoreCorrupt):
-            cross(NAME, rows, bytes(turned))
+            crossing.cross(NAME, bytes(turned))
     for end in (0, 31, 32, 33, len(back) - 1):
         with pytest.raises(StoreCorrupt):
-            cross(NAME, rows, back[:end])
-    assert rows == rows_of(block.state)
+            crossing.cross(NAME, back[:end])
+    assert crossing.state() == block.state
 
 
 @given(states, st.data())
