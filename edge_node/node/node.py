@@ -11,19 +11,11 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
-from edge_node.chain.block_builder import Finding, Signer, build_block
-from edge_node.chain.errors import AlreadySigned, ParentUnknown
-from edge_node.chain.importer import Importer
-from edge_node.chain.mempool import Mempool
-from edge_node.datasets.errors import StoreCorrupt
-from edge_node.datasets.store import DatasetStore
 from edge_node.gossip.inbox import LinkDown, LinkEvent, LinkUp
-from edge_node.gossip.mqtt import MqttLink, PublishResult
+from edge_node.gossip.mqtt import PublishResult
 from edge_node.gossip.ports import (
     Action,
-    BlockParts,
     BlockReceived,
     CheckpointsReceived,
     ChunkReceived,
@@ -31,38 +23,24 @@ from edge_node.gossip.ports import (
     FetchFailed,
     Incoming,
     ObjectReceived,
-    PeerOffline,
-    PeerOnline,
-    PeerWasBanned,
     Publish,
     SessionOutdated,
     SetWill,
-    SyncFinished,
     TransactionsReceived,
 )
-from edge_node.gossip.protocol import Gossip
 from edge_node.node.auto_reveal import AutoReveal
-from edge_node.node.data_directory import DataDirectory
-from edge_node.node.dataset_fetch import MAX_UPLOAD_BYTES, DatasetFetch
-from edge_node.node.engine import NodeEngine
+from edge_node.node.block_making import BlockMaker
+from edge_node.node.dataset_fetch import DatasetFetch
 from edge_node.node.errors import SessionOvertaken
 from edge_node.node.finality import Finality
-from edge_node.node.held_blocks import HeldBlocks
 from edge_node.node.imports import Imports
 from edge_node.node.intake import Intake, Submitted
-from edge_node.node.mining import Miner
+from edge_node.node.news import tell
+from edge_node.node.parts import NodeParts
 from edge_node.node.pruning import Pruning
 from edge_node.node.purse import Purse
 from edge_node.node.reporting import Reporter
-from edge_node.node.reserves import have_list, needs_blocks
-from edge_node.node.watching import NobodyWatches, Watcher
-from edge_node.primitives.clock import Clock
-from edge_node.primitives.types import BlockHash, TimestampMs
-from edge_node.spec.constants import MAX_TRANSACTIONS
-from edge_node.spec.engine import DatasetMissing
-from edge_node.spec.errors import InvalidInput
 from edge_node.spec.transaction import Transaction
-from edge_node.spec.validation import BlockFromTheFuture, ProtocolNewer
 
 _LOG = logging.getLogger(__name__)
 
@@ -70,44 +48,6 @@ POLL_MS = 20
 """The loop's pace when nothing comes."""
 MAX_LEAVE_S = 1.3
 """How long the goodbye may take: all of the end has 2 s."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeParts:
-    """Everything that a node is made of, built by service.py."""
-
-    directory: DataDirectory
-    """Its data directory, locked."""
-    importer: Importer
-    """The chain."""
-    mempool: Mempool
-    """Waiting transactions."""
-    engine: NodeEngine
-    """Heavy work."""
-    datasets: DatasetStore
-    """Datasets on the disk."""
-    gossip: Gossip
-    """The protocol."""
-    link: MqttLink
-    """The connection to the broker."""
-    signer: Signer
-    """The node's key."""
-    clock: Clock
-    """The time."""
-    miner: Miner | None
-    """The trainer's side; None for a node that only validates."""
-    keep_blocks: int = 0
-    """Blocks below the head that stay whole; 0 for all."""
-    watcher: Watcher = field(default_factory=NobodyWatches)
-    """Whoever watches."""
-    held: HeldBlocks = field(default_factory=HeldBlocks)
-    """Blocks that wait; gossip's view of the chain has the same."""
-    block_transactions: int = MAX_TRANSACTIONS
-    """Most transactions of a block of our own."""
-    max_dataset_bytes: int = MAX_UPLOAD_BYTES
-    """Larger uploads are fetched only once blocks are about them."""
-    auto_reveal: bool = True
-    """Whether reserves of our own uploads are revealed as soon as that may be."""
 
 
 class Node:
@@ -130,7 +70,6 @@ class Node:
             keeper=parts.directory,
         )
         self._pruning = Pruning(parts.importer, parts.keep_blocks)
-        self.mined = 0
         self.connected = False
         self._intake = Intake(
             importer=parts.importer,
@@ -146,13 +85,18 @@ class Node:
         self._reveals = AutoReveal(parts.importer, parts.mempool, parts.datasets, purse)
         self.imports = Imports(parts.importer, self._intake, purse, parts.directory.imports)
         self._actions: deque[Action] = deque()
+        self._own_blocks = BlockMaker(parts, self._intake, self.imports)
         self._mining_allowed = True
-        self._mined_on: BlockHash | None = None
 
     @property
     def imported(self) -> int:
         """Blocks judged valid since the start."""
         return self._intake.imported
+
+    @property
+    def mined(self) -> int:
+        """Blocks of our own since the start."""
+        return self._own_blocks.made
 
     def start(self) -> None:
         """Connect and begin to listen."""
@@ -186,8 +130,8 @@ class Node:
             self.do(self._intake.retry_held(self.fetch.missing))
         if parts.auto_reveal and parts.gossip.synced:
             self._reveals.tick(self.submit)
-        if parts.miner is not None:
-            self._mine(parts.miner)
+        ready = self._mining_allowed and parts.gossip.synced and self.fetch.complete
+        self._own_blocks.tick(self.do, ready=ready)
 
     def finish(self) -> None:
         """Say goodbye and give everything back."""
@@ -271,75 +215,5 @@ class Node:
             parts.directory.raise_session(action.least)
             raise SessionOvertaken(least=action.least)
         else:
-            _tell(action)
+            tell(action)
         return ()
-
-    def _mine(self, miner: Miner) -> None:
-        parts = self.parts
-        head = parts.importer.head
-        ready = self._mining_allowed and parts.gossip.synced and self.fetch.complete
-        if not ready:
-            self._mined_on = None
-            miner.pause()
-        elif self._mined_on != head.head:
-            self._mined_on = head.head
-            miner.follow(head)
-        miner.collect()
-        now_ms = parts.clock.now_ms()
-        finding = self.imports.due(now_ms) if ready else None
-        if finding is not None and not self._publish_own(finding, now_ms):
-            self.imports.refuse()
-        wait = len(parts.mempool) > 0 or needs_blocks(head)
-        finding = miner.due(now_ms, transactions_wait=wait)
-        if finding is not None and not self._publish_own(finding, now_ms):
-            miner.refuse(finding)
-
-    def _publish_own(self, finding: Finding, timestamp: TimestampMs) -> bool:
-        """Make a block of a finding; return False if it is refused."""
-        parts = self.parts
-        head = parts.importer.head
-        block = build_block(
-            head,
-            finding,
-            transactions=parts.mempool.select(parts.block_transactions),
-            have=have_list(head, parts.datasets),
-            timestamp=timestamp,
-            rules=parts.importer.rules,
-            signer=parts.signer,
-        )
-        try:
-            self._intake.take_own(block)
-        except (
-            InvalidInput,
-            AlreadySigned,
-            ParentUnknown,
-            BlockFromTheFuture,
-            ProtocolNewer,
-            DatasetMissing,
-            StoreCorrupt,
-        ) as error:
-            self._intake.dataset_lost |= isinstance(error, (DatasetMissing, StoreCorrupt))
-            _LOG.warning("own block dropped: %s", error)
-            return False
-        self.mined += 1
-        block_hash = block.header.block_hash()
-        stored = parts.importer.blocks.get(block_hash)
-        assert stored is not None, "it was just imported"
-        announced = BlockParts(header=stored.header, body=stored.body, transport=stored.transport)
-        now_ms = parts.clock.monotonic_ms()
-        self.do(parts.gossip.announce_block(block_hash, announced, now_ms))
-        return True
-
-
-def _tell(event: Action) -> None:
-    """Put in the log what gossip has to tell, in words."""
-    if isinstance(event, PeerOnline):
-        _LOG.info("peer %s is here (%s)", event.peer, event.software)
-    elif isinstance(event, PeerOffline):
-        _LOG.info("peer %s is gone%s", event.peer, ", without a word" if event.silent else "")
-    elif isinstance(event, PeerWasBanned):
-        _LOG.warning("peer %s is ignored for a while: it broke rules", event.peer)
-    elif isinstance(event, SyncFinished):
-        _LOG.info("in sync at height %d", event.height)
-    elif isinstance(event, FetchFailed):
-        _LOG.warning("nobody delivers %s %s", event.kind.name.lower(), event.digest.hex()[:8])

@@ -50,7 +50,8 @@ from edge_node.node.held_blocks import HeldBlocks
 from edge_node.node.local_broker import LocalBroker, find_local_broker
 from edge_node.node.metrics import Metrics
 from edge_node.node.mining import Miner, MinerIdentity
-from edge_node.node.node import Node, NodeParts
+from edge_node.node.node import Node
+from edge_node.node.parts import NodeParts
 from edge_node.node.pruning import PRUNED_CAPABILITY
 from edge_node.node.signatures import RememberingEd25519
 from edge_node.node.signer import KeySigner

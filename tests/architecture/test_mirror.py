@@ -11,6 +11,7 @@ NOTHING_RUNS = ("__init__", "__main__", "errors", "limits", "ports")
 TESTED_ELSEWHERE = {
     # Values that travel: test_codec.py.
     "edge_node/gossip/messages.py",
+    "edge_node/node/parts.py",  # values that a node is made of: test_node.py
     "edge_node/primitives/clock.py",  # a Protocol, nothing runs
     "edge_node/primitives/randomness.py",  # a Protocol
     "edge_node/kernels/walker.py",  # a Protocol

@@ -18,8 +18,9 @@ from edge_node.chain.mempool import Mempool
 from edge_node.datasets.store import DatasetStore
 from edge_node.gossip.inbox import LinkEvent, LinkUp
 from edge_node.gossip.mqtt import MqttLink, PublishResult
-from edge_node.gossip.ports import Incoming, Publish, SetWill
+from edge_node.gossip.ports import BlockReceived, Incoming, Publish, SetWill
 from edge_node.gossip.protocol import Gossip, Identity, Profile
+from edge_node.gossip.topics import NodeId
 from edge_node.inference.reference import ReferenceBackend
 from edge_node.kernels.libsodium import load_ed25519
 from edge_node.node.chain_view import ChainView, PoolView
@@ -27,21 +28,28 @@ from edge_node.node.data_directory import DataDirectory
 from edge_node.node.engine import NodeEngine
 from edge_node.node.held_blocks import HeldBlocks
 from edge_node.node.mining import Miner, MinerIdentity
-from edge_node.node.node import Node, NodeParts
+from edge_node.node.node import Node
+from edge_node.node.parts import NodeParts
 from edge_node.node.signer import KeySigner
 from edge_node.primitives.types import BlockHash, TimestampMs
 from edge_node.spec.architecture import Architecture
+from edge_node.spec.block import Block
 from edge_node.spec.dataset import Manifest
 from edge_node.spec.genesis import Parameters
+from edge_node.trainer.judges import KernelJudge
+from edge_node.trainer.search import search_for
 from edge_node.trainer.task import Offer, Progress, ShapeTask, Task
-from tests.chain.workshop import EASY, SMALL
+from tests.chain.workshop import EASY, SMALL, Grown
 from tests.datasets.samples import stored
 from tests.gossip.simulation import SeededRandom, matches
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
+from tests.trainer.test_evolve import Splits
 
 ED25519 = load_ed25519()
+SENDER = NodeId("00" * 16)
 STEP_MS = 100
+MAX_TRIES = 400
 SETTLED_MS = 3_000
 """Enough for tips to be compared, blocks to be fetched and refreshes to be over."""
 
@@ -286,3 +294,37 @@ def world(
     finally:
         for rig in list(made.rigs):
             rig.close()
+
+
+def found(rig: Rig) -> Offer:
+    """Do what the trainer would: find what makes a block of the task."""
+    task = rig.trainer.task
+    assert task is not None
+    judge = KernelJudge(Splits(rig.world.data), 40)
+    search = search_for(task, None, judge)
+    assert search is not None
+    for _ in range(MAX_TRIES):
+        offer = search.step()
+        if offer is not None:
+            return offer
+    raise AssertionError("nothing found")
+
+
+def mine(rig: Rig) -> None:
+    """Let a node make one block."""
+    height = rig.height
+    rig.world.run_until(lambda: rig.mines_on == rig.importer.head.head)
+    rig.trainer.out.append(found(rig))
+    rig.world.run_until(lambda: rig.height > height)
+
+
+def sent(block: Block | Grown, *, body: bytes | None = None) -> BlockReceived:
+    """Return a block as gossip delivers it."""
+    made = block.mined.block if isinstance(block, Grown) else block
+    return BlockReceived(
+        block_hash=made.header.block_hash(),
+        header=made.header.encode(),
+        body=made.body.encode() if body is None else body,
+        transport=b"",
+        sender=SENDER,
+    )

@@ -12,8 +12,7 @@ from edge_node.node.mining import MAX_TRAINER_RESTARTS
 from edge_node.spec.encoding import encode
 from edge_node.trainer.task import Progress
 from tests.chain.workshop import Tree
-from tests.node.rig import Rig, World, world
-from tests.node.test_intake import sent
+from tests.node.rig import Rig, World, sent, world
 from tests.spec import toy_chain as toy
 
 ANN, BOB = toy.miner("ann"), toy.miner("bob")

@@ -18,8 +18,7 @@ from edge_node.primitives.types import DatasetId, Hash32
 from edge_node.spec.dataset import SplitName
 from tests.chain.workshop import EASY
 from tests.datasets.samples import stored
-from tests.node.rig import Rig, World, world
-from tests.node.test_node import mine
+from tests.node.rig import Rig, World, mine, world
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
 

@@ -18,8 +18,7 @@ from edge_node.node.finality import CHECKPOINT_INTERVAL, SETTLED_BLOCKS
 from edge_node.primitives.types import BlockHash, Height, Signature
 from edge_node.spec.fork_choice import Checkpoint
 from tests.chain.workshop import ANN, BOB, CAT, DAN, EASY, Grown, Tree
-from tests.node.rig import Rig, World, world
-from tests.node.test_intake import sent
+from tests.node.rig import Rig, World, sent, world
 from tests.spec import toy_chain as toy
 
 pytestmark = pytest.mark.slow

@@ -17,8 +17,7 @@ from edge_node.node.health import (
 )
 from edge_node.trainer.task import Progress
 from tests.chain.workshop import EASY, Tree
-from tests.node.rig import World, world
-from tests.node.test_intake import sent
+from tests.node.rig import World, sent, world
 from tests.node.test_watching import Notes
 
 

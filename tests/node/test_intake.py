@@ -8,19 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from edge_node.gossip.ports import BlockReceived, CheckpointsReceived, TransactionsReceived
-from edge_node.gossip.topics import NodeId
+from edge_node.gossip.ports import CheckpointsReceived, TransactionsReceived
 from edge_node.primitives.types import Height, Signature
-from edge_node.spec.block import Block, Body
+from edge_node.spec.block import Body
 from edge_node.spec.encoding import encode
 from edge_node.spec.fork_choice import Checkpoint
 from edge_node.spec.transaction import Transfer
-from tests.chain.workshop import EASY, Grown, Tree
-from tests.node.rig import Rig, World, world
+from tests.chain.workshop import EASY, Tree
+from tests.node.rig import SENDER, Rig, World, sent, world
 from tests.spec import toy_chain as toy
 
 ANN, BOB = toy.miner("ann"), toy.miner("bob")
-SENDER = NodeId("00" * 16)
 OTHER_BODY = Body(transactions=(), have=(), proof=b"").encode()
 
 
@@ -41,18 +39,6 @@ def rig(room: World) -> Rig:
 def tree(room: World) -> Tree:
     """Give blocks to send: the first is due 2 s after the genesis."""
     return Tree(room.network)
-
-
-def sent(block: Block | Grown, *, body: bytes | None = None) -> BlockReceived:
-    """Return a block as gossip delivers it."""
-    made = block.mined.block if isinstance(block, Grown) else block
-    return BlockReceived(
-        block_hash=made.header.block_hash(),
-        header=made.header.encode(),
-        body=made.body.encode() if body is None else body,
-        transport=b"",
-        sender=SENDER,
-    )
 
 
 def at(rig: Rig, timestamp: int) -> None:

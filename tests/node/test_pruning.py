@@ -13,8 +13,7 @@ from edge_node.node.chain_view import ChainView
 from edge_node.node.finality import CHECKPOINT_INTERVAL, SETTLED_BLOCKS
 from edge_node.node.pruning import LOOK_MS, STEP_BLOCKS, Pruning
 from tests.chain.workshop import ANN, BOB, EASY, Grown, Tree
-from tests.node.rig import Rig, World, world
-from tests.node.test_intake import sent
+from tests.node.rig import Rig, World, sent, world
 
 pytestmark = pytest.mark.slow
 

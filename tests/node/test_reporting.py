@@ -4,31 +4,14 @@
 from dataclasses import replace
 from pathlib import Path
 
-from edge_node.gossip.ports import BlockReceived
-from edge_node.gossip.topics import node_id
 from edge_node.primitives.types import TimestampMs
 from edge_node.spec.block import Block
 from edge_node.spec.transaction import Evidence
 from tests.chain.workshop import EASY
-from tests.node.rig import Rig, world
+from tests.node.rig import Rig, sent, world
 from tests.spec import toy_chain as toy
 
 MALLORY = toy.miner("mallory")
-
-
-def hand(rig: Rig, block: Block) -> None:
-    """Let a node have a block as gossip would bring it."""
-    rig.node.do(
-        [
-            BlockReceived(
-                block_hash=block.header.block_hash(),
-                header=block.header.encode(),
-                body=block.body.encode(),
-                transport=b"",
-                sender=node_id(MALLORY.key),
-            )
-        ]
-    )
 
 
 def reports(rig: Rig) -> list[Evidence]:
@@ -46,11 +29,11 @@ def test_double_signing_is_reported_by_who_sees_both(tmp_path: Path) -> None:
         made.run()
         chain = toy.ToyChain(made.network)
         first = toy.due(toy.Work(tip=chain.tip, miner=MALLORY)).block
-        hand(ann, first)
+        ann.node.do([sent(first)])
         assert not reports(ann)
-        hand(ann, first)
+        ann.node.do([sent(first)])
         assert not reports(ann), "the same block again is no offence"
-        hand(ann, twin(first))
+        ann.node.do([sent(twin(first))])
         (report,) = reports(ann)
         assert {report.first, report.second} == {first.header.encode(), twin(first).header.encode()}
         made.run_until(lambda: bool(reports(bob)), limit_ms=300_000)
@@ -62,9 +45,9 @@ def test_block_of_another_model_is_no_offence(tmp_path: Path) -> None:
         ann = made.add("ann")
         made.run()
         tip = toy.ToyChain(made.network).tip
-        hand(ann, toy.due(toy.Work(tip=tip, miner=MALLORY)).block)
-        hand(ann, toy.due(toy.Work(tip=tip, miner=MALLORY, first_nonce=900)).block)
-        hand(ann, toy.due(toy.Work(tip=tip, miner=toy.miner("carol"))).block)
+        ann.node.do([sent(toy.due(toy.Work(tip=tip, miner=MALLORY)).block)])
+        ann.node.do([sent(toy.due(toy.Work(tip=tip, miner=MALLORY, first_nonce=900)).block)])
+        ann.node.do([sent(toy.due(toy.Work(tip=tip, miner=toy.miner("carol"))).block)])
         assert ann.node.imported == 3
         assert not reports(ann)
 
@@ -75,16 +58,16 @@ def test_punished_offence_is_not_reported_again(tmp_path: Path) -> None:
         made.run()
         chain = toy.ToyChain(made.network)
         mined = chain.add(toy.due(toy.Work(tip=chain.tip, miner=MALLORY)))
-        hand(ann, mined.block)
-        hand(ann, twin(mined.block))
+        ann.node.do([sent(mined.block)])
+        ann.node.do([sent(twin(mined.block))])
         (report,) = reports(ann)
         after = chain.add(
             toy.due(toy.Work(tip=chain.tip, miner=toy.miner("carol"), transactions=(report,)))
         )
-        hand(bob, mined.block)
-        hand(bob, after.block)
+        bob.node.do([sent(mined.block)])
+        bob.node.do([sent(after.block)])
         assert bob.importer.head.burned > 0
-        hand(bob, twin(mined.block))
+        bob.node.do([sent(twin(mined.block))])
         made.run()
         assert not reports(bob)
 
@@ -95,8 +78,8 @@ def test_report_takes_no_place_among_its_users_transactions(tmp_path: Path) -> N
         ann = made.add("ann")
         made.run()
         first = toy.due(toy.Work(tip=toy.ToyChain(made.network).tip, miner=MALLORY)).block
-        hand(ann, first)
-        hand(ann, twin(first))
+        ann.node.do([sent(first)])
+        ann.node.do([sent(twin(first))])
         (report,) = reports(ann)
         assert report.reporter == ann.miner.address
         assert report.sender != ann.miner.key

@@ -7,8 +7,7 @@ from pathlib import Path
 from edge_node.node.answers import status
 from edge_node.node.status import NodeStatus
 from tests.chain.workshop import Tree
-from tests.node.rig import world
-from tests.node.test_intake import sent
+from tests.node.rig import sent, world
 
 KEYS = {
     *("node", "public_key", "address", "network", "network_name", "height", "head", "connected"),

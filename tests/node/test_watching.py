@@ -5,8 +5,7 @@ from pathlib import Path
 
 from edge_node.node.watching import Health, NobodyWatches
 from tests.chain.workshop import BOB, Tree
-from tests.node.rig import world
-from tests.node.test_intake import sent
+from tests.node.rig import sent, world
 
 
 class Notes:

@@ -18,7 +18,8 @@ from edge_node.node.data_directory import DataDirectory
 from edge_node.node.engine import NodeEngine
 from edge_node.node.held_blocks import HeldBlocks
 from edge_node.node.mining import Miner, MinerIdentity
-from edge_node.node.node import Node, NodeParts
+from edge_node.node.node import Node
+from edge_node.node.parts import NodeParts
 from edge_node.node.signer import KeySigner
 from edge_node.primitives.types import BlockHash, TimestampMs
 from edge_node.spec.architecture import Architecture

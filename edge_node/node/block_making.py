@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Blocks of our own: when the node mines, and what becomes of what it found.
+
+A model that was made elsewhere goes before what the trainer offers. A finding whose block is
+refused goes back to whoever made it, so that it is not tried for ever.
+Law of the file: a block of our own is judged like anybody's before anyone hears of it.
+Read next: mining.py, intake.py.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+
+from edge_node.chain.block_builder import Finding, build_block
+from edge_node.chain.errors import AlreadySigned, ParentUnknown
+from edge_node.datasets.errors import StoreCorrupt
+from edge_node.gossip.ports import Action, BlockParts
+from edge_node.node.imports import Imports
+from edge_node.node.intake import Intake
+from edge_node.node.mining import Miner
+from edge_node.node.parts import NodeParts
+from edge_node.node.reserves import have_list, needs_blocks
+from edge_node.primitives.types import BlockHash, TimestampMs
+from edge_node.spec.block import Block
+from edge_node.spec.engine import DatasetMissing
+from edge_node.spec.errors import InvalidInput
+from edge_node.spec.validation import BlockFromTheFuture, ProtocolNewer
+
+_LOG = logging.getLogger(__name__)
+
+Do = Callable[[Iterable[Action]], None]
+"""Carries out what gossip says."""
+
+
+class BlockMaker:
+    """Between what is found and the chain.
+
+    Parameters
+    ----------
+    parts : NodeParts
+        Those of the node.
+    intake : Intake
+        Judges the blocks.
+    imports : Imports
+        Models that were made elsewhere.
+    """
+
+    def __init__(self, parts: NodeParts, intake: Intake, imports: Imports) -> None:
+        self._parts = parts
+        self._intake = intake
+        self._imports = imports
+        self._mined_on: BlockHash | None = None
+        self.made = 0
+        """Blocks of our own since the start."""
+
+    def tick(self, do: Do, *, ready: bool) -> None:
+        """Follow the head, and make the blocks that are due.
+
+        Parameters
+        ----------
+        do : callable
+            Takes the announcement of each block.
+        ready : bool
+            Whether the node may mine now.
+        """
+        parts, miner = self._parts, self._parts.miner
+        if miner is None:
+            return
+        head = parts.importer.head
+        self._follow(miner, ready=ready)
+        miner.collect()
+        now_ms = parts.clock.now_ms()
+        finding = self._imports.due(now_ms) if ready else None
+        if finding is not None and not self._publish(finding, now_ms, do):
+            self._imports.refuse()
+        wait = len(parts.mempool) > 0 or needs_blocks(head)
+        finding = miner.due(now_ms, transactions_wait=wait)
+        if finding is not None and not self._publish(finding, now_ms, do):
+            miner.refuse(finding)
+
+    def _follow(self, miner: Miner, *, ready: bool) -> None:
+        head = self._parts.importer.head
+        if not ready:
+            self._mined_on = None
+            miner.pause()
+        elif self._mined_on != head.head:
+            self._mined_on = head.head
+            miner.follow(head)
+
+    def _publish(self, finding: Finding, timestamp: TimestampMs, do: Do) -> bool:
+        """Make a block of a finding, and tell it; return False if it is refused."""
+        parts = self._parts
+        block = self._built(finding, timestamp)
+        try:
+            self._intake.take_own(block)
+        except (
+            InvalidInput,
+            AlreadySigned,
+            ParentUnknown,
+            BlockFromTheFuture,
+            ProtocolNewer,
+            DatasetMissing,
+            StoreCorrupt,
+        ) as error:
+            self._intake.dataset_lost |= isinstance(error, (DatasetMissing, StoreCorrupt))
+            _LOG.warning("own block dropped: %s", error)
+            return False
+        self.made += 1
+        block_hash = block.header.block_hash()
+        stored = parts.importer.blocks.get(block_hash)
+        assert stored is not None, "it was just imported"
+        announced = BlockParts(header=stored.header, body=stored.body, transport=stored.transport)
+        do(parts.gossip.announce_block(block_hash, announced, parts.clock.monotonic_ms()))
+        return True
+
+    def _built(self, finding: Finding, timestamp: TimestampMs) -> Block:
+        parts = self._parts
+        head = parts.importer.head
+        return build_block(
+            head,
+            finding,
+            transactions=parts.mempool.select(parts.block_transactions),
+            have=have_list(head, parts.datasets),
+            timestamp=timestamp,
+            rules=parts.importer.rules,
+            signer=parts.signer,
+        )
