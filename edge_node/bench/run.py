@@ -26,6 +26,8 @@ ONE_THREAD = dict.fromkeys(
         "MKL_NUM_THREADS",
         "OMP_NUM_THREADS",
         "OPENBLAS_NUM_THREADS",
+        "TF_NUM_INTEROP_THREADS",
+        "TF_NUM_INTRAOP_THREADS",
         "VECLIB_MAXIMUM_THREADS",
     ),
     "1",

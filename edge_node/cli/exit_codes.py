@@ -20,7 +20,7 @@ from edge_node.inference.backend import InferenceError
 from edge_node.node.errors import NodeError, NodeNotRunning, RequestRefused
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.spec.errors import InvalidInput
-from edge_node.trainer.backprop import LarqMissing
+from edge_node.trainer.larq_layers import LarqMissing
 from edge_node.trainer.pool import RayMissing
 
 

@@ -22,9 +22,9 @@ from edge_node.trainer.backprop import (
     OPTIMIZERS,
     BackpropOptions,
     TrainingSplits,
-    check_larq,
     train_with_larq,
 )
+from edge_node.trainer.larq_layers import check_larq
 
 _LOG = logging.getLogger(__name__)
 

@@ -5,25 +5,19 @@ Paper A trains its first populations so. The network has the form that folds wit
 layers of +-1 kernels, pooling, batch norm without scale and sign; logits with one scale for all and
 whole biases. Nothing is trusted: the folded model must give the float network's class for every
 image of the train and the evaluation split, or it is refused with the number of those that differ.
-Law of the file: the only importer of larq and tensorflow, and only when asked to train; chance
-comes from the seed.
-Read next: folding.py; Larq's documentation for its quantizers and optimizers.
+Law of the file: chance comes from the seed.
+Read next: larq_layers.py, folding.py; Larq's documentation for its quantizers and optimizers.
 """
 
-import importlib
-import importlib.util
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import log2
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from edge_node.primitives.errors import EdgeNodeError
-from edge_node.spec.architecture import Architecture, LayerKind, LayerShape
-from edge_node.spec.bnn import PIXEL_ZERO
+from edge_node.spec.architecture import Architecture
 from edge_node.spec.model import Model
 from edge_node.trainer.folding import (
     Decisions,
@@ -34,6 +28,7 @@ from edge_node.trainer.folding import (
     check_decisions,
     fold,
 )
+from edge_node.trainer.larq_layers import Images, load_larq, shaped
 
 ADAM: Final = "adam"
 """Latent weights behind a straight-through sign, moved by Adam."""
@@ -46,22 +41,8 @@ BATCH_NORM_MOMENTUM = 0.95
 DECIDED_AT_ONCE = 1_000
 """Images of a batch whose classes are asked for."""
 
-Images = npt.NDArray[np.uint8]
 Tell = Callable[[str], None]
 """Takes one line about how it is going."""
-
-
-class LarqMissing(EdgeNodeError):
-    """Larq or TensorFlow is not installed."""
-
-    reason: ClassVar[str] = "larq-missing"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "training with Larq needs packages that do not go with all others; make an environment"
-            " of its own for it and install them with `python -m pip install"
-            " 'edge-node[train-larq]'`"
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -90,17 +71,6 @@ class BackpropOptions:
     """Adam's learning rate at the start, in millionths; it falls to a hundredth of it."""
     seed: int = 1
     """Of initial weights and of the order of images."""
-
-
-def check_larq() -> None:
-    """Check that what is needed is installed, without loading it.
-
-    Raises
-    ------
-    LarqMissing
-    """
-    if any(importlib.util.find_spec(name) is None for name in ("larq", "tensorflow")):
-        raise LarqMissing
 
 
 def train_with_larq(
@@ -135,20 +105,20 @@ class _Network:
     """A float network of Keras, with what folding asks of it."""
 
     def __init__(self, architecture: Architecture, options: BackpropOptions) -> None:
-        check_larq()
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no advice on instruction sets
-        self._tf: Any = importlib.import_module("tensorflow")
-        self._larq: Any = importlib.import_module("larq")
+        loaded = load_larq()
+        self._tf, self._larq = loaded.tf, loaded.larq
         keras = self._tf.keras
         keras.utils.set_random_seed(options.seed)
         self._architecture = architecture
         self._kernels: list[Any] = []
         self._norms: list[Any] = []
-        size = (architecture.height, architecture.width, architecture.input_channels)
-        values = pixels = keras.Input(size, dtype="uint8")
-        values = keras.layers.Lambda(self._input_values)(values)
+        pixels = loaded.pixels(architecture)
+        values = loaded.values(architecture, pixels)
         for shape in architecture.shapes:
-            values = self._sums(shape, values, bop=options.optimizer == BOP)
+            first = not self._kernels
+            kernel = loaded.kernel(shape, first=first, latent=options.optimizer != BOP)
+            self._kernels.append(kernel)
+            values = loaded.sums(shape, kernel, values)
             if shape.last:
                 continue
             if shape.layer.pool:  # with a norm that rises, sign and maximum change places freely
@@ -187,7 +157,7 @@ class _Network:
             )
         )
         self._keras.fit(
-            self._shaped(splits.train_images),
+            shaped(self._architecture, splits.train_images),
             splits.train_labels.astype(np.int32),
             batch_size=options.batch,
             epochs=options.epochs,
@@ -198,7 +168,8 @@ class _Network:
 
     def decisions(self, images: Images) -> Decisions:
         """Return int64 (N,): the class of each image, the lowest on a tie."""
-        logits = self._keras.predict(self._shaped(images), batch_size=DECIDED_AT_ONCE, verbose=0)
+        inputs = shaped(self._architecture, images)
+        logits = self._keras.predict(inputs, batch_size=DECIDED_AT_ONCE, verbose=0)
         return np.asarray(logits.argmax(axis=1), np.int64)
 
     def folded(self) -> Model:
@@ -224,38 +195,6 @@ class _Network:
             return np.asarray(norm(row, training=False)).reshape(-1)
 
         return normalize
-
-    def _shaped(self, images: Images) -> Images:
-        shape = self._architecture
-        return images.reshape(-1, shape.height, shape.width, shape.input_channels)
-
-    def _input_values(self, pixels: Any) -> Any:  # noqa: ANN401 - tensors
-        values = self._tf.cast(pixels, self._tf.float32) - PIXEL_ZERO
-        if self._architecture.input_bits == 1:
-            return self._tf.where(values >= 0, 1.0, -1.0)
-        return values
-
-    def _sums(self, shape: LayerShape, values: Any, *, bop: bool) -> Any:  # noqa: ANN401 - tensors
-        """Return the convolution's output, (N, rows, columns, channels); the last, (N, classes)."""
-        keras, layers = self._tf.keras, self._larq.layers
-        first = not self._kernels
-        style = {
-            "use_bias": False,
-            "input_quantizer": None if first else "ste_sign",
-            "kernel_quantizer": self._larq.quantizers.NoOp(precision=1) if bop else "ste_sign",
-            "kernel_constraint": None if bop else "weight_clip",
-        }
-        if shape.layer.kind is LayerKind.DENSE:
-            kernel = layers.QuantDense(shape.channels, **style)
-            sums = kernel(keras.layers.Flatten()(values))
-            if not shape.last:
-                sums = keras.layers.Reshape((1, 1, shape.channels))(sums)
-        else:
-            padding = {"padding": "same", "pad_values": 1.0} if shape.pad else {"padding": "valid"}
-            kernel = layers.QuantConv2D(shape.channels, shape.kernel_height, **padding, **style)
-            sums = kernel(values)
-        self._kernels.append(kernel)
-        return sums
 
 
 def _whole_bias(tf: Any, scale: float) -> Any:  # noqa: ANN401 - modules and layers without types

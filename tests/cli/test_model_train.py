@@ -11,7 +11,8 @@ import pytest
 
 from edge_node.cli import model_train
 from edge_node.spec.model import Model, model_from_blob
-from edge_node.trainer.backprop import BackpropOptions, LarqMissing, check_larq
+from edge_node.trainer.backprop import BackpropOptions
+from edge_node.trainer.larq_layers import LarqMissing, check_larq
 from tests.cli.typing_in import typed
 from tests.spec.samples import random_model
 

@@ -5,7 +5,6 @@ TensorFlow has an environment of its own, which CI has not: pure folding is test
 test_folding.py, and `pip install 'edge-node[train-larq]' pytest` makes one to run this file in.
 """
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -21,11 +20,10 @@ from edge_node.spec.architecture import Architecture
 from edge_node.trainer.backprop import (
     OPTIMIZERS,
     BackpropOptions,
-    LarqMissing,
     TrainingSplits,
-    check_larq,
     train_with_larq,
 )
+from edge_node.trainer.larq_layers import LarqMissing, check_larq
 from tests.spec.toy_data import CLASSES, SIDE, toy_dataset
 
 FORMS = (
@@ -95,10 +93,3 @@ def test_every_form_trains_and_decides_as_its_float_network() -> None:
         assert train.startswith("train: the folded model decides all 1500 images")
         assert evaluation.startswith("evaluation: the folded model decides all 300 images")
     assert max(outcome["correct"] for outcome in told.values()) > 250
-
-
-def test_larq_that_is_not_installed_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    splits, _ = splits_of(10)
-    with pytest.raises(LarqMissing, match=r"edge-node\[train-larq\]"):
-        train_with_larq(shape(FORMS[0]), splits, BackpropOptions(), lambda line: None)

@@ -2,7 +2,8 @@
 """The process of Table 2: one thread for both ways, whatever numpy's libraries would take.
 
     python -m edge_node.bench.paper.child DATASETS ID CAP_S LEVEL...
-numpy reads the number of threads when it is loaded, so the parent sets it in the environment.
+numpy and TensorFlow read the number of threads when they are loaded, so the parent sets it in the
+environment.
 Law of the file: standard output holds one line of JSON for each level and nothing else.
 Read next: mining.py; run.py, the parent's side.
 """
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from edge_node.bench.climbing import LEVELS
-from edge_node.bench.paper.mining import mining_rows
+from edge_node.bench.paper.mining import installed_evaluator, mining_rows
 from edge_node.bench.timing import Meter, cpu_clock_ns
 from edge_node.bench.workload import Workload
 from edge_node.datasets.store import DatasetStore
@@ -35,7 +36,8 @@ def main(arguments: Sequence[str], out: TextIO) -> None:
         quick=False,
     )
     levels = tuple(level for level in LEVELS if level.name in names)
-    for row in mining_rows(workload, cap_s=float(cap_s), levels=levels):
+    evaluator = installed_evaluator()
+    for row in mining_rows(workload, evaluator, cap_s=float(cap_s), levels=levels):
         out.write(json.dumps(asdict(row)) + "\n")
         out.flush()
 

@@ -3,10 +3,11 @@
 
 A population of 10, five of them from back-propagation; children cross 10 % of each layer's weights
 of two parents and mutate 10 % of the weights with probability 0.05; the ten best on the train split
-stay. Every model is evaluated densely in floats, image by weight, as a Python framework does it.
+stay. Every model is evaluated densely in floats, image by weight, by a Python framework or as one
+does it.
 Law of the file: nothing of the packed evaluation and of recipes helps here; who is accepted is
 decided on the evaluation split.
-Read next: mining.py.
+Read next: mining.py, larq_evaluation.py.
 """
 
 from collections.abc import Callable, Sequence

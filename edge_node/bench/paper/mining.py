@@ -5,7 +5,7 @@ Both begin with the same model, select on the same train images and are accepted
 evaluation split; the untouched split is counted afterwards. Both are processor time of one
 thread, which other work on the machine does not stretch; ours is the median of five searches.
 Law of the file: a level that the paper's way does not reach in its time is a lower bound.
-Read next: dense_evolution.py, edge_node/bench/climbing.py.
+Read next: dense_evolution.py, larq_evaluation.py, edge_node/bench/climbing.py.
 """
 
 import math
@@ -17,10 +17,12 @@ from edge_node.bench.climbing import LEVELS, SEARCH_SEEDS, Level, Search, prepar
 from edge_node.bench.paper.dense_evolution import (
     TRAINED,
     Contest,
+    Count,
     Evolved,
     dense_count,
     evolve,
 )
+from edge_node.bench.paper.larq_evaluation import LarqEvaluation
 from edge_node.bench.workload import (
     BASE_EXPONENT,
     BASE_SEED,
@@ -37,9 +39,31 @@ from edge_node.kernels.evaluation import count_correct, slice_images
 from edge_node.spec.architecture import BINARY_4K
 from edge_node.spec.constants import PPM
 from edge_node.spec.model import Model
+from edge_node.trainer.larq_layers import larq_is_installed
 
 GOAL_RATIO = 1_000
 DENSE_NUMPY = "dense numpy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluator:
+    """What evaluates the individuals of the paper's way."""
+
+    name: str
+    """What it is, in words."""
+    count: Count
+    """Counts correct images of a model of the 4,440 family."""
+
+
+NUMPY = Evaluator(name=DENSE_NUMPY, count=dense_count)
+
+
+def installed_evaluator() -> Evaluator:
+    """Return Larq on TensorFlow, as the paper has it, where that is installed; else numpy."""
+    if not larq_is_installed():
+        return NUMPY
+    larq = LarqEvaluation(BINARY_4K)
+    return Evaluator(name=larq.name, count=larq)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +105,19 @@ class Mined:
 
 
 def mining_rows(
-    workload: Workload, *, cap_s: float, levels: tuple[Level, ...] = LEVELS
+    workload: Workload,
+    evaluator: Evaluator = NUMPY,
+    *,
+    cap_s: float,
+    levels: tuple[Level, ...] = LEVELS,
 ) -> tuple[Mined, ...]:
     """Return a row for each difficulty.
 
     Parameters
     ----------
     workload : Workload
+    evaluator : Evaluator
+        Of the paper's way.
     cap_s : float
         Seconds that each level may take the paper's way.
     levels : tuple of Level
@@ -96,11 +126,12 @@ def mining_rows(
     judge = _counter(workload.evaluation)
     # Another of the five must not be a child that nobody had to look for.
     base = max(trained, key=judge)
-    return tuple(_mined(workload, level, base, trained, cap_s) for level in levels)
+    return tuple(_mined(workload, evaluator, level, base, trained, cap_s) for level in levels)
 
 
 def _mined(
     workload: Workload,
+    evaluator: Evaluator,
     level: Level,
     base: Model,
     trained: list[Model],
@@ -114,7 +145,8 @@ def _mined(
         selection=first_samples(search.samples, SELECTION_IMAGES),
         judged=workload.evaluation,
     )
-    theirs: Evolved = evolve(contest, trained, dense_count, cap_s=cap_s, clock_s=_clock_s(workload))
+    clock_s = _clock_s(workload)
+    theirs: Evolved = evolve(contest, trained, evaluator.count, cap_s=cap_s, clock_s=clock_s)
     evaluation, untouched = _counter(workload.evaluation), _counter(workload.reserve)
     return Mined(
         level=level.name,
@@ -124,7 +156,7 @@ def _mined(
         paper_way_s=round(theirs.seconds, 3),
         paper_way_reached=theirs.reached,
         evaluations=theirs.evaluations,
-        evaluator=DENSE_NUMPY,
+        evaluator=evaluator.name,
         ratio=round(theirs.seconds / seconds, 1) if seconds else None,
         published_s=level.published_s,
         base_evaluation_ppm=evaluation(base),
