@@ -2,7 +2,7 @@
 """The figures of a run as a Markdown page: each table of the paper with ours beside it.
 
 Law of the file: words and rounding only; every figure comes from the run, but for the paper's own.
-Read next: plots.py.
+Read next: goals.py, plots.py.
 """
 
 import json
@@ -10,6 +10,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from edge_node.bench.paper.goals import Goal, goals, transfer_cost_ms
 from edge_node.bench.paper.plots import draw_plots
 from edge_node.bench.paper.run import PaperReport
 
@@ -46,6 +47,8 @@ def markdown(report: PaperReport, *, command: str) -> str:
         The command line that measured it.
     """
     parts = ["# Paper A's tables, measured\n", _machine(report, command)]
+    if asked := goals(report):
+        parts.append(_goals(asked))
     parts += [_SECTIONS[name](report) for name in report.measured]
     return "\n".join(parts)
 
@@ -59,6 +62,13 @@ def _machine(report: PaperReport, command: str) -> str:
         f"{machine.numpy}; edge-node {machine.edge_node} at commit "
         f"{machine.git_commit or 'unknown'}. It took {report.seconds:,.0f} s; the load average "
         f"was {report.load_before} before and {report.load_after} after.{quick}\n"
+    )
+
+
+def _goals(asked: Sequence[Goal]) -> str:
+    rows = [(goal.what, goal.asked, f"**{goal.measured}**", goal.why or "-") for goal in asked]
+    return "## What was asked for, and what came\n\n" + table(
+        ("figure", "asked for", "measured", "not reached, because"), rows
     )
 
 
@@ -178,11 +188,7 @@ def _throughput(report: PaperReport) -> str:
         for row in report.throughput
     ]
     first = report.throughput[0]
-    costs = [
-        sum(row.node_cores) * row.seconds * 1_000 / (row.transactions * row.nodes)
-        for row in report.throughput
-        if row.offered_per_s
-    ]
+    costs = [transfer_cost_ms(row) for row in report.throughput if row.offered_per_s]
     cost = f" A transfer costs each node {costs[-1]:.2f} ms of one processor." if costs else ""
     return (
         "## Table 3: throughput\n\n"
