@@ -3,7 +3,7 @@
 
 Paper A, section 4.7. A dataset is offered by `edge-node dataset publish --bounty`.
 Law of the file: words around market_facts.py and one transaction.
-Read next: market_facts.py, bounty_offer.py.
+Read next: market_facts.py, market_list.py, bounty_offer.py.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from edge_node.cli.chain_access import open_chain
 from edge_node.cli.dataset_choice import choose_on_chain
 from edge_node.cli.market_accuracy import accuracy_ppm
 from edge_node.cli.market_facts import MarketFacts, market_facts
+from edge_node.cli.market_list import market_list, or_nothing
 from edge_node.cli.output import console, emit, json_option, percent, printable, short, table
 from edge_node.cli.sending import NO_SIGNATURE, Draft, fee_option, send_transaction
 from edge_node.cli.session import Session
@@ -97,34 +98,9 @@ def reveal(session: Session, /, *, name: str, fee: int, as_json: bool) -> None:
     )
 
 
-def _show_all(height: int, found: list[MarketFacts]) -> None:
-    columns = (
-        "dataset",
-        "name",
-        "state",
-        ">left",
-        ">bounty",
-        ">bonus",
-        ">bond",
-        ">closes",
-        ">families",
-        ">best %",
-    )
-    rows = [
-        (
-            short(each.dataset),
-            each.name,
-            each.words,
-            *("" if each.bounty is None else value for value in (each.bounty_left, each.bounty)),
-            _or_nothing(each.bonus),
-            _or_nothing(each.bond),
-            _or_nothing(each.closing_height),
-            len(each.families),
-            "" if each.best_ppm is None else percent(each.best_ppm),
-        )
-        for each in found
-    ]
-    console.print(table(f"datasets at height {height}", columns, rows, crowded=True))
+def _show_all(height: int, found: Sequence[MarketFacts]) -> None:
+    for part in market_list(height, found):
+        console.print(part)
 
 
 def _show_one(session: Session, facts: MarketFacts, seen: Sequence[tuple[int | None, ...]]) -> None:
@@ -132,11 +108,11 @@ def _show_one(session: Session, facts: MarketFacts, seen: Sequence[tuple[int | N
     if facts.uploader:
         words |= {
             "uploader": facts.uploader,
-            "bounty": f"{facts.bounty_left} left of {_or_nothing(facts.bounty) or 'unknown'},"
-            f" {_or_nothing(facts.bonus)} for a record",
-            "bond": _or_nothing(facts.bond),
-            "reveal": f"from height {_or_nothing(facts.reveal_height)}",
-            "closes": f"at height {_or_nothing(facts.closing_height)}",
+            "bounty": f"{facts.bounty_left} left of {or_nothing(facts.bounty) or 'unknown'},"
+            f" {or_nothing(facts.bonus)} for a record",
+            "bond": or_nothing(facts.bond),
+            "reveal": f"from height {or_nothing(facts.reveal_height)}",
+            "closes": f"at height {or_nothing(facts.closing_height)}",
             "owed": f"{sum(each.amount for each in facts.owed)} in second halves",
         }
     for name, value in words.items():
@@ -158,7 +134,3 @@ def _show_one(session: Session, facts: MarketFacts, seen: Sequence[tuple[int | N
         console.print(table("families", columns, rows, crowded=True))
         best = f"model export best --dataset {short(facts.dataset)} --output best.tflite"
         click.echo(f"to take the best model home, run\n\n    {session.line(best)}\n")
-
-
-def _or_nothing(value: int | None) -> str:
-    return "" if value is None else str(value)

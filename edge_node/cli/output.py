@@ -16,6 +16,7 @@ from typing import NoReturn
 import click
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -28,6 +29,10 @@ SHORT_DIGITS = 12
 
 ROOMY_COLUMNS = 110
 """A terminal so wide has room for every table with its lines."""
+_NARROW_TEXT = 8
+"""Texts are folded to columns so wide, where need be, before anything else is folded."""
+_ANY_WIDTH = 1 << 16
+"""Wider than any table: to ask how much room one wants."""
 
 
 class _Paper(Console):
@@ -75,8 +80,8 @@ def table(
     ----------
     title : str
     columns : sequence of str
-        Names; one that begins with `>` is a column of numbers, aligned right and never folded, one
-        that begins with `!` is a column of texts that are never folded.
+        Names; one that begins with `>` is a column of numbers, aligned right, one that begins with
+        `!` is a column of short texts. Both are folded only if they alone are too wide.
     rows : sequence of sequence of object
         Cells.
     crowded : bool
@@ -95,7 +100,27 @@ def table(
         )
     for row in rows:
         built.add_row(*(printable(str(cell)) for cell in row))
+    _fold_if_cut(built)
     return built
+
+
+def _fold_if_cut(built: Table) -> None:
+    """Let all columns be folded if those that should not be have no room.
+
+    Rich would cut them off, and a number without its last digits is another number.
+    """
+    unbounded = console.options.update(max_width=_ANY_WIDTH)
+    for column in built.columns:
+        if column.no_wrap:
+            cells = (column.header, *column.cells)
+            widths = [Measurement.get(console, unbounded, cell).maximum for cell in cells]
+            column.min_width = max(widths)
+        else:
+            column.max_width = _NARROW_TEXT
+    cut = Measurement.get(console, unbounded, built).minimum > console.width
+    for column in built.columns:
+        column.min_width = column.max_width = None
+        column.no_wrap = column.no_wrap and not cut
 
 
 def short(name: object) -> str:

@@ -50,6 +50,17 @@ def test_nothing_is_left_out_of_a_table(
     assert "123456" in shown
 
 
+@pytest.mark.parametrize("crowded", [True, False])
+def test_number_without_room_is_folded_and_never_loses_digits(
+    monkeypatch: pytest.MonkeyPatch, crowded: bool
+) -> None:
+    monkeypatch.setattr(console, "_width", 40)
+    numbers: list[object] = ["1" * 20, "2" * 20, "3" * 20]
+    shown = drawn([">a", ">b", "!c"], [numbers], crowded=crowded)
+    assert max(map(len, shown.splitlines())) <= 40
+    assert [shown.count(digit) for digit in "123"] == [20, 20, 20]
+
+
 def test_crowded_table_has_lines_where_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
     for width, lines in ((80, False), (120, True)):
         monkeypatch.setattr(console, "_width", width)
