@@ -29,7 +29,8 @@ def found_family(session: Session, /, *, file: Path, dataset: str, as_json: bool
     """Have the running node found a family with the model in FILE.
 
     The node commits to the model now, and shows it in a block as soon as that is allowed and a
-    founder is due. `edge-node model import` and `model train` write such files.
+    founder is due: when too few families of the dataset are open, or no block came for long.
+    `edge-node status` counts models that wait; `model import` and `model train` write such files.
     """
     found = read_model(file)
     manifest = opened_dataset(session, dataset, offline=True).manifest
@@ -38,12 +39,13 @@ def found_family(session: Session, /, *, file: Path, dataset: str, as_json: bool
     check_shape(found.architecture, manifest, (), parameters)
     salt = secrets.token_bytes(COMMIT_SALT_BYTES)
     save_import(directory.imports, manifest.dataset_id(), found, salt)
-    answer = ask(directory.control, "imports", {})
+    name = found.model_hash().hex()
+    answer = ask(directory.control, "imports", {"model": name})
     emit(
-        {"model": found.model_hash().hex(), **answer},
+        {"model": name, **answer},
         as_json=as_json,
         show=lambda: click.echo(
-            f"the node commits to model {short(found.model_hash().hex())} and shows it "
+            f"the node commits to model {short(name)} and shows it "
             f"{parameters.commit_delay_blocks} blocks later, when a founder is due"
         ),
     )

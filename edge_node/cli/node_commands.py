@@ -140,6 +140,8 @@ def _show_status(answer: JsonObject) -> None:
         "judged": f"{answer['imported']} blocks since the start, by {answer['backend']}",
         "mined": f"{answer['mined']} blocks since the start; trainer {answer['trainer']}",
     }
+    if answer["waiting_models"]:
+        facts["imports"] = f"{answer['waiting_models']} models wait until a founder is due"
     for name, value in facts.items():
         click.echo(f"{name:10}{value}")
     if families:

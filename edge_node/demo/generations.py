@@ -21,6 +21,7 @@ from edge_node.spec.proof.evolution_proof import (
     ChildProof,
     FallbackProof,
     FounderProof,
+    ImportProof,
     Proof,
     proof_from_bytes,
 )
@@ -135,6 +136,8 @@ def _payload(proof: Proof, transport: bytes) -> str:
     kind = "population"
     if isinstance(proof, FounderProof):
         kind = "founder"
+    elif isinstance(proof, ImportProof):
+        kind = "import"
     elif isinstance(proof, ChildProof):
         kind = f"{len(proof.steps)} steps"
     # The second byte of a transport is its kind: an array's head, then a small integer.

@@ -91,7 +91,10 @@ def fetch_genesis(
             subscriptions=(genesis_filter(line.network_id),),
         )
     )
-    last = f"nothing from {line.brokers[0]} in {timeout_ms} ms"
+    last = (
+        f"nothing from {line.brokers[0]} in {timeout_ms} ms; the network's first node must have"
+        " been on it (`edge-node run`)"
+    )
     end_ms = clock.monotonic_ms() + timeout_ms
     link.start()
     try:

@@ -15,7 +15,7 @@ from edge_node.node.node import Node
 from edge_node.node.status import FamilyStatus, NodeStatus, PeerStatus
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.primitives.hashing import ZERO_HASH
-from edge_node.primitives.types import DatasetId, Hash32
+from edge_node.primitives.types import DatasetId, Hash32, ModelHash
 from edge_node.spec.constants import PPM
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.encoding import decode
@@ -61,6 +61,7 @@ def status(node: Node) -> NodeStatus:
         mined=node.mined,
         held_blocks=len(parts.held),
         waiting_transactions=len(parts.mempool),
+        waiting_models=node.imports.count,
         balance=head.accounts.get(address).balance,
         immature=sum(reward.amount for reward in head.immature if reward.address == address),
         trainer=_trainer_words(parts.miner),
@@ -158,9 +159,10 @@ def _submit_all(node: Node, arguments: JsonObject) -> JsonObject:
     return asdict(node.submit_all([transaction_from_value(value) for value in values]))
 
 
-def _imports(node: Node, _arguments: JsonObject) -> JsonObject:
-    """Look anew which models wait to found a family."""
-    node.imports.look()
+def _imports(node: Node, arguments: JsonObject) -> JsonObject:
+    """Look anew which models wait to found a family, and refuse the one asked for if it can not."""
+    name = bytes.fromhex(str(arguments.get("model")))
+    node.imports.admit(ModelHash(Hash32(name)), node.parts.engine)
     return {"waiting": node.imports.count}
 
 

@@ -8,7 +8,7 @@ Read next: edge_node/spec/block.py.
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.spec.block import Header
 
-KINDS = ("founder", "population", "child", "fallback")
+KINDS = ("founder", "import", "population", "child", "fallback")
 """Every word that `kind_of` has."""
 
 
@@ -16,6 +16,7 @@ def kind_of(header: Header) -> str:
     """Return what a valid header's block brings; of another header, what it says to bring."""
     if header.model_hash == ZERO_HASH:
         return "fallback"
-    if header.latent_root == ZERO_HASH:
-        return "child"
-    return "founder" if header.previous_model_hash == ZERO_HASH else "population"
+    first = header.previous_model_hash == ZERO_HASH
+    if header.latent_root == ZERO_HASH:  # nothing was trained by the chain's rules
+        return "import" if first else "child"
+    return "founder" if first else "population"

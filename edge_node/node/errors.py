@@ -8,6 +8,7 @@ Read next: data_directory.py.
 from pathlib import Path
 
 from edge_node.primitives.errors import EdgeNodeError
+from edge_node.primitives.types import Hash32
 
 
 class NodeError(EdgeNodeError):
@@ -42,6 +43,16 @@ class DirectoryDamaged(NodeError):
     def __init__(self, path: Path) -> None:
         super().__init__(f"{path} is damaged; restore it from a backup, or begin a new --data-dir")
         self.path = path
+
+
+class ImportRefused(NodeError):
+    """A model that was made elsewhere can found no family of the chain."""
+
+    reason = "import-refused"
+
+    def __init__(self, name: Hash32, why: str) -> None:
+        super().__init__(f"model {name.hex()[:12]} can found no family here: {why}")
+        self.name = name
 
 
 class KeyExists(NodeError):

@@ -3,7 +3,7 @@
 
 A waiting model is a file of the data directory, with its salt, written before anything is said; so
 it survives a restart, and no other file can be shown for the commitment. One is worked on at a
-time, for an account has one commitment (R-66).
+time, for an account has one commitment (R-66); what can found no family is put away and says why.
 Law of the file: nothing of a model leaves the node before its commitment is old enough.
 Read next: edge_node/spec/commits.py.
 """
@@ -17,14 +17,15 @@ from edge_node.chain.block_builder import Finding
 from edge_node.chain.errors import MempoolRejected
 from edge_node.chain.importer import Importer
 from edge_node.gossip.ports import Action
-from edge_node.node.errors import DirectoryDamaged
+from edge_node.node.errors import DirectoryDamaged, ImportRefused
 from edge_node.node.intake import Intake
 from edge_node.node.purse import Purse
 from edge_node.primitives.hashing import ZERO_HASH
-from edge_node.primitives.types import DatasetId, Hash32, TimestampMs
+from edge_node.primitives.types import DatasetId, Hash32, ModelHash, TimestampMs
 from edge_node.spec import scheduling
 from edge_node.spec.commits import check_import
 from edge_node.spec.constants import COMMIT_SALT_BYTES, MAX_COMMIT_AGE_BLOCKS, MAX_PROOF_BYTES
+from edge_node.spec.dataset import SplitName
 from edge_node.spec.encoding import decode, encode
 from edge_node.spec.engine import DatasetMissing, Engine
 from edge_node.spec.errors import InvalidInput, InvalidTransaction
@@ -117,8 +118,8 @@ class Imports:
         self._purse = purse
         self._folder = folder
         self._waiting: list[WaitingModel] = []
-        self._correct = 0
-        self._counted: WaitingModel | None = None
+        self._counts: dict[ModelHash, int] = {}
+        self._first: WaitingModel | None = None
         self._sent: ModelCommit | None = None
         self._refused_on: Hash32 | None = None
         self._tried_on: Hash32 | None = None
@@ -132,34 +133,55 @@ class Imports:
     def look(self) -> None:
         """Look what waits in the folder."""
         self._waiting = [_read(path) for path in sorted(self._folder.glob(f"*{SUFFIX}"))]
-        self._tried_on = None
+        self._tried_on = self._first = None
+
+    def admit(self, name: ModelHash, engine: Engine) -> None:
+        """Look what waits, and put a model away again if it can found no family.
+
+        Raises
+        ------
+        ImportRefused
+        """
+        self.look()
+        for waiting in self._waiting:
+            if waiting.model.model_hash() == name:
+                why = self._hindrance(waiting, engine)
+                if why is not None:
+                    self._put_away(waiting)
+                    raise ImportRefused(name, why)
 
     def tick(self, engine: Engine) -> list[Action]:
-        """Commit to the first model that waits, and put away what has come onto the chain."""
+        """Commit to the first model that waits and can be, and put away those that can not."""
         head = self._importer.head
         if not self._waiting or self._tried_on == head.head:
             return []
-        self._tried_on = head.head
-        first = self._waiting[0]
-        if not self._is_wanted(first):
-            self._put_away(first)
-            return []
-        if self._counted is not first:
-            try:
-                self._correct = engine.count_correct(first.model, first.dataset)
-            except DatasetMissing:
-                return []
-            self._counted = first
-        return self._commit(self._commitment(first))
+        self._tried_on, self._first = head.head, None
+        for waiting in tuple(self._waiting):
+            entry = head.datasets.get(waiting.dataset)
+            if entry is None:  # a reorg may bring it back
+                continue
+            name = waiting.model.model_hash()
+            if name in head.models.hashes:
+                _LOG.info("the imported model %s is in a block", name.hex()[:8])
+                self._put_away(waiting)
+                continue
+            why = self._hindrance(waiting, engine)
+            if why is not None:
+                _LOG.warning("the imported model %s waits no longer: %s", name.hex()[:8], why)
+                self._put_away(waiting)
+            elif entry.is_open and name in self._counts:
+                self._first = waiting
+                return self._commit(self._commitment(waiting))
+        return []
 
     def due(self, now_ms: TimestampMs) -> Finding | None:
         """Return what a block of this moment would show, or None if no founder is due."""
         head, rules = self._importer.head, self._importer.rules
-        if not self._waiting or self._refused_on == head.head or self._tried_on != head.head:
+        first = self._first
+        if first is None or self._refused_on == head.head or self._tried_on != head.head:
             return None
         if now_ms < head.timestamp + max(1, rules.parameters.min_interval_ms):
             return None
-        first = self._waiting[0]
         rung = scheduling.rung_at(rules.parameters, head.timestamp, now_ms)
         turns = scheduling.turns(head, rules.parameters, rung)
         if first.dataset != turns.due_dataset and not turns.any_founder:
@@ -175,7 +197,7 @@ class Imports:
             model_hash=first.model.model_hash(),
             latent_root=ZERO_HASH,
             nonce=0,
-            correct_count=self._correct,
+            correct_count=self._counts[first.model.model_hash()],
         )
 
     def refuse(self) -> None:
@@ -201,16 +223,16 @@ class Imports:
     def _commitment(self, waiting: WaitingModel) -> Hash32:
         return commitment_to(waiting.model.blob(), self._purse.public_key, waiting.salt)
 
-    def _is_wanted(self, waiting: WaitingModel) -> bool:
-        """Say whether a model can still found a family."""
+    def _hindrance(self, waiting: WaitingModel, engine: Engine) -> str | None:
+        """Return why a model can found no family, or None."""
         head, parameters = self._importer.head, self._importer.rules.parameters
+        if waiting.model.model_hash() in head.models.hashes:
+            return "it is in a block"
         entry = head.datasets.get(waiting.dataset)
-        if entry is None or not entry.is_open:
-            return entry is None or not entry.closed
-        name = waiting.model.model_hash()
-        if name in head.models.hashes:
-            _LOG.info("the imported model %s is in a block", name.hex()[:8])
-            return False
+        if entry is None:
+            return f"the chain has no dataset {waiting.dataset.hex()[:12]}"
+        if entry.closed:
+            return f"mining on {entry.manifest.name} has ended"
         siblings = [
             family.architecture
             for family in head.families.values()
@@ -219,12 +241,26 @@ class Imports:
         try:
             check_shape(waiting.model.architecture, entry.manifest, siblings, parameters)
         except InvalidInput as error:
-            _LOG.warning("the imported model %s founds no family: %s", name.hex()[:8], error)
-            return False
-        return True
+            return str(error)
+        images = entry.manifest.splits[SplitName.EVALUATION].count
+        wanted = scheduling.share_of(images, parameters.min_family_acc_ppm)
+        correct = self._count(waiting, engine)
+        if correct is None or correct >= wanted:
+            return None
+        return f"{correct} of {images} evaluation images are right, and {wanted} must be"
+
+    def _count(self, waiting: WaitingModel, engine: Engine) -> int | None:
+        """Return how many images a model has right, or None while they are not here."""
+        name = waiting.model.model_hash()
+        if name not in self._counts:
+            try:
+                self._counts[name] = engine.count_correct(waiting.model, waiting.dataset)
+            except DatasetMissing:
+                return None
+        return self._counts[name]
 
     def _put_away(self, waiting: WaitingModel) -> None:
         self._waiting.remove(waiting)
+        self._counts.pop(waiting.model.model_hash(), None)
         path = self._folder / f"{waiting.model.model_hash().hex()}{SUFFIX}"
         path.replace(path.with_suffix(".done"))
-        self._tried_on = None

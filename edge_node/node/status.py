@@ -86,6 +86,8 @@ class NodeStatus:
     """Blocks that wait for the clock or for a dataset."""
     waiting_transactions: int
     """Transactions in its mempool."""
+    waiting_models: int
+    """Models made elsewhere that are to found a family."""
     balance: int
     """Coins that it can spend."""
     immature: int

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The word for what a block brings, on real blocks of a tree."""
+"""The word for what a block brings, on real blocks of a tree; test_imports.py has an import."""
 
 from edge_node.node.block_kind import KINDS, kind_of
 from tests.chain.workshop import Tree, easy_network

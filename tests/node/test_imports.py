@@ -6,15 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from edge_node.node.errors import DirectoryDamaged
+from edge_node.node.block_kind import kind_of
+from edge_node.node.errors import DirectoryDamaged, ImportRefused
 from edge_node.node.imports import SUFFIX, save_import
-from edge_node.spec.block import body_from_bytes
+from edge_node.primitives.types import DatasetId, Hash32
+from edge_node.spec.block import body_from_bytes, header_from_bytes
 from edge_node.spec.model import Model
 from edge_node.spec.proof.evolution_proof import ImportProof, proof_from_bytes
 from edge_node.spec.transaction import ModelCommit
-from tests.chain.workshop import EASY
-from tests.node.rig import Rig, World, world
+from tests.chain.workshop import ANN, EASY, Tree
+from tests.node.rig import Rig, World, sent, world
 from tests.spec import toy_chain as toy
+from tests.spec.samples import random_model
 
 SALT = bytes(range(32))
 RULES = replace(EASY, commit_delay_blocks=2, min_family_acc_ppm=0)
@@ -68,12 +71,63 @@ def test_model_made_elsewhere_founds_a_family(tmp_path: Path) -> None:
             fallbacks(made, ann, 1)
         made.run_until(lambda: bool(shown(ann)), limit_ms=120_000)
         assert len(commits(ann)) == 1
+        blocks = ann.importer.blocks.main_blocks(1, ann.height)
+        assert [kind_of(header_from_bytes(each.header)) for each in blocks].count("import") == 1
         made.run()
         assert bob.importer.head.head == ann.importer.head.head
         assert model.model_hash() in bob.importer.head.models.hashes
         made.run()
         assert ann.node.imports.count == 0
         assert not list(ann.directory.imports.glob(f"*{SUFFIX}"))
+
+
+def test_model_whose_dataset_is_not_there_holds_no_other_up(tmp_path: Path) -> None:
+    with world(tmp_path, RULES) as made:
+        ann = made.add("ann", mines=True)
+        made.run()
+        wanted, folder = elsewhere(made), ann.directory.imports
+        seeds = (f"stray {number}" for number in range(100))
+        strays = (random_model(wanted.architecture, seed) for seed in seeds)
+        stray = next(each for each in strays if each.model_hash() < wanted.model_hash())
+        save_import(folder, DatasetId(Hash32(b"?" * 32)), stray, SALT)
+        save_import(folder, made.data.dataset_id, wanted, SALT)
+        ann.node.imports.look()
+        fallbacks(made, ann, 1)
+        assert len(commits(ann)) == 1
+        assert ann.node.imports.count == 2
+        while ann.height < 3:
+            pay(ann)
+            fallbacks(made, ann, 1)
+        made.run_until(lambda: bool(shown(ann)), limit_ms=120_000)
+        assert shown(ann)[0].blob == wanted.blob()
+
+
+def test_model_that_can_found_no_family_is_refused_at_once_and_put_away(tmp_path: Path) -> None:
+    with world(tmp_path, replace(RULES, min_family_acc_ppm=1_000_000)) as made:
+        ann = made.add("ann")
+        model, folder = random_model(toy.ARCHITECTURE, "poor"), ann.directory.imports
+        for dataset, why in (
+            (DatasetId(Hash32(b"?" * 32)), "the chain has no dataset 3f3f3f"),
+            (made.data.dataset_id, "20 must be"),
+        ):
+            save_import(folder, dataset, model, SALT)
+            with pytest.raises(ImportRefused, match=why):
+                ann.node.imports.admit(model.model_hash(), ann.node.parts.engine)
+            assert ann.node.imports.count == 0
+            assert not list(folder.glob(f"*{SUFFIX}"))
+
+
+def test_model_in_a_block_is_not_committed_to_again(tmp_path: Path) -> None:
+    with world(tmp_path, RULES) as made:
+        ann = made.add("ann")
+        made.run()
+        block = Tree(made.network).grow(who=ANN)
+        ann.node.do([sent(block)])
+        model = block.mined.model
+        assert model is not None
+        save_import(ann.directory.imports, made.data.dataset_id, model, SALT)
+        with pytest.raises(ImportRefused, match="it is in a block"):
+            ann.node.imports.admit(model.model_hash(), ann.node.parts.engine)
 
 
 def test_commitment_survives_a_restart_with_its_salt(tmp_path: Path) -> None:

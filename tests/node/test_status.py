@@ -12,7 +12,7 @@ from tests.node.rig import sent, world
 KEYS = {
     *("node", "public_key", "address", "network", "network_name", "height", "head", "connected"),
     *("synced", "backend", "imported", "mined", "held_blocks", "waiting_transactions", "balance"),
-    *("final_height", "final", "member", "signed_height"),
+    *("waiting_models", "final_height", "final", "member", "signed_height"),
     *("immature", "trainer", "families", "peers"),
 }
 FAMILY_KEYS = {
