@@ -13,16 +13,16 @@ from typing import Protocol
 
 from edge_node.chain.block_builder import NOTHING_FOUND, Finding
 from edge_node.node.offers import Offers, finding_of
-from edge_node.primitives.types import NetworkId, PublicKey, TimestampMs
+from edge_node.primitives.types import FamilyId, NetworkId, PublicKey, TimestampMs
 from edge_node.spec import scheduling
 from edge_node.spec.architecture import Architecture
-from edge_node.spec.constants import MAX_RUNG
+from edge_node.spec.constants import MAX_RUNG, NEXT_FAMILY_RUNG
 from edge_node.spec.dataset import Manifest
 from edge_node.spec.engine import ModelSource
 from edge_node.spec.errors import InvalidInput
 from edge_node.spec.genesis import Parameters
 from edge_node.spec.state import State
-from edge_node.trainer.task import Offer, Progress, ShapeTask, Task, next_task
+from edge_node.trainer.task import Aim, Offer, Progress, ShapeTask, Task, next_task
 
 _LOG = logging.getLogger(__name__)
 
@@ -60,7 +60,11 @@ class MinerIdentity:
     public_key: PublicKey
     """Key that blocks are mined under."""
     new_family: Callable[[Manifest], Architecture]
-    """What to found on a dataset when a founder is due."""
+    """What to found on a dataset when a founder is due, or nothing else gives a block."""
+
+
+_InTurn = tuple[tuple[FamilyId, int], ...]
+"""Families that may have the next block, if they are patient, and how many models they have."""
 
 
 class Miner:
@@ -89,7 +93,8 @@ class Miner:
         self._offers = Offers(identity.network, identity.parameters, identity.public_key, models)
         self._refusals = 0
         self._fallback_refused = False
-        self._moved_on = False
+        self._aim = Aim.IN_TURN
+        self._in_turn: _InTurn = ()
         self.progress: Progress | None = None
         """How the trainer is doing, in its own words; None until it has said so."""
 
@@ -108,7 +113,7 @@ class Miner:
         self._head = head
         self._refusals = 0
         self._fallback_refused = False
-        self._moved_on = False
+        self._begin_anew(head)
         self._offers.follow(head)
         self._assign(head)
 
@@ -139,9 +144,9 @@ class Miner:
         offer = self._offers.due(head, rung)
         if offer is not None:
             return finding_of(offer)
+        self._move_on(head, rung)
         if rung == MAX_RUNG and transactions_wait and not self._fallback_refused:
             return NOTHING_FOUND
-        self._move_on(head, rung)
         return None
 
     def refuse(self, finding: Finding) -> None:
@@ -168,21 +173,31 @@ class Miner:
         if self._head is not None:
             self._assign(self._head)
 
-    def _move_on(self, head: State, rung: int) -> None:
-        """Leave a family whose climbs stand still for the next in turn, once that may go (R-31)."""
-        families = scheduling.turns(head, self._identity.parameters, rung).families
-        if self._moved_on or len(families) < 2 or not head.families[families[0]].records:
-            return
-        self._moved_on = True
-        self._assign(head, rung)
+    def _begin_anew(self, head: State) -> None:
+        """Aim at what is in turn, but where all in turn is as it was when it stood still.
 
-    def _assign(self, head: State, rung: int = 0) -> None:
-        task = self._task(head, rung)
+        A block without a model changes no family. Were the search for a founder to begin anew at
+        its end, a founder that takes long to train would never be ready before the next such block.
+        """
+        before, self._in_turn = self._in_turn, _in_turn(head, self._identity.parameters)
+        if self._aim is not Aim.NEW_FAMILY or self._in_turn != before:
+            self._aim = Aim.IN_TURN
+
+    def _move_on(self, head: State, rung: int) -> None:
+        """Leave climbs that stand still for what else may go, or soon may."""
+        aim = _aim_at(head, self._identity.parameters, rung)
+        if aim > self._aim:
+            self._aim = aim
+            _LOG.info("nothing found in %d rungs: the search goes on elsewhere, %s", rung, aim.name)
+            self._assign(head)
+
+    def _assign(self, head: State) -> None:
+        task = self._task(head)
         if isinstance(task, Task):
             self._offers.expect(task)
         self._trainer.assign(task)
 
-    def _task(self, head: State, rung: int) -> Task | ShapeTask | None:
+    def _task(self, head: State) -> Task | ShapeTask | None:
         try:
             return next_task(
                 head,
@@ -191,8 +206,30 @@ class Miner:
                 miner=self._identity.public_key,
                 models=self._models,
                 new_family=self._identity.new_family,
-                rung=rung,
+                aim=self._aim,
             )
         except InvalidInput as error:
             _LOG.error("no family is founded: %s; choose another trainer.architecture", error)
             return None
+
+
+def _aim_at(head: State, parameters: Parameters, rung: int) -> Aim:
+    """Return where to look at a rung; training is left for nothing, as it ends by itself.
+
+    A family alone makes way for a founder as early as for another family (R-31): what is trained
+    then is ready at the rung at which anyone may found (R-34). Of two families each has its time.
+    """
+    turns = scheduling.turns(head, parameters, rung)
+    if turns.due_family is None or rung < NEXT_FAMILY_RUNG:
+        return Aim.IN_TURN
+    due, *others = (head.families[family] for family in turns.families)
+    if not due.records:
+        return Aim.IN_TURN
+    if others and (rung < MAX_RUNG or not others[0].records):
+        return Aim.NEXT_IN_TURN
+    return Aim.NEW_FAMILY
+
+
+def _in_turn(head: State, parameters: Parameters) -> _InTurn:
+    families = scheduling.turns(head, parameters, NEXT_FAMILY_RUNG).families
+    return tuple((family, head.families[family].model_count) for family in families)

@@ -15,6 +15,7 @@ from edge_node.chain.block_builder import Finding
 from edge_node.kernels.recipe import apply_recipe
 from edge_node.primitives.types import (
     BlockHash,
+    DatasetId,
     FamilyId,
     ModelHash,
     NetworkId,
@@ -96,8 +97,16 @@ class Offers:
         if shown is None or (best and offer.correct_count <= best.offer.correct_count):
             return
         kept = _Kept(offer=offer, shown=shown)
-        if self._holds(kept, head):
-            self._best[offer.family] = kept
+        if not self._holds(kept, head):
+            return
+        if offer.family not in head.families:
+            rivals = self._founders(head, offer.dataset)
+            if any(rival.correct_count >= offer.correct_count for rival in rivals):
+                return
+            # Until one may be founded a trainer finds many: only the best of them is kept.
+            for rival in rivals:
+                del self._best[rival.family]
+        self._best[offer.family] = kept
 
     def follow(self, head: State) -> None:
         """Keep what holds on another head."""
@@ -122,13 +131,17 @@ class Offers:
             kept = self._best.get(family_id)
             if kept and kept.offer.correct_count >= _needed(head.families[family_id], rung):
                 return kept.offer
-        founders = [
-            kept.offer
-            for kept in self._best.values()
-            if kept.offer.family not in head.families
-            and (turns.any_founder or kept.offer.dataset == turns.due_dataset)
-        ]
+        wanting = head.datasets if turns.any_founder else [turns.due_dataset]
+        founders = [each for dataset in wanting for each in self._founders(head, dataset)]
         return max(founders, key=lambda offer: offer.correct_count, default=None)
+
+    def _founders(self, head: State, dataset: DatasetId | None) -> list[Offer]:
+        """Return offers of families that a dataset does not have yet."""
+        return [
+            kept.offer
+            for family, kept in self._best.items()
+            if family not in head.families and kept.offer.dataset == dataset
+        ]
 
     def _holds(self, kept: _Kept, head: State) -> bool:
         offer = kept.offer

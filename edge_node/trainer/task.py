@@ -10,6 +10,7 @@ Read next: founding.py, evolve.py.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntEnum
 from itertools import takewhile
 from typing import Protocol
 
@@ -24,6 +25,7 @@ from edge_node.primitives.types import (
 )
 from edge_node.spec import scheduling
 from edge_node.spec.architecture import Architecture
+from edge_node.spec.constants import NEXT_FAMILY_RUNG
 from edge_node.spec.dataset import Manifest, SplitName
 from edge_node.spec.engine import LabelledImages, ModelSource
 from edge_node.spec.genesis import Parameters
@@ -31,7 +33,7 @@ from edge_node.spec.model import Model
 from edge_node.spec.proof.evolution_errors import FamilyTooSimilar
 from edge_node.spec.proof.evolution_proof import family_id
 from edge_node.spec.proof.founding import check_shape
-from edge_node.spec.state import State
+from edge_node.spec.state import Family, State
 
 
 class SplitSource(Protocol):
@@ -200,6 +202,17 @@ class Progress:
     """Best accuracy on the images that selection looks at."""
 
 
+class Aim(IntEnum):
+    """Where to look for the next block; what stands still makes way for a later one."""
+
+    IN_TURN = 0
+    """At what is due: a founder, or the family in turn."""
+    NEXT_IN_TURN = 1
+    """At the family after it (R-31)."""
+    NEW_FAMILY = 2
+    """At a founder, which anyone may be once the ladder is that far (R-34)."""
+
+
 def next_task(
     head: State,
     *,
@@ -208,7 +221,7 @@ def next_task(
     miner: PublicKey,
     models: ModelSource,
     new_family: Callable[[Manifest], Architecture],
-    rung: int = 0,
+    aim: Aim = Aim.IN_TURN,
 ) -> Task | ShapeTask | None:
     """Return what to learn on top of `head`, or None if there is nothing.
 
@@ -221,57 +234,76 @@ def next_task(
     models : ModelSource
     new_family : callable
         The miner's choice of a shape to found on a dataset.
-    rung : int
-        Where the ladder stands: once the next family in turn may go, it is the one to learn for.
+    aim : Aim, optional
+        Whether it is for a family at all, and for which; a founder that is due goes before all.
 
     Raises
     ------
     InvalidInput
-        A founder is due, and the miner's choice can not be founded.
+        A founder is wanted, and the miner's choice can not be founded.
     """
+    rung = NEXT_FAMILY_RUNG if aim is Aim.NEXT_IN_TURN else 0
     turns = scheduling.turns(head, parameters, rung)
-    relatives: tuple[Relative, ...] = ()
-    if turns.due_dataset is not None:
-        dataset = turns.due_dataset
-        manifest = head.datasets[dataset].manifest
-        architecture = new_family(manifest)
-        families = _family_shapes(head, dataset)
+    due, relatives = turns.due_dataset, tuple[Relative, ...]()
+    wanting = _with_fewest_families(head) if due is None and aim is Aim.NEW_FAMILY else due
+    if wanting is not None:
+        manifest = head.datasets[wanting].manifest
+        architecture, families = new_family(manifest), _family_shapes(head, wanting)
         try:
             check_shape(architecture, manifest, [f.architecture for f in families], parameters)
         except FamilyTooSimilar:
-            return ShapeTask(
-                network=network,
-                parameters=parameters,
-                miner=miner,
-                head=head.head,
-                manifest=manifest,
-                families=families,
-            )
-    elif turns.due_family is not None:
+            if due is not None or any(len(f.architecture.layers) > 1 for f in families):
+                return ShapeTask(
+                    network=network,
+                    parameters=parameters,
+                    miner=miner,
+                    head=head.head,
+                    manifest=manifest,
+                    families=families,
+                )
+            wanting = None  # one layer has no children (R-52): climbing on is all that is left
+    if wanting is None:
+        if turns.due_family is None:
+            return None
         family = head.families[turns.families[-1]]
-        dataset, architecture = family.dataset, family.architecture
-        relatives = tuple(
-            Relative(
-                block=entry.block,
-                model=models.model(entry.model_hash),
-                correct_count=entry.correct_count,
-                record=entry.record,
-            )
-            for entry in family.models
-        )
-    else:
-        return None
+        wanting, architecture = family.dataset, family.architecture
+        relatives = _relatives(family, models)
     return Task(
         network=network,
         parameters=parameters,
         miner=miner,
         head=head.head,
-        dataset=dataset,
-        train_images=head.datasets[dataset].manifest.splits[SplitName.TRAIN].count,
+        dataset=wanting,
+        train_images=head.datasets[wanting].manifest.splits[SplitName.TRAIN].count,
         architecture=architecture,
-        family=family_id(dataset, architecture),
+        family=family_id(wanting, architecture),
         relatives=relatives,
     )
+
+
+def _relatives(family: Family, models: ModelSource) -> tuple[Relative, ...]:
+    return tuple(
+        Relative(
+            block=entry.block,
+            model=models.model(entry.model_hash),
+            correct_count=entry.correct_count,
+            record=entry.record,
+        )
+        for entry in family.models
+    )
+
+
+def _with_fewest_families(head: State) -> DatasetId | None:
+    """Return the dataset that the law would have a family founded on first; None if none is open.
+
+    No dataset gets more than another of the families that nobody waited for either.
+    """
+    wanting = [
+        (scheduling.families_of(head, dataset), entry.height, dataset)
+        for dataset, entry in head.datasets.items()
+        if entry.is_open
+    ]
+    return min(wanting)[2] if wanting else None
 
 
 def _family_shapes(head: State, dataset: DatasetId) -> tuple[FamilyShape, ...]:

@@ -11,7 +11,7 @@ from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import BlockHash, FamilyId, Hash32, ModelHash, TimestampMs
 from edge_node.spec import scheduling
 from edge_node.spec.architecture import Architecture
-from edge_node.spec.constants import MAX_RUNG, NEXT_FAMILY_RUNG
+from edge_node.spec.constants import FOUNDER_RUNG, MAX_RUNG, NEXT_FAMILY_RUNG
 from edge_node.spec.dataset import Manifest
 from edge_node.spec.genesis import Parameters
 from edge_node.spec.proof.evolution_proof import ChildProof
@@ -76,6 +76,21 @@ class Stage:
         self.trainers[-1].out.append(offer)
         self.miner.collect()
         return offer
+
+
+def founder_offer(task: ShapeTask, correct: int) -> Offer:
+    return Offer(
+        head=task.head,
+        dataset=task.dataset,
+        family=FamilyId(Hash32(bytes([correct]) * 32)),
+        child=False,
+        proof=b"",
+        model_hash=ModelHash(Hash32(bytes([correct]) * 32)),
+        latent_root=ZERO_HASH,
+        nonce=0,
+        train_ppm=0,
+        correct_count=correct,
+    )
 
 
 def miner_on(chain: toy.ToyChain) -> tuple[Miner, Played]:
@@ -197,9 +212,58 @@ def test_family_that_stands_still_makes_way_for_the_next_in_turn() -> None:
 
     assert families_at(NEXT_FAMILY_RUNG - 1) == [first]
     assert families_at(NEXT_FAMILY_RUNG) == [first, second]
-    assert families_at(MAX_RUNG) == [first, second], "once is enough"
+    assert families_at(FOUNDER_RUNG) == [first, second], "once is enough"
     miner.follow(chain.state)
     assert families_at(0) == [first, second, first]
+
+
+def test_two_families_that_stand_still_make_way_for_a_founder() -> None:
+    chain = two_families()
+    miner, trainer = miner_on(chain)
+    miner.follow(chain.state)
+    rung_ms = chain.network.rules.parameters.rung_ms
+    for rung in range(2 * MAX_RUNG):
+        now = TimestampMs(chain.state.timestamp + rung * rung_ms)
+        assert miner.due(now, transactions_wait=False) is None
+    assert [type(task) for task in trainer.tasks] == [Task, Task, ShapeTask]
+
+
+def test_family_alone_makes_way_for_a_founder_whose_block_waits_for_its_rung(
+    evolving: Stage,
+) -> None:
+    rung_ms = evolving.chain.network.rules.parameters.rung_ms
+    tasks = evolving.trainers[0].tasks
+    before = evolving.at(NEXT_FAMILY_RUNG * rung_ms - 1)
+    assert evolving.miner.due(before, transactions_wait=False) is None
+    assert len(tasks) == 1, "the family has its time"
+    assert evolving.miner.due(TimestampMs(before + 1), transactions_wait=False) is None
+    task = tasks[-1]
+    assert isinstance(task, ShapeTask)
+    assert task.head == evolving.head.head
+    evolving.trainers[0].out.append(founder_offer(task, correct=60))
+    evolving.miner.collect()
+    allowed = evolving.at(FOUNDER_RUNG * rung_ms)
+    assert evolving.miner.due(TimestampMs(allowed - 1), transactions_wait=False) is None
+    due = evolving.miner.due(allowed, transactions_wait=False)
+    assert due is not None
+    assert due.correct_count == 60
+    assert len(tasks) == 2
+
+
+def test_search_for_a_founder_outlives_blocks_without_a_model_and_nothing_else(
+    evolving: Stage,
+) -> None:
+    chain, tasks = evolving.chain, evolving.trainers[0].tasks
+    late_ms = MAX_RUNG * chain.network.rules.parameters.rung_ms
+    assert evolving.miner.due(evolving.at(late_ms), transactions_wait=True) is NOTHING_FOUND
+    chain.add(toy.fallback(toy.Work(tip=chain.tip, miner=ANN, after_ms=late_ms)))
+    evolving.miner.follow(evolving.head)
+    task = tasks[-1]
+    assert isinstance(task, ShapeTask), "what is trained now is ready before the next fallback"
+    assert task.head == evolving.head.head
+    chain.grow(ANN)
+    evolving.miner.follow(evolving.head)
+    assert isinstance(tasks[-1], Task), "the family has learned: it has its time again"
 
 
 def test_training_is_not_left_for_another_family() -> None:

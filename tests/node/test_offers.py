@@ -277,6 +277,8 @@ def test_of_two_founders_the_better_one_is_due() -> None:
     best = offers.due(chain.state, 0)
     assert best is not None
     assert best.correct_count == 60
+    offers.refuse(best.model_hash)
+    assert offers.due(chain.state, 0) is None, "of those that wait only the best is kept"
     chain.grow(BOB)
     offers.follow(chain.state)
     assert offers.due(chain.state, 6) is None, "batches are drawn from the block before"

@@ -38,6 +38,8 @@ class Chaos:
         self.vandal = Vandal(world) if vandals else None
         self.byzantine: Byzantine | None = None
         self.dice: SeededRandom = world.random("chaos")
+        self.quiet = world.random("quiet").below(2) == 0
+        """Nobody pays until the network has healed: what there is to learn must carry the chain."""
         self.done: dict[str, int] = {}
         """How often what was done."""
         self._events: tuple[Callable[[], None], ...] = (
@@ -73,14 +75,15 @@ class Chaos:
             event = self._events[self.dice.below(len(self._events))]
             self.done[event.__name__] = self.done.get(event.__name__, 0) + 1
             event()
-            self.keep_busy()
+            if not self.quiet:
+                self.keep_busy()
             if self.vandal is not None:
                 self.vandal.act()
             if self.byzantine is not None:
                 self.byzantine.act()
 
     def keep_busy(self) -> None:
-        """Have somebody without a node send a coin: only where there is need is there a block."""
+        """Have somebody without a node send a coin, so that a fallback is due now and then."""
         node = self._one()
         if node is not None:
             self.world.pay_once(node)
@@ -107,7 +110,7 @@ class Chaos:
 
     def pay(self) -> None:
         """Have somebody's user send coins, now and then a lot of them."""
-        node = self._one()
+        node = None if self.quiet else self._one()
         if node is not None and not node.crashed:
             for _ in range((1, 1, 1, 8)[self.dice.below(4)]):
                 if node.alive:
@@ -202,7 +205,7 @@ def live_through(seed: str, folder: Path, *, vandals: bool = False) -> Life:
     with simulated(World(seed, folder)) as world:
         chaos = Chaos(world, vandals=vandals)
         chaos.play()
-        world.heal()
+        world.heal(busy=not chaos.quiet)
         check_all(world)
         nodes = world.nodes.values()
         done = dict(chaos.done)

@@ -8,7 +8,6 @@ and is judged by the law like any other.
 from dataclasses import replace
 
 from edge_node.kernels.libsodium import load_ed25519
-from edge_node.spec.architecture import dense
 from edge_node.spec.constants import MAX_RUNG
 from edge_node.spec.genesis import Genesis
 from tests.spec import toy_chain as toy
@@ -36,7 +35,8 @@ PARAMETERS = replace(
 )
 LADDER_MS = (MAX_RUNG + 1) * PARAMETERS.rung_ms
 """After this a transaction alone makes a block."""
-ARCHITECTURE = replace(toy.ARCHITECTURE, layers=(dense(toy.CLASSES),))
+ARCHITECTURE = toy.ARCHITECTURE
+"""One with a layer that mutations change: when it is learned out, other shapes evolve of it."""
 
 
 DATA = toy_dataset("simulated", (40, 20, 20))

@@ -7,7 +7,7 @@ import pytest
 
 from tests.simulation.broker import SITES
 from tests.simulation.disk import Moment
-from tests.simulation.invariants import check_all
+from tests.simulation.invariants import check_all, check_gaps
 from tests.simulation.network import MINERS
 from tests.simulation.node import SimNode
 from tests.simulation.world import World, simulated
@@ -47,6 +47,21 @@ def test_late_joiner_gets_dataset_chain_and_waiting_transactions(disk: Path) -> 
         assert late.running.mined >= 1
         world.heal()
         check_all(world)
+
+
+@pytest.mark.parametrize("paid", [False, True], ids=["nobody pays", "payments"])
+def test_chain_goes_on_where_its_only_family_learns_no_more(paid: bool, disk: Path) -> None:
+    with simulated(World(f"saturated {paid}", disk)) as world:
+        alone = world.add()
+        for _ in range(24):
+            world.run(10_000)
+            if paid:
+                world.pay_once(alone)
+        families = alone.importer.head.families.values()
+        assert len(families) > 1, "another family was founded"
+        assert not next(iter(families)).closed or len(families) > 2
+        assert all(entry.is_open for entry in alone.importer.head.datasets.values())
+        check_gaps(world)
 
 
 @pytest.mark.parametrize("moment", list(Moment))

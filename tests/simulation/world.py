@@ -44,7 +44,7 @@ MAX_SMALL_SKEW_MS = 200
 MAX_ERROR_CHARACTERS = 600
 HEALING_MS = 36_000
 BUSY_MS = 12_000
-"""Somebody pays so often meanwhile: only where there is need is there a block."""
+"""Somebody pays so often meanwhile, unless the seed has it that nobody does."""
 MAX_HEALING_TURNS = 16
 
 
@@ -268,8 +268,8 @@ class World:
 
     # Healing
 
-    def heal(self) -> None:
-        """End all faults, and let one miner break every tie."""
+    def heal(self, *, busy: bool = True) -> None:
+        """End all faults, and let one miner break every tie; meanwhile somebody pays if `busy`."""
         self.tell("healing")
         self.brokers.faults.drop_ppm = self.brokers.faults.duplicate_ppm = 0
         self.brokers.faults.delay_ms = 20
@@ -278,10 +278,11 @@ class World:
             self._heal(node)
         # Sites that were silent for each other meet at the next refresh.
         for _ in range(HEALING_MS // BUSY_MS):
-            self.pay_once(next(iter(self.nodes.values())))
+            if busy:
+                self.pay_once(next(iter(self.nodes.values())))
             self.run(BUSY_MS)
-        # Equal work is no order: who is alone in mining breaks the tie, and where nothing is left
-        # to be learned only a transaction makes a block.
+        # Equal work is no order: who is alone in mining breaks the tie, and with a transaction it
+        # does so within a ladder, whatever is left to be learned.
         miners = [node for node in self.nodes.values() if node.mines]
         turn = 0
         while not (self.agreed() and self.confirmed()):

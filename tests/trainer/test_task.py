@@ -7,10 +7,10 @@ import pytest
 
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import FamilyId
-from edge_node.spec.architecture import Architecture
+from edge_node.spec.architecture import Architecture, dense
 from edge_node.spec.dataset import Manifest
 from edge_node.spec.proof.evolution_errors import ArchitectureNotAllowed
-from edge_node.trainer.task import FamilyShape, ShapeTask, Task, next_task
+from edge_node.trainer.task import Aim, FamilyShape, ShapeTask, Task, next_task
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
 
@@ -28,7 +28,7 @@ def task_of(chain: toy.ToyChain) -> Task:
     return task
 
 
-def any_task_of(chain: toy.ToyChain) -> Task | ShapeTask | None:
+def any_task_of(chain: toy.ToyChain, aim: Aim = Aim.IN_TURN) -> Task | ShapeTask | None:
     rules = chain.network.rules
     return next_task(
         chain.state,
@@ -37,6 +37,7 @@ def any_task_of(chain: toy.ToyChain) -> Task | ShapeTask | None:
         miner=ANN.key,
         models=chain.models,
         new_family=founded,
+        aim=aim,
     )
 
 
@@ -68,6 +69,51 @@ def test_a_taken_shape_makes_way_for_one_that_evolves() -> None:
         ),
     )
     assert (task.head, task.dataset, task.train_images) == (chain.state.head, family.dataset, 200)
+
+
+def test_new_family_is_for_the_dataset_with_the_fewest_though_none_is_due() -> None:
+    data = [toy_dataset("one"), toy_dataset("two")]
+    chain = toy.ToyChain(toy.toy_network(data))
+    while {f.dataset for f in chain.state.families.values() if f.records} != set(
+        chain.state.datasets
+    ):
+        chain.grow(ANN)
+    first, second = sorted(chain.state.datasets)
+    in_turn, new = any_task_of(chain), any_task_of(chain, Aim.NEW_FAMILY)
+    assert isinstance(in_turn, Task)
+    assert in_turn.evolves
+    assert isinstance(new, ShapeTask)
+    assert new.dataset == first
+    work = toy.Work(tip=chain.tip, miner=ANN, after_ms=6 * toy.PARAMETERS.rung_ms)
+    chain.add(toy.founder(work, toy.SECOND_ARCHITECTURE, first))
+    new = any_task_of(chain, Aim.NEW_FAMILY)
+    assert new is not None
+    assert new.dataset == second
+
+
+def test_family_of_one_layer_is_climbed_on_with_as_it_has_no_children() -> None:
+    shape = replace(toy.ARCHITECTURE, layers=(dense(toy.CLASSES),))
+    parameters = replace(toy.PARAMETERS, min_population=1, min_family_acc_ppm=0)
+    chain = toy.ToyChain(toy.toy_network([toy_dataset()], parameters=parameters))
+    chain.add(toy.founder(toy.Work(tip=chain.tip, miner=ANN), shape))
+    rules = chain.network.rules
+
+    def founding(choice: Architecture) -> Task | ShapeTask | None:
+        return next_task(
+            chain.state,
+            network=rules.network,
+            parameters=rules.parameters,
+            miner=ANN.key,
+            models=chain.models,
+            new_family=lambda _: choice,
+            aim=Aim.NEW_FAMILY,
+        )
+
+    stays, other = founding(shape), founding(toy.ARCHITECTURE)
+    assert isinstance(stays, Task)
+    assert stays.evolves
+    assert isinstance(other, Task)
+    assert not other.relatives, "a shape that is not taken can be founded"
 
 
 def test_shape_that_can_not_be_founded_is_refused() -> None:
