@@ -89,16 +89,7 @@ def read_npz(path: Path, *, max_bytes: int) -> list[ArrayPair]:
 def read_arrays(path: Path, *, max_bytes: int) -> list[NamedArray]:
     """Return all arrays of an archive, in the order of their names; no two have the same.
 
-    Parameters
-    ----------
-    path : Path
-        The archive.
-    max_bytes : int
-        Most bytes that its arrays may take together.
-
-    Raises
-    ------
-    DatasetFileMissing, WrongMagic, FileTruncated, WrongForm, DatasetTooLarge
+    Parameters and errors are those of `read_npz`.
     """
     with _opened(path) as archive:
         members = _members(archive, path)

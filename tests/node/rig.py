@@ -44,7 +44,7 @@ from tests.datasets.samples import stored
 from tests.gossip.simulation import SeededRandom, matches
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
-from tests.trainer.test_evolve import Splits
+from tests.trainer.toy_tasks import Splits
 
 ED25519 = load_ed25519()
 SENDER = NodeId("00" * 16)

@@ -6,11 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from edge_node.chain.block_builder import build_block
-from edge_node.node.offers import MAX_REMEMBERED_TASKS, Offers, finding_of
+from edge_node.node.offers import MAX_REMEMBERED_TASKS, Offers
 from edge_node.primitives.hashing import ZERO_HASH
-from edge_node.primitives.types import BlockHash, FamilyId, Hash32, ModelHash, TimestampMs
-from edge_node.spec.block import Block
+from edge_node.primitives.types import BlockHash, FamilyId, Hash32, ModelHash
 from edge_node.spec.difference import hamming
 from edge_node.spec.genesis import Parameters
 from edge_node.spec.model import Model
@@ -19,22 +17,14 @@ from edge_node.spec.proof.evolution_proof import ChildProof, proof_from_bytes
 from edge_node.spec.recipe import RecipeContext, apply_recipe
 from edge_node.trainer.evolve import Evolution
 from edge_node.trainer.judges import KernelJudge
-from edge_node.trainer.task import Offer, Relative, Task, next_task
+from edge_node.trainer.task import Offer, Relative, Task
 from tests.spec import toy_chain as toy
 from tests.spec.stages import in_turn, two_families
 from tests.spec.toy_data import toy_dataset
-from tests.trainer.test_evolve import Splits
+from tests.trainer.toy_tasks import ANN, BOB, Splits, block_of, task_of
 
-ANN, BOB = toy.miner("ann"), toy.miner("bob")
 DATASET = toy_dataset()
 MAX_SLICES = 600
-
-
-class AnnSigner:
-    """Signs as Ann."""
-
-    public_key = ANN.key
-    sign = staticmethod(ANN.sign)
 
 
 def chain_of(parameters: Parameters = toy.PARAMETERS) -> toy.ToyChain:
@@ -46,22 +36,8 @@ def offers_on(chain: toy.ToyChain) -> Offers:
     return Offers(rules.network, rules.parameters, ANN.key, chain.models)
 
 
-def task_on(chain: toy.ToyChain) -> Task:
-    rules = chain.network.rules
-    task = next_task(
-        chain.state,
-        network=rules.network,
-        parameters=rules.parameters,
-        miner=ANN.key,
-        models=chain.models,
-        new_family=lambda _: toy.ARCHITECTURE,
-    )
-    assert isinstance(task, Task)
-    return task
-
-
 def evolution_on(chain: toy.ToyChain) -> Evolution:
-    return Evolution(task_on(chain), KernelJudge(Splits(DATASET), 150))
+    return Evolution(task_of(chain), KernelJudge(Splits(DATASET), 150))
 
 
 def offer_of(evolution: Evolution, wanted: Callable[[Offer], bool]) -> Offer:
@@ -81,18 +57,6 @@ def model_of(offer: Offer, task: Task) -> Model:
         network=task.network, base=task.relatives[proof.base].block, miner=ANN.key
     )
     return apply_recipe(models[proof.base], models, proof.steps, task.parameters.rates, context)
-
-
-def block_of(offer: Offer, chain: toy.ToyChain) -> Block:
-    return build_block(
-        chain.state,
-        finding_of(offer),
-        transactions=(),
-        have=(),
-        timestamp=TimestampMs(chain.state.timestamp + toy.BLOCK_MS),
-        rules=chain.network.rules,
-        signer=AnnSigner(),
-    )
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +105,7 @@ def test_reorganisation_drops_an_offer_before_it_is_signed(
     ours: toy.ToyChain, theirs: toy.ToyChain, offer: Offer
 ) -> None:
     offers = both(ours, theirs)
-    offers.expect(task_on(ours))
+    offers.expect(task_of(ours))
     offers.put(offer, ours.state)
     assert offers.due(ours.state, 4) == offer
     offers.follow(theirs.state)
@@ -154,9 +118,9 @@ def test_offer_that_was_on_its_way_when_the_chain_reorganised_is_not_taken(
     ours: toy.ToyChain, theirs: toy.ToyChain, offer: Offer
 ) -> None:
     offers = both(ours, theirs)
-    offers.expect(task_on(ours))
+    offers.expect(task_of(ours))
     offers.follow(theirs.state)
-    offers.expect(task_on(theirs))
+    offers.expect(task_of(theirs))
     offers.put(offer, theirs.state)
     assert offers.due(theirs.state, 4) is None
 
@@ -213,7 +177,7 @@ def test_offer_waits_for_its_familys_turn() -> None:
             )
             for model in family.models
         )
-        offers.expect(replace(task_on(chain), family=family.family_id, relatives=relatives))
+        offers.expect(replace(task_of(chain), family=family.family_id, relatives=relatives))
     in_time, early = child_of(chain, first), child_of(chain, second)
     offers.put(early, chain.state)
     assert offers.due(chain.state, 0) is None
@@ -241,7 +205,7 @@ def child_of(chain: toy.ToyChain, family_id: FamilyId) -> Offer:
 
 def test_refused_model_is_not_offered_again_on_this_head(ours: toy.ToyChain, offer: Offer) -> None:
     offers = offers_on(ours)
-    offers.expect(task_on(ours))
+    offers.expect(task_of(ours))
     offers.put(offer, ours.state)
     offers.refuse(offer.model_hash)
     assert offers.due(ours.state, 4) is None
@@ -250,7 +214,7 @@ def test_refused_model_is_not_offered_again_on_this_head(ours: toy.ToyChain, off
 
 
 def test_tasks_are_remembered_up_to_a_bound(ours: toy.ToyChain, offer: Offer) -> None:
-    offers, task = offers_on(ours), task_on(ours)
+    offers, task = offers_on(ours), task_of(ours)
     offers.expect(task)
     for number in range(MAX_REMEMBERED_TASKS):
         offers.expect(replace(task, head=BlockHash(Hash32(bytes([number]) * 32))))

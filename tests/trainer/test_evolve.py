@@ -5,10 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge_node.primitives.types import DatasetId
-from edge_node.spec.dataset import SplitName
 from edge_node.spec.difference import hamming
-from edge_node.spec.engine import LabelledImages
 from edge_node.spec.genesis import Parameters
 from edge_node.spec.proof.evolution_proof import ChildProof, proof_from_bytes
 from edge_node.spec.recipe import RecipeContext, Step, StepKind, apply_recipe
@@ -17,20 +14,10 @@ from edge_node.trainer.judges import KernelJudge
 from edge_node.trainer.population import POPULATION_SIZE
 from edge_node.trainer.task import Offer
 from tests.spec import toy_chain as toy
-from tests.spec.toy_data import ToyDataset, toy_dataset
-from tests.trainer.test_task import ANN, BOB, task_of
+from tests.spec.toy_data import toy_dataset
+from tests.trainer.toy_tasks import ANN, BOB, Splits, task_of
 
 MAX_SLICES = 400
-
-
-class Splits:
-    """The toy dataset's bytes."""
-
-    def __init__(self, dataset: ToyDataset) -> None:
-        self._dataset = dataset
-
-    def split(self, dataset: DatasetId, name: SplitName) -> LabelledImages:
-        return self._dataset.splits[name]
 
 
 def evolved(

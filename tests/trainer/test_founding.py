@@ -7,11 +7,9 @@ from edge_node.spec.proof.evolution_proof import FounderProof, proof_from_bytes
 from edge_node.trainer.founding import Founding, ShapeSearch
 from edge_node.trainer.judges import KernelJudge
 from edge_node.trainer.task import ShapeTask
-from tests.node.test_offers import block_of
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
-from tests.trainer.test_evolve import Splits
-from tests.trainer.test_task import ANN, any_task_of, task_of
+from tests.trainer.toy_tasks import ANN, Splits, any_task_of, block_of, task_of
 
 
 def test_offer_reaches_the_least_accuracy_by_the_laws_count() -> None:

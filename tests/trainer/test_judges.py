@@ -14,8 +14,7 @@ from edge_node.spec.recipe import RecipeContext
 from edge_node.trainer.judges import KernelJudge
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import SIDE, ToyDataset, toy_dataset
-from tests.trainer.test_evolve import Splits
-from tests.trainer.test_task import ANN, task_of
+from tests.trainer.toy_tasks import ANN, Splits, task_of
 
 SELECTION_IMAGES = 150
 DATA = toy_dataset()

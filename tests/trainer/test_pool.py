@@ -33,11 +33,9 @@ from edge_node.trainer.pool import (
 )
 from edge_node.trainer.process import TrainerOptions, TrainerProcess
 from edge_node.trainer.task import Offer, Progress
-from tests.node.test_offers import block_of
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
-from tests.trainer.test_evolve import Splits
-from tests.trainer.test_task import ANN, any_task_of, task_of
+from tests.trainer.toy_tasks import ANN, Splits, any_task_of, block_of, task_of
 
 LANES = 4
 ROUNDS = 12

@@ -7,8 +7,7 @@ from edge_node.trainer.judges import KernelJudge
 from edge_node.trainer.population import POPULATION_SIZE, Individual
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
-from tests.trainer.test_evolve import Splits
-from tests.trainer.test_task import ANN, task_of
+from tests.trainer.toy_tasks import ANN, Splits, task_of
 
 
 def test_individual_is_the_model_that_its_recipe_makes_of_its_base() -> None:

@@ -18,8 +18,7 @@ from edge_node.trainer.process import TrainerOptions, TrainerProcess
 from edge_node.trainer.task import Offer, Progress
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
-from tests.trainer.test_evolve import Splits
-from tests.trainer.test_task import ANN, BOB, task_of
+from tests.trainer.toy_tasks import ANN, BOB, Splits, task_of
 
 PATIENCE_S = 60
 SCRIPT = """
@@ -27,7 +26,7 @@ import os, signal, sys, time
 from edge_node.trainer.process import TrainerOptions, TrainerProcess
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
-from tests.trainer.test_process import Splits, task_of
+from tests.trainer.toy_tasks import Splits, task_of
 
 signal.signal(signal.SIGINT, lambda *_: None)
 signal.signal(signal.SIGTERM, lambda *_: None)

@@ -11,8 +11,7 @@ from edge_node.trainer.search import MAX_RESTING, Resting, search_for
 from edge_node.trainer.task import Task
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
-from tests.trainer.test_evolve import Splits
-from tests.trainer.test_task import ANN, any_task_of
+from tests.trainer.toy_tasks import ANN, Splits, any_task_of
 
 DATASET = toy_dataset()
 JUDGE = KernelJudge(Splits(DATASET), 150)

@@ -8,37 +8,11 @@ import pytest
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import FamilyId
 from edge_node.spec.architecture import Architecture, dense
-from edge_node.spec.dataset import Manifest
 from edge_node.spec.proof.evolution_errors import ArchitectureNotAllowed
 from edge_node.trainer.task import Aim, FamilyShape, ShapeTask, Task, next_task
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
-
-ANN, BOB = toy.miner("ann"), toy.miner("bob")
-
-
-def founded(manifest: Manifest) -> Architecture:
-    assert (manifest.height, manifest.width) == (8, 8)
-    return toy.ARCHITECTURE
-
-
-def task_of(chain: toy.ToyChain) -> Task:
-    task = any_task_of(chain)
-    assert isinstance(task, Task)
-    return task
-
-
-def any_task_of(chain: toy.ToyChain, aim: Aim = Aim.IN_TURN) -> Task | ShapeTask | None:
-    rules = chain.network.rules
-    return next_task(
-        chain.state,
-        network=rules.network,
-        parameters=rules.parameters,
-        miner=ANN.key,
-        models=chain.models,
-        new_family=founded,
-        aim=aim,
-    )
+from tests.trainer.toy_tasks import ANN, BOB, any_task_of, task_of
 
 
 def test_stages_from_founder_to_evolution() -> None:
