@@ -15,8 +15,7 @@ from edge_node.chain.errors import ParentPruned, ParentUnknown
 from edge_node.chain.importer import Importer
 from edge_node.chain.pruning import _needed, prune_height
 from edge_node.primitives.types import Height
-from tests.chain.test_reorg import agree, checkpoint
-from tests.chain.workshop import ANN, BOB, Grown, Tree, contents, opened, take
+from tests.chain.workshop import ANN, BOB, Grown, Tree, agree, checkpoint, contents, opened, take
 
 KEEP = 4
 

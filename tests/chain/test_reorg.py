@@ -15,7 +15,7 @@ from edge_node.chain.importer import STATE_CACHE, Importer
 from edge_node.chain.ledger_store import LedgerStore
 from edge_node.chain.mempool import Mempool
 from edge_node.primitives.types import BlockHash, Height, Signature
-from edge_node.spec.fork_choice import Candidate, Checkpoint, CheckpointInvalid, better
+from edge_node.spec.fork_choice import Candidate, CheckpointInvalid, better
 from edge_node.spec.proof.evolution_errors import LatentRootMismatch
 from tests.chain.workshop import (
     ANN,
@@ -26,12 +26,14 @@ from tests.chain.workshop import (
     Dice,
     Grown,
     Tree,
+    agree,
+    checkpoint,
     contents,
     opened,
     supply,
     take,
 )
-from tests.spec.toy_chain import Miner, Network, sealed, transfer
+from tests.spec.toy_chain import Network, sealed, transfer
 
 
 def take_all(importer: Importer, branch: Iterable[Grown]) -> None:
@@ -190,21 +192,6 @@ def test_transactions_of_a_left_branch_wait_again(path: Path, tree: Tree) -> Non
         child = tree.grow(right.block_hash, DAN, transactions=pool.select())
         assert take(importer, child.mined).head_changed
         assert parent is importer.blocks
-
-
-def checkpoint(grown: Grown, member: Miner, network: Network) -> Checkpoint:
-    unsigned = Checkpoint(
-        height=grown.state.height,
-        block=grown.block_hash,
-        member=member.key,
-        signature=Signature(bytes(64)),
-    )
-    return replace(unsigned, signature=member.sign(unsigned.signing_hash(network.rules.network)))
-
-
-def agree(importer: Importer, grown: Grown, network: Network) -> list[object]:
-    """Have all members sign a block; return what each signature moved."""
-    return [importer.add_checkpoint(checkpoint(grown, who, network)) for who in MEMBERS]
 
 
 def test_quorum_overrides_work(path: Path, tree: Tree) -> None:

@@ -15,17 +15,19 @@ from typing import TypeVar
 from edge_node.chain.database import Database
 from edge_node.chain.importer import Imported, Importer
 from edge_node.primitives.hashing import Prf
-from edge_node.primitives.types import BlockHash, DatasetId, ModelHash, TimestampMs
+from edge_node.primitives.types import BlockHash, DatasetId, ModelHash, Signature, TimestampMs
 from edge_node.spec import training
 from edge_node.spec.architecture import Architecture, dense
 from edge_node.spec.block import Block
 from edge_node.spec.constants import MAX_RUNG
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.engine import Engine
+from edge_node.spec.fork_choice import Checkpoint
 from edge_node.spec.model import Model
 from edge_node.spec.proof.evolution import train_founder
 from edge_node.spec.proof.evolution_proof import PopulationProof
 from edge_node.spec.recipe import EvolutionRates, RecipeContext, Step
+from edge_node.spec.signature import SIGNATURE_BYTES
 from edge_node.spec.state import State
 from edge_node.spec.training import LatentState
 from edge_node.spec.transaction import Transaction
@@ -239,6 +241,21 @@ def take(importer: Importer, mined: Mined | Block, now_ms: TimestampMs = LATER) 
     """Import a block as the bytes that a peer sends."""
     block = mined.block if isinstance(mined, Mined) else mined
     return importer.import_block(block.header.encode(), block.body.encode(), now_ms, BACKEND)
+
+
+def checkpoint(grown: Grown, member: Miner, network: Network) -> Checkpoint:
+    unsigned = Checkpoint(
+        height=grown.state.height,
+        block=grown.block_hash,
+        member=member.key,
+        signature=Signature(bytes(SIGNATURE_BYTES)),
+    )
+    return replace(unsigned, signature=member.sign(unsigned.signing_hash(network.rules.network)))
+
+
+def agree(importer: Importer, grown: Grown, network: Network) -> list[object]:
+    """Have all members sign a block; return what each signature moved."""
+    return [importer.add_checkpoint(checkpoint(grown, who, network)) for who in MEMBERS]
 
 
 @contextmanager

@@ -10,8 +10,7 @@ import pytest
 from edge_node.chain.pruning import MIN_KEEP_BLOCKS
 from edge_node.datasets.store import DatasetStore
 from edge_node.node.data_directory import DataDirectory
-from tests.chain.test_reorg import agree
-from tests.chain.workshop import ANN, Tree, easy_dataset, easy_network, opened, take
+from tests.chain.workshop import ANN, Tree, agree, easy_dataset, easy_network, opened, take
 from tests.cli.typing_in import HEIGHT, typed
 from tests.datasets.samples import stored
 

@@ -5,13 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from edge_node.bench.machine import describe_machine
 from edge_node.bench.paper.goals import Goal, goals, transfer_cost_ms
 from edge_node.bench.paper.mining import Mined
 from edge_node.bench.paper.report import markdown
 from edge_node.bench.paper.run import PaperReport
 from edge_node.bench.paper.throughput import Throughput
-from tests.bench.paper.test_report import ROW
+from tests.bench.paper.figures import ROW, report_of
 
 HIGH = Mined(
     level="high",
@@ -54,20 +53,13 @@ STEADY = Throughput(
 LOW = replace(STEADY, name="low", transactions=300, offered_per_s=None, tps=26.3, blocks=3)
 
 
-def measured(**tables: object) -> PaperReport:
-    report = PaperReport(machine=describe_machine(), cores=2, load_before=0.5, broker="mosquitto")
-    for name, rows in tables.items():
-        setattr(report, name, rows)
-    return report
-
-
 def only(report: PaperReport) -> Goal:
     (goal,) = goals(report)
     return goal
 
 
 def test_what_reached_its_goal_says_nothing() -> None:
-    found = goals(measured(bytes=(ROW,), mining=(HIGH,), throughput=(LOW, STEADY)))
+    found = goals(report_of(bytes=(ROW,), mining=(HIGH,), throughput=(LOW, STEADY)))
     assert [goal.why for goal in found] == ["", "", "", ""]
     assert [goal.asked for goal in found] == [
         "<= 1,410 B",
@@ -79,7 +71,7 @@ def test_what_reached_its_goal_says_nothing() -> None:
 
 def test_heaviest_block_of_a_family_is_held_against_the_papers() -> None:
     full = replace(ROW, kind="full", model_bytes=676, to_broker_bytes=1_450, envelope_bytes=284)
-    goal = only(measured(bytes=(ROW, full, ROW)))
+    goal = only(report_of(bytes=(ROW, full, ROW)))
     assert (goal.what, goal.measured) == ("Table 1, binary-4k as full", "1,450 B")
     assert "676 B; the signed header (490) and what is around it (284)" in goal.why
 
@@ -96,19 +88,19 @@ def test_heaviest_block_of_a_family_is_held_against_the_papers() -> None:
     ],
 )
 def test_level_says_what_its_bound_would_take(row: Mined, why: str) -> None:
-    assert why in only(measured(mining=(row,))).why
+    assert why in only(report_of(mining=(row,))).why
 
 
 def test_throughput_says_what_the_goal_would_take() -> None:
     assert transfer_cost_ms(STEADY) == pytest.approx(0.4)
-    goal = only(measured(throughput=(replace(STEADY, tps=999.0),)))
+    goal = only(report_of(throughput=(replace(STEADY, tps=999.0),)))
     assert "3 nodes at 0.40 ms a transfer want 1.2 of the 2 processors" in goal.why
-    goal = only(measured(throughput=(replace(LOW, tps=26.2),)))
+    goal = only(report_of(throughput=(replace(LOW, tps=26.2),)))
     assert "3 blocks had to be found one after the other, in 20.0 s" in goal.why
 
 
 def test_medium_has_no_goal_and_the_page_shows_the_others() -> None:
-    assert goals(measured(throughput=(replace(LOW, name="medium"),))) == ()
-    page = markdown(measured(mining=(HIGH,)), command="x")
+    assert goals(report_of(throughput=(replace(LOW, name="medium"),))) == ()
+    page = markdown(report_of(mining=(HIGH,)), command="x")
     assert "| Table 2, high | >= 1,000x | **>= 1,077x** | - |" in page
-    assert "What was asked for" not in markdown(measured(), command="x")
+    assert "What was asked for" not in markdown(report_of(), command="x")

@@ -12,13 +12,13 @@ from edge_node.bench.paper.following import Followed
 from edge_node.bench.paper.plots import more_panels, table_panels
 from edge_node.bench.paper.report import write_report
 from edge_node.bench.paper.run import PaperReport
-from tests.bench.paper.test_report import ROW, report
+from tests.bench.paper.figures import ROW, report_of
 
 pytestmark = pytest.mark.slow
 
 
 def measured() -> PaperReport:
-    found = report()
+    found = report_of()
     found.bytes = (ROW,)
     found.conflicts = tuple(
         Resolution(depth=depth, judged=depth + 1, judge_s=depth, switch_s=0.5, total_s=depth + 0.5)
@@ -44,8 +44,8 @@ def measured() -> PaperReport:
 
 
 def test_nothing_measured_is_nothing_drawn() -> None:
-    assert not table_panels(report())
-    assert not more_panels(report())
+    assert not table_panels(report_of())
+    assert not more_panels(report_of())
 
 
 def test_panels_hold_the_figures() -> None:
