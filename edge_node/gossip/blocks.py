@@ -21,7 +21,7 @@ from edge_node.gossip.errors import (
 )
 from edge_node.gossip.exchange import Exchange
 from edge_node.gossip.messages import BlockAnnouncement, ObjectKind
-from edge_node.gossip.parcels import Packed, check_data, split
+from edge_node.gossip.parcels import Packed, split
 from edge_node.gossip.peers import Peer, RecentSet
 from edge_node.gossip.ports import (
     BlockParts,
@@ -81,15 +81,21 @@ class BlockDesk:
         facts = self._exchange.port.header_facts(block.header)
         assert facts is not None, "we have made it"
         self._cells.note(facts, self._cells.own, now_ms)
-        bare = BlockAnnouncement(header=block.header, parcel=packed.parcel, data=b"")
+        bare = BlockAnnouncement(
+            header=block.header,
+            sizes=packed.parcel.sizes[1:],
+            piece_hashes=packed.parcel.piece_hashes,
+            data=b"",
+        )
         data = packed.data[len(block.header) :]
+        whole = replace(bare, piece_hashes=(), data=data) if data else bare
         small = len(data) <= limits.INLINE_BYTES
         if small and self._timing.lbc_quorum:
-            self._exchange.publish(Kind.BLOCK, replace(bare, data=data), local=True)
+            self._exchange.publish(Kind.BLOCK, whole, local=True)
             self._exchange.publish(Kind.BLOCK, bare)
         else:
             rides = small and self._timing.settle_ms == 0
-            self._exchange.publish(Kind.BLOCK, replace(bare, data=data) if rides else bare)
+            self._exchange.publish(Kind.BLOCK, whole if rides else bare)
 
     def tick(self, now_ms: int) -> None:
         """Ask for bodies that have left their cells."""
@@ -102,15 +108,14 @@ class BlockDesk:
 
         Raises
         ------
-        HeaderMismatch, ParcelMismatch, PieceMismatch, BlockRefused
-            G-14 to G-16, G-20.
+        HeaderMismatch, ParcelMismatch, BlockRefused
+            G-15, G-16, G-20.
         """
-        facts = self._facts(block.header, block.parcel.digest)
-        if block.parcel.sizes[0] != len(block.header):
-            raise ParcelMismatch(expected=block.parcel.sizes[0], actual=len(block.header))
-        if block.data:
-            check_data(block.parcel, block.header + block.data)
+        facts = self._facts(block.header)
+        if block.data and len(block.data) != sum(block.sizes):
+            raise ParcelMismatch(expected=f"{sum(block.sizes)} bytes", actual=len(block.data))
         block_hash = facts.block_hash
+        parcel = block.parcel(block_hash)
         if block_hash in self._rejected:
             raise BlockRefused(expected="valid", actual=bytes(block_hash))
         if self._exchange.port.known(block_hash) or block_hash in self._judging:
@@ -124,8 +129,8 @@ class BlockDesk:
         if verdict is HeaderVerdict.ORPHAN:
             self._sync.note_announced(peer, facts, now_ms)
             return
-        if block.data or sum(block.parcel.sizes) == len(block.header):
-            parts = split(block.parcel, block.header + block.data)
+        if block.data or not sum(block.sizes):
+            parts = split(parcel, block.header + block.data)
             self._deliver(block_hash, parts, peer.node)
         else:
             timeout_ms = self._timing.timeout_ms
@@ -134,7 +139,7 @@ class BlockDesk:
                 ObjectKind.BLOCK,
                 block_hash,
                 holder=peer.node,
-                parcel=block.parcel,
+                parcel=parcel,
                 not_before_ms=max(latest_ms, now_ms + self._timing.settle_ms),
                 until_ms=None if timeout_ms is None else now_ms + timeout_ms,
             )
@@ -186,12 +191,12 @@ class BlockDesk:
         if in_sync:
             self._sync.judged(block_hash, verdict, now_ms)
 
-    def _facts(self, header: bytes, digest: Hash32) -> HeaderFacts:
+    def _facts(self, header: bytes, wanted: Hash32 | None = None) -> HeaderFacts:
         facts = self._exchange.port.header_facts(header)
         if facts is None:
             raise HeaderMismatch(expected="a header", actual=f"{len(header)} other bytes")
-        if facts.block_hash != digest:
-            raise HeaderMismatch(expected=bytes(digest), actual=bytes(facts.block_hash))
+        if wanted is not None and facts.block_hash != wanted:
+            raise HeaderMismatch(expected=bytes(wanted), actual=bytes(facts.block_hash))
         return facts
 
     def _deliver(self, block_hash: BlockHash, parts: tuple[bytes, ...], sender: NodeId) -> None:

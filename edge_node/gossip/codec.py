@@ -70,7 +70,8 @@ def _values(message: Message) -> list[encoding.Value]:
             work = message.work.to_bytes(-(-message.work.bit_length() // 8), "big")
             values = [message.height, message.block_hash, work, message.header]
         case BlockAnnouncement():
-            values = [message.header, _encode_parcel(message.parcel), message.data]
+            hashes = list(message.piece_hashes)
+            values = [message.header, list(message.sizes), hashes, message.data]
         case Transactions():
             values = [list(message.transactions)]
         case Inventory():
@@ -130,23 +131,31 @@ def _parcel(fields: Fields, name: str) -> Parcel:
         kind=ObjectKind(inner.number("object kind", 1, ObjectKind.MANIFEST)),
         digest=Hash32(inner.octets("digest", _HASH_BYTES, _HASH_BYTES)),
         sizes=inner.numbers("sizes", limits.MAX_PARCEL_BYTES, most=BLOCK_PARTS),
-        piece_hashes=tuple(
-            map(
-                Hash32,
-                inner.octet_list(
-                    "piece hashes", _HASH_BYTES, _HASH_BYTES, most=limits.MAX_PARCEL_PIECES
-                ),
-            )
-        ),
+        piece_hashes=_piece_hashes(inner),
     )
     parts = BLOCK_PARTS if parcel.kind is ObjectKind.BLOCK else 1
-    pieces = -(-sum(parcel.sizes) // limits.PIECE_BYTES)
-    if len(parcel.sizes) != parts or len(parcel.piece_hashes) != pieces:
+    _check_table(parcel.sizes, parts, parcel.piece_hashes, _pieces(sum(parcel.sizes)))
+    return parcel
+
+
+def _piece_hashes(fields: Fields) -> tuple[Hash32, ...]:
+    most = limits.MAX_PARCEL_PIECES
+    hashes = fields.octet_list("piece hashes", _HASH_BYTES, _HASH_BYTES, most=most)
+    return tuple(map(Hash32, hashes))
+
+
+def _pieces(size: int) -> int:
+    return -(-size // limits.PIECE_BYTES)
+
+
+def _check_table(
+    sizes: tuple[int, ...], parts: int, piece_hashes: tuple[Hash32, ...], pieces: int
+) -> None:
+    if len(sizes) != parts or len(piece_hashes) != pieces:
         raise MalformedMessage(
             expected=f"{parts} sizes and {pieces} piece hashes",
-            actual=f"{len(parcel.sizes)} and {len(parcel.piece_hashes)}",
+            actual=f"{len(sizes)} and {len(piece_hashes)}",
         )
-    return parcel
 
 
 def _tip(fields: Fields) -> Tip:
@@ -163,11 +172,12 @@ def _tip(fields: Fields) -> Tip:
 
 def _block(fields: Fields) -> BlockAnnouncement:
     header = fields.octets("header", 1, limits.MAX_ANNOUNCED_HEADER_BYTES)
-    parcel = _parcel(fields, "parcel")
-    if parcel.kind is not ObjectKind.BLOCK:
-        raise MalformedMessage(expected="a block's parcel", actual=parcel.kind.name)
+    sizes = fields.numbers("sizes", limits.MAX_PARCEL_BYTES, most=BLOCK_PARTS - 1)
+    piece_hashes = _piece_hashes(fields)
     data = fields.octets("block data", 0, limits.INLINE_BYTES)
-    return BlockAnnouncement(header=header, parcel=parcel, data=data)
+    pieces = 0 if data else _pieces(len(header) + sum(sizes))
+    _check_table(sizes, BLOCK_PARTS - 1, piece_hashes, pieces)
+    return BlockAnnouncement(header=header, sizes=sizes, piece_hashes=piece_hashes, data=data)
 
 
 def _transactions(fields: Fields) -> Transactions:

@@ -66,14 +66,29 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockAnnouncement:
-    """A new block: its header, and its contents or their table."""
+    """A new block: its header, and its contents or the hashes of their pieces.
+
+    Nothing is said twice: the block's hash follows from the header, and what rides along in a
+    signed message needs no hash to be asked for by.
+    """
 
     header: bytes
     """The signed header."""
-    parcel: Parcel
-    """The table of header, body and transport."""
+    sizes: tuple[int, ...]
+    """Bytes of body and transport."""
+    piece_hashes: tuple[Hash32, ...]
+    """Of header, body and transport, as of a Parcel; none if the data is here."""
     data: bytes
     """Body and transport where they are small; empty otherwise."""
+
+    def parcel(self, block_hash: BlockHash) -> Parcel:
+        """Return the table of the block, whose header has this hash."""
+        return Parcel(
+            kind=ObjectKind.BLOCK,
+            digest=block_hash,
+            sizes=(len(self.header), *self.sizes),
+            piece_hashes=self.piece_hashes,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 
 from edge_node.gossip import codec
 from edge_node.gossip.envelope import VERSION, open_envelope, seal
-from edge_node.gossip.messages import Message, Presence, Response
+from edge_node.gossip.messages import BlockAnnouncement, Message, Presence, Response
 from edge_node.gossip.ports import BlockParts, ChainTip, Publish
 from edge_node.gossip.topics import (
     ALL,
@@ -26,6 +26,16 @@ from tests.gossip.simulation import (
     key_of,
     make_block,
 )
+
+
+def whole(block: BlockParts) -> BlockAnnouncement:
+    """Return the announcement of a block that rides along."""
+    return BlockAnnouncement(
+        header=block.header,
+        sizes=(len(block.body), len(block.transport)),
+        piece_hashes=(),
+        data=block.body + block.transport,
+    )
 
 
 class Mallory:

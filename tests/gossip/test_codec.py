@@ -43,7 +43,13 @@ MODEL = Parcel(kind=ObjectKind.MODEL, digest=HASH, sizes=(9,), piece_hashes=(HAS
 EXAMPLES: list[tuple[Kind, Message]] = [
     (Kind.TIP, Tip(height=Height(5), block_hash=BlockHash(HASH), work=2**256, header=b"h")),
     (Kind.TIP, Tip(height=Height(0), block_hash=BlockHash(HASH), work=0, header=b"h")),
-    (Kind.BLOCK, BlockAnnouncement(header=b"abc", parcel=BLOCK, data=b"")),
+    (
+        Kind.BLOCK,
+        BlockAnnouncement(
+            header=b"abc", sizes=(70_000, 0), piece_hashes=BLOCK.piece_hashes, data=b""
+        ),
+    ),
+    (Kind.BLOCK, BlockAnnouncement(header=b"abc", sizes=(3, 2), piece_hashes=(), data=b"bodyt")),
     (Kind.TRANSACTIONS, Transactions(transactions=(b"a", b"b"))),
     (Kind.INVENTORY, Inventory(salt=b"salt8888", short_ids=(b"123456", b"abcdef"))),
     (
@@ -124,11 +130,15 @@ def test_garbage_is_malformed(kind: Kind, body: bytes) -> None:
         (Kind.TIP, [1, bytes(32), bytes([1] * 41), b"h"]),
         (Kind.TIP, [1, bytes(32), b"", b""]),
         (Kind.TIP, [1, bytes(32), b"", bytes(641)]),
-        (Kind.BLOCK, [b"h", [2, bytes(32), [1], [bytes(32)]], b""]),
-        (Kind.BLOCK, [b"h", [1, bytes(32), [1], [bytes(32)]], b""]),
-        (Kind.BLOCK, [b"h", [1, bytes(32), [1, 1, 1], []], b""]),
-        (Kind.BLOCK, [b"h", [1, bytes(32), [2**40, 1, 1], [bytes(32)]], b""]),
-        (Kind.BLOCK, [b"h", [1, bytes(32), [1, 1, 1], [bytes(32)]], bytes(16_385)]),
+        (Kind.BLOCK, [b"", [1, 1], [bytes(32)], b""]),
+        (Kind.BLOCK, [b"h", [1], [bytes(32)], b""]),
+        (Kind.BLOCK, [b"h", [1, 1, 1], [bytes(32)], b""]),
+        (Kind.BLOCK, [b"h", [1, 1], [], b""]),
+        (Kind.BLOCK, [b"h", [1, 1], [bytes(31)], b""]),
+        (Kind.BLOCK, [b"h", [1, 1], [bytes(32)] * 2, b""]),
+        (Kind.BLOCK, [b"h", [1, 1], [bytes(32)], b"da"]),
+        (Kind.BLOCK, [b"h", [2**40, 1], [bytes(32)], b""]),
+        (Kind.BLOCK, [b"h", [16_385, 0], [], bytes(16_385)]),
         (Kind.TRANSACTIONS, [[b""]]),
         (Kind.TRANSACTIONS, [[b"x"] * 257]),
         (Kind.TRANSACTIONS, [[bytes(8_193)]]),

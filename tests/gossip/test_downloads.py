@@ -4,8 +4,7 @@
 import pytest
 
 from edge_node.gossip import limits
-from edge_node.gossip.messages import BlockAnnouncement, ObjectKind, Offer
-from edge_node.gossip.parcels import pack
+from edge_node.gossip.messages import ObjectKind, Offer
 from edge_node.gossip.ports import (
     ChunkReceived,
     DatasetComplete,
@@ -16,7 +15,7 @@ from edge_node.gossip.ports import (
 from edge_node.gossip.topics import Kind
 from edge_node.primitives.hashing import tagged_hash
 from edge_node.primitives.types import DatasetId, Hash32, ModelHash
-from tests.gossip.mallory import Mallory, WrongChunks
+from tests.gossip.mallory import Mallory, WrongChunks, whole
 from tests.gossip.simulation import (
     GENESIS,
     FakeChain,
@@ -214,12 +213,8 @@ def test_bad_copies_of_many_keys_leave_room_for_what_the_node_wants() -> None:
         mallory = Mallory(net, f"mallory {number}")
         mallory.come()
         for salt in ("x", "y"):
-            block_hash, block = make_block(1, GENESIS, transport=b"bad", salt=f"{number}{salt}")
-            parts = (block.header, block.body, block.transport)
-            packed = pack(ObjectKind.BLOCK, block_hash, parts)
-            data = packed.data[len(block.header) :]
-            announcement = BlockAnnouncement(header=block.header, parcel=packed.parcel, data=data)
-            mallory.say(Kind.BLOCK, announcement)
+            _, block = make_block(1, GENESIS, transport=b"bad", salt=f"{number}{salt}")
+            mallory.say(Kind.BLOCK, whole(block))
     net.run(200)
     want_dataset(net, node, dataset_id)
     net.run(2_000)

@@ -11,8 +11,7 @@ from dataclasses import replace
 
 from edge_node.chain.block_store import StoredBlock
 from edge_node.gossip import codec, limits
-from edge_node.gossip.messages import BlockAnnouncement, ObjectKind
-from edge_node.gossip.parcels import pack
+from edge_node.gossip.messages import BlockAnnouncement
 from edge_node.gossip.topics import Kind
 from edge_node.primitives.types import Height, ModelHash, TimestampMs
 from edge_node.spec.block import Block, body_from_bytes, header_from_bytes
@@ -123,10 +122,9 @@ class Byzantine:
 
     def _announce(self, block: Block) -> None:
         header, body = block.header.encode(), block.body.encode()
-        packed = pack(ObjectKind.BLOCK, block.header.block_hash(), (header, body, b""))
-        assert len(packed.data) <= limits.INLINE_BYTES, "toy blocks are small"
+        assert len(body) <= limits.INLINE_BYTES, "toy blocks are small"
         announcement = BlockAnnouncement(
-            header=header, parcel=packed.parcel, data=packed.data[len(header) :]
+            header=header, sizes=(len(body), 0), piece_hashes=(), data=body
         )
         self._accomplices.say(
             Kind.BLOCK,

@@ -20,7 +20,6 @@ from edge_node.gossip.messages import (
     Message,
     Numbered,
     ObjectKind,
-    Parcel,
     Presence,
     Request,
     Tip,
@@ -124,17 +123,14 @@ class Vandal:
         header = bytearray(stored.header)
         if self._dice.below(2):
             header[self._dice.below(len(header))] ^= 1
-        parcel = Parcel(
-            kind=ObjectKind.BLOCK,
-            digest=stored.block_hash,
-            sizes=(len(header), self._dice.below(200_000), 0),
-            piece_hashes=(),
-        )
-        pieces = -(-sum(parcel.sizes) // limits.PIECE_BYTES)
-        hashes = tuple(Hash32(self._dice.bytes(32)) for _ in range(pieces))
-        parcel = replace(parcel, piece_hashes=hashes)
         data = stored.body[: self._dice.below(2) * limits.INLINE_BYTES]
-        announcement = BlockAnnouncement(header=bytes(header), parcel=parcel, data=data)
+        size = (self._dice.below(200_000), len(data))[self._dice.below(2)]
+        pieces = 0 if data else -(-(len(header) + size) // limits.PIECE_BYTES)
+        hashes = tuple(Hash32(self._dice.bytes(32)) for _ in range(pieces))
+        data = data[::-1] if self._dice.below(2) else data
+        announcement = BlockAnnouncement(
+            header=bytes(header), sizes=(size, 0), piece_hashes=hashes, data=data
+        )
         self._say(Kind.BLOCK, announcement)
 
     def ask(self) -> None:
