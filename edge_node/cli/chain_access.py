@@ -20,6 +20,9 @@ from edge_node.spec.fork_choice import Checkpoint, quorum_checkpoint
 from edge_node.spec.genesis import Genesis
 from edge_node.spec.state import State, genesis_state
 
+PAGE_BLOCKS = 500
+"""Blocks that are read at once."""
+
 
 class ChainEmpty(NodeError):
     """The node of the data directory has not run yet."""
@@ -67,9 +70,12 @@ class ReadChain:
         return self.ledger.state_across(self.ledger.load(), tuple(reversed(above)))
 
     def main_chain(self) -> Iterator[StoredBlock]:
-        """Yield the blocks of the main chain that are whole, lowest first."""
-        height = self.blocks.pruned_height() + 1
-        while page := self.blocks.main_blocks(height, 500):
+        """Yield the blocks of the main chain that are whole, lowest first, up to `state`.
+
+        A node that runs may add others while these are looked at.
+        """
+        height, last = self.blocks.pruned_height() + 1, self.state.height
+        while page := self.blocks.main_blocks(height, min(PAGE_BLOCKS, max(0, last + 1 - height))):
             yield from page
             height += len(page)
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading a chain beside its node: all of it or a sentence, and nothing is written."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from edge_node.cli.chain_access import ChainEmpty, open_chain
 from edge_node.cli.session import Session
 from edge_node.node.errors import NotInitialised
+from edge_node.primitives.types import Height
+from edge_node.spec.state import genesis_state
 from tests.cli.typing_in import HEIGHT, found_toy_node
 
 
@@ -19,6 +22,14 @@ def test_chain_and_state_are_those_of_the_head(toy_node: Path) -> None:
     with open_chain(session_of(toy_node)) as read:
         heights = [block.height for block in read.main_chain()]
         assert (heights, read.state.height) == ([*range(1, HEIGHT + 1)], HEIGHT)
+
+
+def test_blocks_that_come_while_it_is_read_are_left_out(toy_node: Path) -> None:
+    with open_chain(session_of(toy_node)) as read:
+        below = replace(read.state, height=Height(HEIGHT - 1))
+        heights = [block.height for block in replace(read, state=below).main_chain()]
+        assert heights == [*range(1, HEIGHT)]
+        assert not list(replace(read, state=genesis_state(read.genesis)).main_chain())
 
 
 def test_without_node_or_chain_it_says_what_to_do(tmp_path: Path) -> None:
