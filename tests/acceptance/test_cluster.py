@@ -31,7 +31,7 @@ from edge_node.node.control import ask
 from edge_node.node.data_directory import DataDirectory
 from edge_node.primitives.types import Address, PublicKey
 from edge_node.spec.signature import SEED_BYTES
-from tests.acceptance.running import Running, answer, eventually, found_network, node
+from tests.acceptance.running import RULES, Running, answer, eventually, found_network, node
 from tests.gossip.mesh import Mesh, free_ports
 from tests.gossip.real import until_listening
 
@@ -53,6 +53,12 @@ MAX_RETAINED_COPIES = 4
 RESTARTS = 3
 APART = 10
 """Blocks, of a second each, on either side of a cut: its bridges have given up by then."""
+UNHURRIED = (
+    RULES.replace("min_interval_ms = 1_000", "min_interval_ms = 2_000")
+    .replace("rung_ms = 2_000", "rung_ms = 4_000")
+    .replace("max_future_ms = 500", "max_future_ms = 1_000")
+)
+"""A population lasts twice as long: on a busy machine the mesh takes a minute to be whole."""
 
 
 class Observer:
@@ -114,7 +120,7 @@ class Members:
         for number, directory in enumerate(directories):
             directory.make_key(bytes([number]) * SEED_BYTES)
             keys.append(public_key(directory.seed()).hex())
-        found_network(folder, "--member", keys[1], "--member", keys[2])
+        found_network(folder, "--member", keys[1], "--member", keys[2], rules=UNHURRIED)
         genesis = directories[0].genesis()
         self.network = genesis.network_id().hex()[:8]
         self.cluster = folder / "cluster"
