@@ -52,7 +52,7 @@ MAX_RETAINED_COPIES = 4
 """A broker that comes back is told by the others what they retain, and they by it."""
 RESTARTS = 3
 APART = 10
-"""Blocks, of a second each, on either side of a cut: its bridges have given up by then."""
+"""Blocks, of two seconds each, on either side of a cut: its bridges have given up by then."""
 UNHURRIED = (
     RULES.replace("min_interval_ms = 1_000", "min_interval_ms = 2_000")
     .replace("rung_ms = 2_000", "rung_ms = 4_000")
