@@ -2,7 +2,9 @@
 """Blocks of our own: when the node mines, and what becomes of what it found.
 
 A model that was made elsewhere goes before what the trainer offers. A finding whose block is
-refused goes back to whoever made it, so that it is not tried for ever.
+refused goes back to whoever made it, so that it is not tried for ever. Where two heads have equal
+work, each miner waits a while of its own: if both went on at the first moment that the law allows,
+block for block, no head would ever win and no quorum agree.
 Law of the file: a block of our own is judged like anybody's before anyone hears of it.
 Read next: mining.py, intake.py.
 """
@@ -19,13 +21,19 @@ from edge_node.node.intake import Intake
 from edge_node.node.mining import Miner
 from edge_node.node.parts import NodeParts
 from edge_node.node.reserves import have_list, needs_blocks
+from edge_node.primitives.hashing import tagged_hash
 from edge_node.primitives.types import BlockHash, TimestampMs
 from edge_node.spec.block import Block
 from edge_node.spec.engine import DatasetMissing
 from edge_node.spec.errors import InvalidInput
+from edge_node.spec.state import State
 from edge_node.spec.validation import BlockFromTheFuture, ProtocolNewer
 
 _LOG = logging.getLogger(__name__)
+
+TIE_SHARE = 2
+"""A miner whose head has a rival waits for a part of the shortest interval, up to one in so many:
+far longer than a block is on its way, and well before the first rung ends."""
 
 Do = Callable[[Iterable[Action]], None]
 """Carries out what gossip says."""
@@ -74,6 +82,8 @@ class BlockMaker:
             self._imports.refuse()
         wait = len(parts.mempool) > 0 or needs_blocks(head)
         finding = miner.due(now_ms, transactions_wait=wait)
+        if finding is not None and self._yields(head, now_ms):
+            return
         if finding is not None and not self._publish(finding, now_ms, do):
             miner.refuse(finding)
 
@@ -85,6 +95,17 @@ class BlockMaker:
         elif self._mined_on != head.head:
             self._mined_on = head.head
             miner.follow(head)
+
+    def _yields(self, head: State, now_ms: TimestampMs) -> bool:
+        """Say whether another head, as good as ours, is to have its chance to go on first."""
+        parts = self._parts
+        first_ms = head.timestamp + parts.importer.rules.parameters.min_interval_ms
+        longest_ms = parts.importer.rules.parameters.min_interval_ms // TIE_SHARE
+        if now_ms >= first_ms + longest_ms:
+            return False
+        draw = tagged_hash("tie-wait", head.head, parts.signer.public_key)
+        wait_ms = longest_ms * int.from_bytes(draw[:4], "little") >> 32
+        return now_ms < first_ms + wait_ms and len(parts.importer.blocks.at_least(head.work)) > 1
 
     def _publish(self, finding: Finding, timestamp: TimestampMs, do: Do) -> bool:
         """Make a block of a finding, and tell it; return False if it is refused."""

@@ -7,16 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from edge_node.node.block_making import TIE_SHARE
 from edge_node.node.mining import MAX_REFUSALS
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import ModelHash
 from edge_node.spec.constants import MAX_RUNG
 from tests.chain.workshop import EASY, Tree
-from tests.node.rig import World, found, mine, sent, world
+from tests.node.rig import STEP_MS, World, found, mine, sent, world
 from tests.spec import toy_chain as toy
 
 ANN, BOB = toy.miner("ann"), toy.miner("bob")
 EVOLVING = replace(EASY, min_population=2, min_population_diff_ppm=10_000)
+
+INTERVAL_MS = 10_000
 
 
 @pytest.fixture
@@ -95,3 +98,25 @@ def test_fallback_confirms_transactions_when_nothing_is_learned(tmp_path: Path) 
         bob.node.submit(toy.transfer(BOB, ANN.address, 7, network=room.network))
         room.run_until(lambda: bob.height == 1, limit_ms=8_000 * MAX_RUNG)
         assert len(bob.mempool) == len(ann.mempool) == 0
+
+
+@pytest.mark.parametrize("rival", [False, True])
+def test_miner_whose_head_has_a_rival_waits_a_while_of_its_own(tmp_path: Path, rival: bool) -> None:
+    """If two went on at the first moment that the law allows, neither of their heads would win."""
+    with world(tmp_path, replace(EASY, rung_ms=20_000, min_interval_ms=INTERVAL_MS)) as room:
+        tree, waits = Tree(room.network), list[int]()
+        head, other = tree.grow(who=ANN), tree.grow(who=BOB)
+        for name in ("ann", "bob"):
+            room.clock.ms = 0
+            rig = room.add(name, mines=True)
+            room.run(INTERVAL_MS)
+            for block in (head, other)[: 1 + rival]:
+                rig.node.do([sent(block)])
+            room.run(STEP_MS)
+            rig.trainer.out.append(found(rig))
+            while rig.height == 1:
+                room.run(STEP_MS)
+            waits.append(room.clock.now_ms() - head.state.timestamp - INTERVAL_MS)
+            rig.close()
+        assert len(set(waits)) == 1 + rival
+        assert all(wait <= INTERVAL_MS // TIE_SHARE + STEP_MS for wait in waits)

@@ -10,7 +10,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from edge_node.bench.paper.goals import Goal, goals, transfer_cost_ms
+from edge_node.bench.paper.goals import Goal, goals
 from edge_node.bench.paper.plots import draw_plots
 from edge_node.bench.paper.run import PaperReport
 
@@ -188,7 +188,7 @@ def _throughput(report: PaperReport) -> str:
         for row in report.throughput
     ]
     first = report.throughput[0]
-    costs = [transfer_cost_ms(row) for row in report.throughput if row.offered_per_s]
+    costs = [row.transfer_cost_ms for row in report.throughput if row.offered_per_s]
     cost = f" A transfer costs each node {costs[-1]:.2f} ms of one processor." if costs else ""
     return (
         "## Table 3: throughput\n\n"

@@ -92,6 +92,8 @@ class Throughput:
     """The same for 99 of 100."""
     node_cores: tuple[float, ...]
     """Processors that each node's process kept busy, its trainer aside."""
+    transfer_cost_ms: float
+    """Processor time that a transfer costs each node."""
     trainer_cores: float
     """Processors that all trainers kept busy."""
     broker_cores: float
@@ -239,6 +241,9 @@ def throughput_of(load: Load, place: Place, clock: Clock) -> Throughput:
         p50_ms=percentile(times_ms, 50),
         p99_ms=percentile(times_ms, 99),
         node_cores=tuple(round(each, 3) for each in busy[: len(members)]),
+        transfer_cost_ms=round(
+            sum(used[: len(members)]) * 1_000 / (load.transactions * len(members)), 3
+        ),
         trainer_cores=round(busy[-2], 3),
         broker_cores=round(busy[-1], 3),
         published_tps=PUBLISHED_TPS.get(load.name),

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge_node.bench.paper.goals import Goal, goals, transfer_cost_ms
+from edge_node.bench.paper.goals import Goal, goals
 from edge_node.bench.paper.mining import Mined
 from edge_node.bench.paper.report import markdown
 from edge_node.bench.paper.run import PaperReport
@@ -45,6 +45,7 @@ STEADY = Throughput(
     p50_ms=1_000.0,
     p99_ms=2_000.0,
     node_cores=(0.4, 0.4, 0.4),
+    transfer_cost_ms=0.4,
     trainer_cores=0.3,
     broker_cores=0.1,
     published_tps=None,
@@ -92,7 +93,6 @@ def test_level_says_what_its_bound_would_take(row: Mined, why: str) -> None:
 
 
 def test_throughput_says_what_the_goal_would_take() -> None:
-    assert transfer_cost_ms(STEADY) == pytest.approx(0.4)
     goal = only(report_of(throughput=(replace(STEADY, tps=999.0),)))
     assert "3 nodes at 0.40 ms a transfer want 1.2 of the 2 processors" in goal.why
     goal = only(report_of(throughput=(replace(LOW, tps=26.2),)))
