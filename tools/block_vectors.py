@@ -35,6 +35,7 @@ from edge_node.spec.fork_choice import Checkpoint
 from edge_node.spec.genesis import Genesis, Parameters
 from edge_node.spec.merkle import MerkleTree, MountainRange
 from edge_node.spec.proof import evolution_proof as proofs
+from edge_node.spec.proof import founding
 from edge_node.spec.recipe import Step, StepKind
 from edge_node.spec.transaction import Transfer, address_of
 
@@ -211,8 +212,8 @@ def block_vectors() -> Json:
         },
         "proofs": [proof.encode().hex() for proof in evolution],
         "family": {
-            "family_id": proofs.family_id(dataset, BINARY_4K).hex(),
-            "start_seed": proofs.start_seed(network, dataset, BINARY_4K).hex(),
+            "family_id": founding.family_id(dataset, BINARY_4K).hex(),
+            "start_seed": founding.start_seed(network, dataset, BINARY_4K).hex(),
             "batch_seed": proofs.batch_seed(network, header.block_hash(), KEY, 77).hex(),
         },
         "checkpoint": {

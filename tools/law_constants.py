@@ -36,7 +36,7 @@ _UNITS = {
         "coins": "reward fee bounty amount",
         "part of all": "share",
         "families": "families",
-        "models": "population",
+        "models": "population relatives",
         "records": "generations",
         "images": "images",
         "datasets": "datasets have",
@@ -45,9 +45,9 @@ _UNITS = {
         "height, version": "upgrades",
         "steps": "steps",
         "draws": "draws",
-        "multiplications": "macs",
+        "multiplications": "macs cost",
         "connections": "connections connection",
-        "weights": "fan",
+        "weights": "fan requirements hardened",
         "layers": "layers",
         "channels": "channels",
         "pixels": "side kernel kernels",
@@ -55,7 +55,7 @@ _UNITS = {
         "classes": "classes",
         "logit": "logit",
         "latent": "latent",
-        "gradient": "gradient",
+        "gradient": "gradient error",
         "levels": "depth",
         "values": "items",
         "transactions": "transactions",
@@ -64,6 +64,10 @@ _UNITS = {
         "nonce": "nonce",
         "version": "version",
         "ratios": "factors",
+        "chance": "weight",
+        "tickets": "work",
+        "target": "target",
+        "targets": "intervals",
         "2^-15": "softmax",
     }.items()
 }
@@ -138,7 +142,7 @@ def _numbers() -> Iterator[Constant]:
         values = importlib.import_module(module.removesuffix(".py").replace("/", "."))
         for owner, name, says in _documented(tree):
             value = getattr(values, name, None)
-            if not owner and _CAPITALS.fullmatch(name) and isinstance(value, int | tuple):
+            if not owner and _CAPITALS.fullmatch(name) and _is_number(value):
                 yield Constant(
                     name=name,
                     module=module,
@@ -150,6 +154,11 @@ def _numbers() -> Iterator[Constant]:
                     users=_users_of(name),
                     tests=_tests_of(name),
                 )
+
+
+def _is_number(value: object) -> bool:
+    """Say whether a value is a number, or a tuple of nothing but numbers."""
+    return all(map(_is_number, value)) if isinstance(value, tuple) else isinstance(value, int)
 
 
 def _unit(name: str) -> str:

@@ -1,29 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write tests/vectors/chain.json: `python -m tools.make_chain_vector`.
+"""Write tests/vectors/chain.json and lottery_chain.json: `python -m tools.make_chain_vector`.
 
-A whole small chain, mined by the toy miner of the tests: genesis, dataset, one block of each kind
-as bytes, and the state root after each. Whoever changes the law so that an old chain is judged
-otherwise learns it from this file, so it is mined anew only for a new protocol version.
+Whole small chains, of evolution and of a lottery, mined by the toy miners of the tests: genesis,
+dataset, one block of each kind as bytes, and the state root after each. Whoever changes the law so
+that an old chain is judged otherwise learns it from these files, so they are mined anew only for a
+new protocol version.
 Law of the file: the law judges every block before it is written.
-Read next: tests/spec/test_golden_chain.py, which validates the file.
+Read next: tests/spec/test_golden_chain.py, which validates them.
 """
 
 import json
 from pathlib import Path
 
 from edge_node.spec.dataset import SplitName
-from tests.spec.stages import network, stages
+from tests.spec import lottery_stages, stages
 from tests.spec.toy_chain import toy_dataset
 
 ROOT = Path(__file__).resolve().parent.parent
-FILE = ROOT / "tests/vectors/chain.json"
+FOLDER = ROOT / "tests/vectors"
+CHAINS = {
+    "chain.json": (stages.network, stages.stages),
+    "lottery_chain.json": (lottery_stages.network, lottery_stages.stages),
+}
+"""File -> what makes its network and its blocks."""
 
 
-def render() -> str:
-    """Return the text of the file."""
+def render(name: str) -> str:
+    """Return the text of a file."""
+    network, blocks_of = CHAINS[name]
     dataset = toy_dataset()
     blocks = []
-    for stage in stages().values():
+    for stage in blocks_of().values():
         after = stage.tip.validate(stage.block).state
         blocks.append(
             {
@@ -49,9 +56,11 @@ def render() -> str:
 
 
 def main() -> None:
-    """Write the file."""
-    FILE.write_text(render())
-    print(FILE.relative_to(ROOT))
+    """Write every file."""
+    for name in CHAINS:
+        path = FOLDER / name
+        path.write_text(render(name))
+        print(path.relative_to(ROOT))
 
 
 if __name__ == "__main__":

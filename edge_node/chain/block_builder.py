@@ -27,7 +27,7 @@ from edge_node.spec.block import Block, Body, Header
 from edge_node.spec.constants import MAX_HAVE
 from edge_node.spec.proof.evolution_proof import FallbackProof
 from edge_node.spec.signature import SIGNATURE_BYTES
-from edge_node.spec.state import State
+from edge_node.spec.state import Family, State
 from edge_node.spec.transaction import Transaction
 from edge_node.spec.validation import Rules
 
@@ -59,6 +59,8 @@ class Finding:
     """The founder's nonce; 0 for a child."""
     correct_count: int
     """Images of the evaluation split that it classifies correctly."""
+    whole: Block | None = None
+    """The block itself but for its signature, where it had to be fixed before the work."""
 
 
 NOTHING_FOUND = Finding(
@@ -97,13 +99,68 @@ def build_block(
     rules : Rules
     signer : Signer
     """
-    family = head.families.get(finding.family)
-    body = Body(
+    if finding.whole is not None:
+        header, body = finding.whole.header, finding.whole.body
+    else:
+        body = body_of(head, transactions, have, finding.proof, rules)
+        header = _header(head, finding, body, timestamp, rules, signer.public_key)
+    return Block(header=replace(header, signature=signer.sign(header.block_hash())), body=body)
+
+
+def body_of(
+    head: State,
+    transactions: Sequence[Transaction],
+    have: Sequence[DatasetId],
+    proof: bytes,
+    rules: Rules,
+) -> Body:
+    """Return a body on top of `head`, of what of all this may be in one."""
+    return Body(
         transactions=ledger.applicable(head, transactions, rules.parameters),
         have=tuple(sorted(set(have))[:MAX_HAVE]),
-        proof=finding.proof,
+        proof=proof,
     )
-    header = Header(
+
+
+def core_of(head: State, family: Family, body: Body, rules: Rules, miner: PublicKey) -> Header:
+    """Return the header of a block that is yet to be found, as far as it is known before the work.
+
+    Parameters
+    ----------
+    head : State
+    family : Family
+        That the block goes on with, or is to found.
+    body : Body
+        Its proof may be missing.
+    rules : Rules
+    miner : PublicKey
+    """
+    nothing = Finding(
+        family=family.family_id,
+        proof=b"",
+        model_hash=ModelHash(ZERO_HASH),
+        latent_root=ZERO_HASH,
+        nonce=0,
+        correct_count=0,
+    )
+    header = _header(head, nothing, body, head.timestamp, rules, miner)
+    return replace(
+        header,
+        proof_root=ZERO_HASH,
+        generation=1 + len(family.records),
+    )
+
+
+def _header(
+    head: State,
+    finding: Finding,
+    body: Body,
+    timestamp: TimestampMs,
+    rules: Rules,
+    miner: PublicKey,
+) -> Header:
+    family = head.families.get(finding.family)
+    return Header(
         version=rules.parameters.version_at(Height(head.height + 1)),
         network=rules.network,
         height=Height(head.height + 1),
@@ -113,11 +170,11 @@ def build_block(
         family=finding.family,
         generation=_generation(head, finding),
         rung=scheduling.rung_at(rules.parameters, head.timestamp, timestamp),
-        target=ZERO_HASH,
+        target=head.target,
         history_root=head.history.root(),
         state_root=head.root(),
         tx_root=body.tx_root(),
-        miner=signer.public_key,
+        miner=miner,
         nonce=finding.nonce,
         proof_root=body.proof_root(),
         latent_root=finding.latent_root,
@@ -125,7 +182,6 @@ def build_block(
         correct_count=finding.correct_count,
         signature=Signature(bytes(SIGNATURE_BYTES)),
     )
-    return Block(header=replace(header, signature=signer.sign(header.block_hash())), body=body)
 
 
 def _generation(head: State, finding: Finding) -> int:

@@ -44,6 +44,12 @@ CREATE TABLE main_chain (height INTEGER PRIMARY KEY, hash BLOB NOT NULL);
 CREATE TABLE model (hash BLOB PRIMARY KEY, blob BLOB NOT NULL);
 CREATE TABLE state_row (key BLOB PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE other_side (hash BLOB PRIMARY KEY, record BLOB NOT NULL);
+CREATE TABLE latents (
+    block BLOB PRIMARY KEY,
+    family BLOB NOT NULL,
+    model_count INTEGER NOT NULL,
+    packed BLOB NOT NULL
+);
 CREATE TABLE signed (
     previous_hash BLOB NOT NULL,
     model_hash BLOB NOT NULL,

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from edge_node.chain.block_store import BlockStore, StoredBlock
 from edge_node.chain.database import Database
 from edge_node.chain.errors import KnownInvalid, ParentPruned, ParentUnknown, StoreCorrupt
+from edge_node.chain.latent_store import LatentStore
 from edge_node.chain.ledger_store import LedgerStore
 from edge_node.chain.pruning import Pruned, prune, prune_height
 from edge_node.chain.reorg import ForkTracker
@@ -24,10 +25,9 @@ from edge_node.spec.block import Block, Body, Header, body_from_bytes, header_fr
 from edge_node.spec.engine import Engine
 from edge_node.spec.errors import InvalidInput
 from edge_node.spec.fork_choice import MAX_CHECKPOINT_HEIGHT, Checkpoint, check_checkpoint
-from edge_node.spec.genesis import Genesis
-from edge_node.spec.model import Model
+from edge_node.spec.genesis import EVOLUTION, LOTTERIES, Genesis
 from edge_node.spec.proof.evolution_proof import ChildProof, ImportProof, proof_from_bytes
-from edge_node.spec.state import State, genesis_state
+from edge_node.spec.state import State
 from edge_node.spec.transaction import Transaction
 from edge_node.spec.transport import encode_delta, encode_full
 from edge_node.spec.validation import (
@@ -37,6 +37,7 @@ from edge_node.spec.validation import (
     Verdict,
     check_not_early,
     check_signature,
+    first_state,
     rules_of,
     validate_block,
 )
@@ -76,17 +77,25 @@ class Importer:
         self.rules: Rules = rules_of(genesis)
         self.blocks = BlockStore(database)
         self._database = database
-        self.members = genesis.members
+        self.proof = genesis.proof
+        # Members decide between chains where no lottery does (R-51).
+        self.members = genesis.members if genesis.proof == EVOLUTION else ()
         self._engine = engine
-        self._genesis = genesis_state(genesis)
+        self.latents = LatentStore(database, self.blocks, self.rules, engine)
+        self._genesis = first_state(genesis)
         self._ledger = LedgerStore(database, self._genesis)
         self._head = self._ledger.load()
         self._check_is_head(self._head)
         self._states: OrderedDict[BlockHash, State] = OrderedDict()
         self._invalid: OrderedDict[BlockHash, None] = OrderedDict()
-        self._forks = ForkTracker(self.blocks, genesis.members, self._genesis.head)
+        self._forks = ForkTracker(self.blocks, self.members, self._genesis.head)
         # A cut between storing a better branch and following it is made good here.
         self._follow_best()
+
+    @property
+    def has_lottery(self) -> bool:
+        """True if blocks win by a ticket."""
+        return self.proof in LOTTERIES
 
     @property
     def head(self) -> State:
@@ -157,6 +166,8 @@ class Importer:
         ------
         KnownInvalid, BlockSignatureInvalid
         ParentUnknown, ParentPruned
+        InvalidInput
+            By what the proof rule sees without a body.
         """
         block_hash = header.block_hash()
         if block_hash in self._invalid:
@@ -169,6 +180,11 @@ class Importer:
         if not self.is_known(header.previous_hash):
             raise ParentUnknown(header.previous_hash)
         self._check_kept(header.previous_hash)
+        try:
+            self.rules.proof_rule.check_header(header)
+        except InvalidInput:
+            self._note_invalid(block_hash)
+            raise
 
     def state_at(self, block_hash: BlockHash) -> State:
         """Return the state after a stored block, or before the first one.
@@ -314,7 +330,9 @@ class Importer:
 
     def _judge(self, block: Block, parent: State) -> Verdict:
         try:
-            return validate_block(block, parent, self.rules, self._engine, self.blocks)
+            return validate_block(
+                block, parent, self.rules, self._engine, self.blocks, self.latents
+            )
         except (BlockSignatureInvalid, BodyMismatch):
             raise  # a bad message: the hash covers neither, so it stays open
         except InvalidInput:
@@ -332,7 +350,7 @@ class Importer:
             work=state.work,
             header=block.header.encode(),
             body=block.body.encode(),
-            transport=self._transport(block.header, block.body, verdict.model, parent),
+            transport=self._transport(block.header, block.body, verdict, parent),
             backend=backend,
             arrived_ms=now_ms,
         )
@@ -346,6 +364,8 @@ class Importer:
             if own:
                 self.blocks.note_signed(block.header)
             self.blocks.add(stored, verdict.model)
+            if verdict.latents:
+                self.latents.add(state.families[block.header.family], verdict.latents)
             if leads:
                 self._ledger.advance(parent, state)
                 self.blocks.set_main(state.height, state.head)
@@ -375,10 +395,11 @@ class Importer:
         self._remember(state)
         return way.disconnected
 
-    def _transport(self, header: Header, body: Body, model: Model | None, parent: State) -> bytes:
+    def _transport(self, header: Header, body: Body, verdict: Verdict, parent: State) -> bytes:
         """Return the shortest transport of a block's model; the full one on a tie (R-16)."""
-        if model is None:
-            return b""
+        model = verdict.model
+        if model is None or verdict.latents:
+            return b""  # bursts and walks are replayed, and latents do not travel
         proof = proof_from_bytes(body.proof)
         if isinstance(proof, ImportProof):
             return b""  # the proof is the model

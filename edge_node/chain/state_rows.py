@@ -15,9 +15,22 @@ from itertools import zip_longest
 from typing import NamedTuple, TypeAlias
 
 from edge_node.chain.errors import StoreCorrupt
+from edge_node.chain.state_values import (
+    account_from,
+    as_bytes,
+    as_hash,
+    as_int,
+    as_list,
+    commit_from,
+    dataset_from,
+    decoded,
+    family_from,
+    have_from,
+    punished_from,
+    reward_from,
+)
 from edge_node.primitives.hashing import tagged_hash
 from edge_node.primitives.types import (
-    Address,
     Amount,
     BlockHash,
     DatasetId,
@@ -25,28 +38,17 @@ from edge_node.primitives.types import (
     Hash32,
     Height,
     ModelHash,
-    PublicKey,
     TimestampMs,
 )
-from edge_node.spec.architecture import architecture_from_value
-from edge_node.spec.dataset import manifest_from_value
-from edge_node.spec.difference import WeightRecord
-from edge_node.spec.encoding import Decoded, Value, decode, encode
+from edge_node.spec.encoding import Value, encode
 from edge_node.spec.errors import InvalidInput
 from edge_node.spec.merkle import MerkleTree, MountainRange
 from edge_node.spec.state import (
     Account,
     Accounts,
-    Bounty,
     DatasetEntry,
     Family,
-    FamilyModel,
-    Have,
     KnownModels,
-    Owed,
-    PendingCommit,
-    Punished,
-    Reward,
     State,
 )
 
@@ -67,8 +69,6 @@ class Change(NamedTuple):
 
 _ACCOUNT, _FAMILY, _DATASET, _MODEL, _REST = b"a", b"f", b"d", b"m", b"s"
 _SEAL_BYTES = 32
-_MAX_ROW_BYTES = 1 << 24
-_MAX_ROW_ITEMS = 1 << 20
 
 
 def rows_of(state: State) -> Rows:
@@ -151,15 +151,15 @@ class Crossing:
         seal, content = record[:_SEAL_BYTES], record[_SEAL_BYTES:]
         if seal != tagged_hash("block-record", name, content):
             raise StoreCorrupt(f"the record of block {name.hex()}")
-        start, end, items = _list(_decode(content))
+        start, end, items = as_list(decoded(content))
         if start != self._head:
             raise StoreCorrupt(f"the record of block {name.hex()} begins in another state")
         back: list[tuple[bytes, bytes | None]] = []
-        for item in _list(items):
-            key, *value = map(_bytes, _list(item))
+        for item in as_list(items):
+            key, *value = map(as_bytes, as_list(item))
             back.append((key, self._row(key)))
             self._rows[key] = value[0] if value else None
-        before, self._head = self._head, BlockHash(_hash(end))
+        before, self._head = self._head, BlockHash(as_hash(end))
         return record_of(name, self._head, before, back)
 
     def changes(self) -> list[Change]:
@@ -224,16 +224,16 @@ def _told(make: Callable[[], State]) -> State:
 
 
 def _state_from_rows(rows: Mapping[bytes, bytes]) -> State:
-    accounts = [_account(rows[key]) for key in sorted(k for k in rows if k[:1] == _ACCOUNT)]
+    accounts = [account_from(rows[key]) for key in sorted(k for k in rows if k[:1] == _ACCOUNT)]
     families: dict[FamilyId, Family] = {}
     datasets: dict[DatasetId, DatasetEntry] = {}
     hashes: list[ModelHash] = []
     for key in sorted(rows):
         name = Hash32(key[1:])
         if key[:1] == _FAMILY:
-            families[FamilyId(name)] = _family(FamilyId(name), _decode(rows[key]))
+            families[FamilyId(name)] = family_from(FamilyId(name), decoded(rows[key]))
         elif key[:1] == _DATASET:
-            datasets[DatasetId(name)] = _dataset(_decode(rows[key]))
+            datasets[DatasetId(name)] = dataset_from(decoded(rows[key]))
         elif key[:1] == _MODEL:
             hashes.append(ModelHash(name))
     return _state(_accounts(accounts), families, datasets, frozenset(hashes), rows[_REST])
@@ -250,11 +250,11 @@ def _patched(start: State, changed: Mapping[bytes, bytes | None]) -> State:
         elif key[:1] == _FAMILY:
             families.pop(FamilyId(name), None)
             if row is not None:
-                families[FamilyId(name)] = _family(FamilyId(name), _decode(row))
+                families[FamilyId(name)] = family_from(FamilyId(name), decoded(row))
         elif key[:1] == _DATASET:
             datasets.pop(DatasetId(name), None)
             if row is not None:
-                datasets[DatasetId(name)] = _dataset(_decode(row))
+                datasets[DatasetId(name)] = dataset_from(decoded(row))
     models = {key: row for key, row in changed.items() if key[:1] == _MODEL}
     gone = {ModelHash(Hash32(key[1:])) for key, row in models.items() if row is None}
     new = {ModelHash(Hash32(key[1:])) for key, row in models.items() if row is not None}
@@ -275,9 +275,9 @@ def _put_account(accounts: list[Account], number: int, row: bytes | None) -> Non
     if row is None:
         del accounts[number:]
     elif number < len(accounts):
-        accounts[number] = _account(row)
+        accounts[number] = account_from(row)
     elif number == len(accounts):
-        accounts.append(_account(row))
+        accounts.append(account_from(row))
     else:
         raise StoreCorrupt(f"the rows of the state: account {number} after {len(accounts)}")
 
@@ -307,26 +307,27 @@ def _state(
     hashes: frozenset[ModelHash],
     rest: bytes,
 ) -> State:
-    place, history, immature, have, models_root, coins, commits, punished = _list(_decode(rest))
-    height, head, timestamp, work = _list(place)
-    count, peaks = _list(history)
-    minted, burned = _list(coins)
+    place, history, immature, have, models_root, coins, commits, punished = as_list(decoded(rest))
+    height, head, timestamp, work, target = as_list(place)
+    count, peaks = as_list(history)
+    minted, burned = as_list(coins)
     return State(
-        height=Height(_int(height)),
-        head=BlockHash(_hash(head)),
-        timestamp=TimestampMs(_int(timestamp)),
-        work=int.from_bytes(_bytes(work), "big"),
-        history=MountainRange(_int(count), tuple(_hash(peak) for peak in _list(peaks))),
+        height=Height(as_int(height)),
+        head=BlockHash(as_hash(head)),
+        timestamp=TimestampMs(as_int(timestamp)),
+        work=int.from_bytes(as_bytes(work), "big"),
+        target=as_hash(target),
+        history=MountainRange(as_int(count), tuple(as_hash(peak) for peak in as_list(peaks))),
         accounts=accounts,
-        immature=tuple(_reward(item) for item in _list(immature)),
+        immature=tuple(reward_from(item) for item in as_list(immature)),
         families=families,
         datasets=datasets,
-        have=tuple(_have(item) for item in _list(have)),
-        models=KnownModels(hashes=hashes, root=_hash(models_root)),
-        minted=Amount(_int(minted)),
-        burned=Amount(_int(burned)),
-        commits=tuple(_commit(item) for item in _list(commits)),
-        punished=tuple(_punished(item) for item in _list(punished)),
+        have=tuple(have_from(item) for item in as_list(have)),
+        models=KnownModels(hashes=hashes, root=as_hash(models_root)),
+        minted=Amount(as_int(minted)),
+        burned=Amount(as_int(burned)),
+        commits=tuple(commit_from(item) for item in as_list(commits)),
+        punished=tuple(punished_from(item) for item in as_list(punished)),
     )
 
 
@@ -334,7 +335,7 @@ def _rest(state: State) -> bytes:
     work = state.work.to_bytes(-(-state.work.bit_length() // 8), "big")
     return encode(
         [
-            [state.height, state.head, state.timestamp, work],
+            [state.height, state.head, state.timestamp, work, state.target],
             [state.history.count, list(state.history.peaks)],
             [reward.value() for reward in state.immature],
             [[have.miner, list(have.datasets)] for have in state.have],
@@ -360,136 +361,3 @@ def _family_row(family: Family | None) -> bytes | None:
 
 def _dataset_row(entry: DatasetEntry | None) -> bytes | None:
     return None if entry is None else encode([entry.manifest.value(), entry.value()])
-
-
-def _account(value: bytes) -> Account:
-    address, balance, nonce = _list(_decode(value))
-    return Account(
-        address=Address(_bytes(address)), balance=Amount(_int(balance)), nonce=_int(nonce)
-    )
-
-
-def _dataset(value: Decoded) -> DatasetEntry:
-    manifest, entry = _list(value)
-    height, scheduled, closed, bounty = _list(entry)
-    offered = _list(bounty)
-    return DatasetEntry(
-        manifest=manifest_from_value(manifest),
-        height=Height(_int(height)),
-        scheduled=bool(_int(scheduled)),
-        closed=bool(_int(closed)),
-        bounty=_bounty(offered[0]) if offered else None,
-    )
-
-
-def _bounty(value: Decoded) -> Bounty:
-    uploader, numbers, owed = _list(value)
-    escrow, bonus, bond, closing_height, revealed = map(_int, _list(numbers))
-    return Bounty(
-        uploader=Address(_bytes(uploader)),
-        escrow=Amount(escrow),
-        bonus=Amount(bonus),
-        bond=Amount(bond),
-        closing_height=Height(closing_height),
-        revealed=bool(revealed),
-        owed=tuple(_owed(item) for item in _list(owed)),
-    )
-
-
-def _owed(value: Decoded) -> Owed:
-    family, address, amount = _list(value)
-    return Owed(
-        family=FamilyId(_hash(family)),
-        address=Address(_bytes(address)),
-        amount=Amount(_int(amount)),
-    )
-
-
-def _commit(value: Decoded) -> PendingCommit:
-    address, commitment, height = _list(value)
-    return PendingCommit(
-        address=Address(_bytes(address)),
-        commitment=_hash(commitment),
-        height=Height(_int(height)),
-    )
-
-
-def _punished(value: Decoded) -> Punished:
-    address, height = _list(value)
-    return Punished(address=Address(_bytes(address)), height=Height(_int(height)))
-
-
-def _reward(value: Decoded) -> Reward:
-    due, address, amount = _list(value)
-    return Reward(
-        due=Height(_int(due)), address=Address(_bytes(address)), amount=Amount(_int(amount))
-    )
-
-
-def _have(value: Decoded) -> Have:
-    miner, datasets = _list(value)
-    return Have(
-        miner=PublicKey(_bytes(miner)),
-        datasets=tuple(DatasetId(_hash(dataset)) for dataset in _list(datasets)),
-    )
-
-
-def _family(family_id: FamilyId, value: Decoded) -> Family:
-    dataset, genome, numbers, models, record = _list(value)
-    join_turn, skips, idle, needed_gain, closed = map(_int, _list(numbers))
-    epoch, seen_plus, seen_minus = _list(record)
-    architecture = architecture_from_value(genome)
-    return Family(
-        family_id=family_id,
-        dataset=DatasetId(_hash(dataset)),
-        architecture=architecture,
-        join_turn=join_turn,
-        skips=skips,
-        idle=idle,
-        needed_gain=needed_gain,
-        closed=bool(closed),
-        models=tuple(_family_model(model) for model in _list(models)),
-        weight_record=WeightRecord(
-            weight_count=architecture.weight_count,
-            seen_plus=int.from_bytes(_bytes(seen_plus), "little"),
-            seen_minus=int.from_bytes(_bytes(seen_minus), "little"),
-            epoch=_int(epoch),
-        ),
-    )
-
-
-def _family_model(value: Decoded) -> FamilyModel:
-    block, height, model_hash, correct_count, record = _list(value)
-    return FamilyModel(
-        block=BlockHash(_hash(block)),
-        height=Height(_int(height)),
-        model_hash=ModelHash(_hash(model_hash)),
-        correct_count=_int(correct_count),
-        record=bool(_int(record)),
-    )
-
-
-def _decode(data: bytes) -> Decoded:
-    return decode(data, max_bytes=_MAX_ROW_BYTES, max_items=_MAX_ROW_ITEMS)
-
-
-def _list(value: Decoded) -> list[Decoded]:
-    if not isinstance(value, list):
-        raise TypeError(value)
-    return value
-
-
-def _int(value: Decoded) -> int:
-    if not isinstance(value, int):
-        raise TypeError(value)
-    return value
-
-
-def _bytes(value: Decoded) -> bytes:
-    if not isinstance(value, bytes):
-        raise TypeError(value)
-    return value
-
-
-def _hash(value: Decoded) -> Hash32:
-    return Hash32(_bytes(value))

@@ -18,7 +18,8 @@ from edge_node.node.errors import NodeError
 from edge_node.primitives.types import Height
 from edge_node.spec.fork_choice import Checkpoint, quorum_checkpoint
 from edge_node.spec.genesis import Genesis
-from edge_node.spec.state import State, genesis_state
+from edge_node.spec.state import State
+from edge_node.spec.validation import first_state
 
 PAGE_BLOCKS = 500
 """Blocks that are read at once."""
@@ -65,7 +66,7 @@ class ReadChain:
         """Return the state below the first block that is whole: the genesis, unless pruned."""
         pruned = self.blocks.pruned_height()
         if not pruned:
-            return genesis_state(self.genesis)
+            return first_state(self.genesis)
         above = self.blocks.main_hashes(Height(pruned + 1))
         return self.ledger.state_across(self.ledger.load(), tuple(reversed(above)))
 
@@ -94,7 +95,7 @@ def open_chain(session: Session) -> Iterator[ReadChain]:
         raise ChainEmpty(directory.root)
     database = Database(directory.chain, genesis.network_id())
     try:
-        ledger = LedgerStore(database, genesis_state(genesis))
+        ledger = LedgerStore(database, first_state(genesis))
         blocks = BlockStore(database)
         yield ReadChain(
             genesis=genesis, state=ledger.load(), database=database, blocks=blocks, ledger=ledger

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from edge_node.chain.latent_store import LatentStore
 from edge_node.chain.pruning import MIN_KEEP_BLOCKS, prune, prune_height
 from edge_node.cli.chain_access import open_chain
 from edge_node.cli.exit_codes import ExitCode
@@ -106,15 +107,19 @@ def verify_chain(session: Session, /, *, backend: str, as_json: bool) -> None:
     with closing(engine), open_chain(session) as read:
         rules, state = rules_of(read.genesis), read.first_state()
         pruned = read.blocks.pruned_height()
+        latents = LatentStore(read.database, read.blocks, rules, engine)
         for stored in read.main_chain():
             block = Block(
                 header=header_from_bytes(stored.header), body=body_from_bytes(stored.body)
             )
             try:
-                state = validate_block(block, state, rules, engine, read.blocks).state
+                verdict = validate_block(block, state, rules, engine, read.blocks, latents)
             except InvalidInput as error:
                 broken = f"block {stored.height}: {error}"
                 break
+            state = verdict.state
+            if verdict.latents:
+                latents.remember(state.families[block.header.family], verdict.latents)
         expected, final_height = read.state.root(), read.final_height()
     if not broken and state.root() != expected:
         broken = f"state root {state.root().hex()}, the store has {expected.hex()}"

@@ -37,9 +37,12 @@ from edge_node.inference.select import available_backends, select_backend
 from edge_node.node.networks import DEMO
 from edge_node.node.system import SystemClock
 from edge_node.primitives.clock import Clock
+from edge_node.spec.genesis import EVOLUTION, PROOF_RULES, RECIPE
 
 MAX_FAMILIES = 8
 """More would hardly get a turn."""
+EVOLUTION_BLOCKS, LOTTERY_BLOCKS = 12, 30
+"""Heights of a demonstration that takes a minute or so."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -48,9 +51,14 @@ _LOG = logging.getLogger(__name__)
 @click.option(
     "--blocks",
     type=click.IntRange(DEMO.min_population + 1),  # the first that evolved
-    default=12,
+    help=f"Height to reach.  [default: {LOTTERY_BLOCKS}, with evolution {EVOLUTION_BLOCKS}]",
+)
+@click.option(
+    "--proof",
+    type=click.Choice(PROOF_RULES),
+    default=RECIPE,
     show_default=True,
-    help="Height to reach.",
+    help="By what a block wins.",
 )
 @click.option(
     "--datasets",
@@ -76,7 +84,14 @@ _LOG = logging.getLogger(__name__)
 @click.option("--offline", is_flag=True, help="Take the images from the cache only.")
 @json_option
 def demo(
-    *, blocks: int, datasets: int, families: int, output: Path, offline: bool, as_json: bool
+    *,
+    blocks: int | None,
+    proof: str,
+    datasets: int,
+    families: int,
+    output: Path,
+    offline: bool,
+    as_json: bool,
 ) -> None:
     """Run three nodes here that learn MNIST together.
 
@@ -89,6 +104,8 @@ def demo(
     untouched images rose; with more than one dataset or family, also only if turns were fair,
     and what was uploaded came to its settlement.
     """
+    if blocks is None:
+        blocks = EVOLUTION_BLOCKS if proof == EVOLUTION else LOTTERY_BLOCKS
     output.mkdir(parents=True, exist_ok=True)
     root = output / "datasets"
     learned = [
@@ -104,6 +121,7 @@ def demo(
         backends=choice.chosen,
         datasets=tuple(learned),
         families=families,
+        proof=proof,
     )
     clock = SystemClock()
     with closing(select_backend()) as backend:

@@ -28,14 +28,14 @@ from edge_node.node.control import JsonObject
 from edge_node.node.data_directory import DataDirectory
 from edge_node.node.errors import NodeError
 from edge_node.node.members_file import read_members
-from edge_node.node.networks import LAN, new_genesis
+from edge_node.node.networks import lan_parameters, new_genesis
 from edge_node.node.parameters_file import read_parameters
 from edge_node.node.service import tls_of
 from edge_node.node.system import SystemClock
 from edge_node.node.toml_files import Setting, SettingValue, toml_text
 from edge_node.primitives.types import NetworkId
 from edge_node.spec.dataset import Manifest
-from edge_node.spec.genesis import Genesis, genesis_from_bytes
+from edge_node.spec.genesis import PROOF_RULES, RECIPE, Genesis, genesis_from_bytes
 from edge_node.spec.signature import SEED_BYTES
 
 JOIN_TIMEOUT_MS = 15_000
@@ -59,6 +59,11 @@ class DirectoryUnusable(NodeError):
     metavar="LINE",
     help="Join a network: the line of `edge-node broker run`, or one with your own broker. The"
     " network.tls_* settings count, and are kept.",
+)
+@click.option(
+    "--proof",
+    type=click.Choice(PROOF_RULES),
+    help=f"By what blocks of the new network win.  [default: {RECIPE}]",
 )
 @click.option("--name", default="edge", show_default=True, help="Name of a new network.")
 @click.option(
@@ -113,6 +118,7 @@ def init(  # noqa: PLR0913 - one per option
     /,
     *,
     line: str | None,
+    proof: str | None,
     name: str,
     datasets: tuple[str, ...],
     dataset_from: Path | None,
@@ -128,7 +134,7 @@ def init(  # noqa: PLR0913 - one per option
 
     A new network learns MNIST, or datasets that you name: `mnist`, `animal-mnist`, or yours.
     """
-    of_founders = (datasets, dataset_from, mnist_from, parameters, min_families)
+    of_founders = (proof, datasets, dataset_from, mnist_from, parameters, min_families)
     if line is not None and any((*of_founders, named, members_file)):
         raise click.UsageError("--join takes dataset and rules from the network; leave yours out")
     if dataset_from and not datasets:
@@ -144,7 +150,10 @@ def init(  # noqa: PLR0913 - one per option
     if line is not None:
         genesis = _join(session, line, seed)
     else:
-        rules = LAN if parameters is None else read_parameters(parameters, LAN)
+        proof = proof or RECIPE
+        rules = lan_parameters(proof)
+        if parameters is not None:
+            rules = read_parameters(parameters, rules)
         if min_families is not None:
             rules = replace(rules, min_families=min_families)
         if datasets:
@@ -155,7 +164,7 @@ def init(  # noqa: PLR0913 - one per option
             store, mnist = stored_mnist(directory.datasets, files=mnist_from, offline=offline)
             manifests = [store.table(mnist).manifest]
         members = list({key, *others})
-        genesis = new_genesis(name, manifests, members, rules, SystemClock().now_ms())
+        genesis = new_genesis(name, manifests, members, rules, SystemClock().now_ms(), proof)
         directory.initialise(genesis, seed)
     answer: JsonObject = {
         "data_dir": str(session.data_dir),

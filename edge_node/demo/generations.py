@@ -16,7 +16,7 @@ from edge_node.primitives.types import DatasetId, FamilyId, PublicKey
 from edge_node.spec.block import body_from_bytes, header_from_bytes
 from edge_node.spec.constants import PPM
 from edge_node.spec.dataset import Manifest, SplitName
-from edge_node.spec.genesis import Genesis
+from edge_node.spec.genesis import GUIDING_GRADIENT_PAPER, LOTTERIES, Genesis
 from edge_node.spec.proof.evolution_proof import (
     ChildProof,
     FallbackProof,
@@ -24,6 +24,18 @@ from edge_node.spec.proof.evolution_proof import (
     ImportProof,
     Proof,
     proof_from_bytes,
+)
+from edge_node.spec.proof.guiding_gradient_proof import (
+    GuidingProof,
+    WalkFounderProof,
+    WalkProof,
+    guiding_proof_from_bytes,
+)
+from edge_node.spec.proof.recipe_proof import (
+    LotteryFounderProof,
+    LotteryProof,
+    StepProof,
+    lottery_proof_from_bytes,
 )
 from edge_node.spec.transport import TransportKind
 
@@ -101,8 +113,8 @@ def generation_reports(
         if header.model_hash != ZERO_HASH:
             model = blocks.model(header.model_hash)
             body = body_from_bytes(stored.body)
-            proof = proof_from_bytes(body.proof)
-            if isinstance(proof, FounderProof):
+            proof = _proof(body.proof, genesis)
+            if isinstance(proof, (FounderProof, LotteryFounderProof, WalkFounderProof)):
                 learned[header.family] = datasets[proof.dataset]
             manifest = learned[header.family]
             train, evaluation, reserve = (
@@ -130,7 +142,21 @@ def generation_reports(
     return reports
 
 
-def _payload(proof: Proof, transport: bytes) -> str:
+def _proof(data: bytes, genesis: Genesis) -> Proof | LotteryProof | GuidingProof:
+    if genesis.proof == GUIDING_GRADIENT_PAPER:
+        return guiding_proof_from_bytes(data)
+    if genesis.proof in LOTTERIES:
+        return lottery_proof_from_bytes(data)
+    return proof_from_bytes(data)
+
+
+def _payload(proof: Proof | LotteryProof | GuidingProof, transport: bytes) -> str:
+    if isinstance(proof, (WalkFounderProof, WalkProof)):
+        founds = "founder, " if isinstance(proof, WalkFounderProof) else ""
+        return f"{founds}{len(proof.batches)} batches"
+    if isinstance(proof, (LotteryFounderProof, StepProof)):
+        founds = "founder, " if isinstance(proof, LotteryFounderProof) else ""
+        return f"{founds}{proof.recipe.drawn.operator.name.lower()}"
     if isinstance(proof, FallbackProof):
         return "fallback"
     kind = "population"

@@ -136,8 +136,10 @@ class DemoNetwork:
         What is to be learned from the start.
     offered : sequence of DatasetId
         What the first node alone has, to upload it.
+    proof : str
+        The network's proof rule.
     parameters : Parameters
-        Rules of the network.
+        Its rules.
     clock : Clock
 
     Raises
@@ -156,6 +158,7 @@ class DemoNetwork:
         datasets: DatasetStore,
         learned: Sequence[DatasetId],
         offered: Sequence[DatasetId] = (),
+        proof: str,
         parameters: Parameters,
         clock: Clock,
     ) -> None:
@@ -175,6 +178,7 @@ class DemoNetwork:
                 [ed25519.public_key(seed) for seed in seeds],
                 parameters,
                 clock.now_ms(),
+                proof,
             )
             for number, (backend, seed) in enumerate(zip(backends, seeds, strict=True), start=1):
                 directory = DataDirectory(folder / f"node-{number}")

@@ -32,6 +32,7 @@ from edge_node.node.errors import NodeError
 from edge_node.node.networks import demo_parameters
 from edge_node.primitives.clock import Clock
 from edge_node.primitives.types import DatasetId, ModelHash
+from edge_node.spec.genesis import RECIPE
 from edge_node.spec.model import Model
 from edge_node.spec.state import FamilyModel, State
 
@@ -85,6 +86,8 @@ class DemoOptions:
     """What to learn."""
     families: int = 1
     """Open at a time on each."""
+    proof: str = RECIPE
+    """The network's proof rule."""
     time_limit_ms: int | None = None
     """Without a common head at that height by then, it has failed; None: as the height asks."""
 
@@ -141,7 +144,9 @@ def run_demo(
             datasets=datasets,
             learned=options.learned,
             offered=options.offered,
+            proof=options.proof,
             parameters=demo_parameters(
+                proof=options.proof,
                 datasets=len(options.datasets),
                 families=options.families,
                 blocks=options.blocks,

@@ -17,6 +17,7 @@ from edge_node.gossip.errors import (
     BlockRefused,
     HeaderMismatch,
     ParcelMismatch,
+    StampMissing,
     TransportRefused,
 )
 from edge_node.gossip.exchange import Exchange
@@ -32,6 +33,7 @@ from edge_node.gossip.ports import (
     HeaderFacts,
     HeaderVerdict,
 )
+from edge_node.gossip.stamp import is_stamp, make_stamp
 from edge_node.gossip.sync import ChainSync
 from edge_node.gossip.topics import Kind, NodeId
 from edge_node.primitives.types import BlockHash, Hash32
@@ -52,6 +54,8 @@ class BlockDesk:
         When bodies are asked for.
     cells : Cells
         Where they may go.
+    stamp_bits : int
+        Work that an announcement shows; 0 for none.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class BlockDesk:
         judging: RecentSet,
         timing: BodyTiming,
         cells: Cells,
+        stamp_bits: int,
     ) -> None:
         self._exchange = exchange
         self._downloads = downloads
@@ -72,6 +77,7 @@ class BlockDesk:
         self._judging = judging
         self._timing = timing
         self._cells = cells
+        self._stamp_bits = stamp_bits
 
     def announce(self, block: BlockParts, packed: Packed, now_ms: int) -> None:
         """Announce a block of our own: to all at once its header, and the body if it is small.
@@ -86,6 +92,7 @@ class BlockDesk:
             sizes=packed.parcel.sizes[1:],
             piece_hashes=packed.parcel.piece_hashes,
             data=b"",
+            stamp=make_stamp(block.header, self._stamp_bits),
         )
         data = packed.data[len(block.header) :]
         whole = replace(bare, piece_hashes=(), data=data) if data else bare
@@ -108,8 +115,8 @@ class BlockDesk:
 
         Raises
         ------
-        HeaderMismatch, ParcelMismatch, BlockRefused
-            G-15, G-16, G-20.
+        HeaderMismatch, ParcelMismatch, BlockRefused, StampMissing
+            G-15, G-16, G-20, G-24.
         """
         facts = self._facts(block.header)
         if block.data and len(block.data) != sum(block.sizes):
@@ -122,6 +129,8 @@ class BlockDesk:
             return
         if self._sync.expects(block_hash):
             return
+        if not is_stamp(block.header, block.stamp, self._stamp_bits):
+            raise StampMissing(expected=f"one of {self._stamp_bits} bits", actual=block.stamp)
         verdict = self._exchange.port.precheck_header(block.header)
         if verdict is HeaderVerdict.INVALID:
             raise BlockRefused(expected="a plausible header", actual=bytes(block_hash))

@@ -40,6 +40,7 @@ from edge_node.gossip.messages import (
     Tip,
     Transactions,
 )
+from edge_node.gossip.stamp import MAX_STAMP
 from edge_node.gossip.topics import MAX_BROKER_CHARACTERS, Kind, is_broker_name
 from edge_node.primitives.types import BlockHash, DatasetId, Hash32, Height
 from edge_node.spec import encoding
@@ -71,7 +72,7 @@ def _values(message: Message) -> list[encoding.Value]:
             values = [message.height, message.block_hash, work, message.header]
         case BlockAnnouncement():
             hashes = list(message.piece_hashes)
-            values = [message.header, list(message.sizes), hashes, message.data]
+            values = [message.header, list(message.sizes), hashes, message.data, message.stamp]
         case Transactions():
             values = [list(message.transactions)]
         case Inventory():
@@ -177,7 +178,13 @@ def _block(fields: Fields) -> BlockAnnouncement:
     data = fields.octets("block data", 0, limits.INLINE_BYTES)
     pieces = 0 if data else _pieces(len(header) + sum(sizes))
     _check_table(sizes, BLOCK_PARTS - 1, piece_hashes, pieces)
-    return BlockAnnouncement(header=header, sizes=sizes, piece_hashes=piece_hashes, data=data)
+    return BlockAnnouncement(
+        header=header,
+        sizes=sizes,
+        piece_hashes=piece_hashes,
+        data=data,
+        stamp=fields.number("stamp", 0, MAX_STAMP),
+    )
 
 
 def _transactions(fields: Fields) -> Transactions:

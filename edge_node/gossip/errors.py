@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules of gossip, G-1 to G-23: one class for each, with both of the values that disagree.
+"""The rules of gossip, G-1 to G-24: one class for each, with both of the values that disagree.
 
 A message that breaks one is dropped and counted, and nothing else changes. `penalty` is what it
 costs its sender, once the signature has proved who that is: an unsigned claim costs nobody.
@@ -210,6 +210,15 @@ class CheckpointRefused(GossipError):
 
     reason = "G-23"
     wants = "checkpoint"
+    peer_fault = True
+    penalty = 34
+
+
+class StampMissing(GossipError):
+    """A header is announced without the work that a lottery asks for (G-24)."""
+
+    reason = "G-24"
+    wants = "stamp"
     peer_fault = True
     penalty = 34
 

@@ -80,6 +80,8 @@ class BlockAnnouncement:
     """Of header, body and transport, as of a Parcel; none if the data is here."""
     data: bytes
     """Body and transport where they are small; empty otherwise."""
+    stamp: int = 0
+    """Work for the header, where the network asks for it (stamp.py)."""
 
     def parcel(self, block_hash: BlockHash) -> Parcel:
         """Return the table of the block, whose header has this hash."""

@@ -108,6 +108,8 @@ class Gossip:
         What to tell of ourselves.
     pool : TransactionPool or None
         The waiting transactions; None for a node that keeps none.
+    stamp_bits : int, optional
+        Work that an announcement shows, as a lottery asks for; 0 for none.
     timing : BodyTiming or None
         When bodies of new blocks travel; None for what fits a LAN.
 
@@ -126,6 +128,7 @@ class Gossip:
         profile: Profile,
         pool: TransactionPool | None = None,
         timing: BodyTiming | None = None,
+        stamp_bits: int = 0,
     ) -> None:
         self._identity = identity
         self._port = port
@@ -146,6 +149,7 @@ class Gossip:
             judging=judging,
             timing=timing,
             cells=self._cells,
+            stamp_bits=stamp_bits,
         )
         self._transactions = TransactionDesk(self._exchange)
         self._reception = Reception(

@@ -43,12 +43,16 @@ AVX512_FLAGS = (
     "-mavx512bitalg",
     "-mprefer-vector-width=512",
 )
+SHANI_FLAGS = ("-msha", "-msse4.1")
+SHA2_FLAGS = ("-march=armv8-a+crypto",)
 ARMV7_NEON_FLAGS = ("-march=armv7-a", "-mfpu=neon", "-mfloat-abi=hard")
 
 SETS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "avx2": {"x86_64": AVX2_FLAGS},
     "avx512": {"x86_64": AVX512_FLAGS},
     "neon": {"aarch64": (), "arm": ARMV7_NEON_FLAGS},
+    "shani": {"x86_64": SHANI_FLAGS},
+    "sha2": {"aarch64": SHA2_FLAGS},
 }
 """End of a file's name -> processor -> flags. Files for other processors are left out."""
 

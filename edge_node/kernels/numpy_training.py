@@ -17,21 +17,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_node.kernels.arrays import latent_arrays
+from edge_node.kernels.arrays import flat_latents, packed_from_state, split_latents
 from edge_node.kernels.training_data import (
     Indices,
     NetworkInTraining,
     Samples,
+    trained_from_sums,
 )
 from edge_node.spec import constants as limits
 from edge_node.spec.architecture import Architecture, LayerShape
 from edge_node.spec.bnn import PIXEL_ZERO
-from edge_node.spec.training import (
-    SOFTMAX_TABLE,
-    LatentState,
-    LayerConstants,
-    layer_constants,
-)
+from edge_node.spec.gradients import SOFTMAX_TABLE
+from edge_node.spec.training import LatentState, Trained
+from edge_node.spec.training_bounds import LayerConstants, layer_constants
 
 Numbers = npt.NDArray[np.int64]
 Floats = npt.NDArray[Any]  # float32 or float64
@@ -101,10 +99,16 @@ class NumpyTrainer(NetworkInTraining):
                 architecture.shapes, layer_constants(architecture), strict=True
             )
         ]
+        self._sums: Numbers | None = None
 
     def set_state(self, state: LatentState) -> None:
         """Go on from `state`."""
-        latents, biases = latent_arrays(state)
+        self.set_packed(packed_from_state(state))
+
+    def set_packed(self, packed: bytes) -> None:
+        """Go on from packed latents; see NetworkInTraining."""
+        flat = flat_latents(self.architecture, packed)
+        latents, biases = split_latents(self.architecture, *flat)
         for layer, rows, row in zip(self._layers, latents, biases, strict=True):
             layer.latents = rows.astype(np.int64).reshape(layer.latents.shape)
             layer.biases = row.astype(np.int64).reshape(layer.biases.shape)
@@ -114,9 +118,26 @@ class NumpyTrainer(NetworkInTraining):
         self, indices: npt.NDArray[np.int64], batch: int, exponents: npt.NDArray[np.int32]
     ) -> None:
         for step, exponent in enumerate(exponents.tolist()):
-            self._step(indices[step * batch : (step + 1) * batch], exponent)
+            gradients = self._gradients(indices[step * batch : (step + 1) * batch])
+            if self._sums is not None:
+                flat = [weights.reshape(-1).astype(np.int64) for weights, _ in gradients]
+                self._sums += np.concatenate(flat)
+            for layer, (weights, biases) in zip(self._layers, gradients, strict=True):
+                _update(layer, weights, biases, exponent)
 
-    def _step(self, chosen: npt.NDArray[np.int64], exponent: int) -> None:
+    def _shift(self, indices: npt.NDArray[np.int64], shift: int) -> None:
+        gradients = self._gradients(indices)
+        for layer, (weights, biases) in zip(self._layers, gradients, strict=True):
+            slow = shift + layer.constants.threshold_slowdown
+            layer.latents = _shifted(layer.latents, weights, shift, limits.LATENT_MAX)
+            layer.biases = _shifted(layer.biases, biases, slow, limits.BIAS_LATENT_MAX)
+            layer.signs = _signs(layer.latents)
+
+    def _sum_gradients(self, sums: Numbers | None) -> None:
+        self._sums = sums
+
+    def _gradients(self, chosen: npt.NDArray[np.int64]) -> list[tuple[Floats, Floats]]:
+        """Return those of weights and biases of each layer on one batch."""
         layers = self._layers
         traces = _forward(layers, self._samples.images[chosen])
         scores = traces[-1].pre_activations.reshape(-1, len(chosen)).T
@@ -131,8 +152,7 @@ class NumpyTrainer(NetworkInTraining):
             if depth:
                 arriving = _input_signals(layer, placed)
                 signals = _gate(layers[depth - 1], traces[depth - 1], arriving)
-        for layer, (weights, biases) in zip(reversed(layers), gradients, strict=True):
-            _update(layer, weights, biases, exponent)
+        return gradients[::-1]
 
     def _arrays(self) -> tuple[list[npt.NDArray[np.int16]], list[npt.NDArray[np.int32]]]:
         return (
@@ -161,6 +181,50 @@ def train(
     trainer = NumpyTrainer(architecture, images, labels)
     trainer.set_state(state)
     trainer.run(indices, batch, schedule, samples_seen)
+    return trainer.state()
+
+
+def train_summed(
+    architecture: Architecture,
+    state: LatentState,
+    images: Samples,
+    labels: Samples,
+    indices: Indices,
+    batch: int,
+    schedule: Sequence[tuple[int, int]],
+    samples_seen: int = 0,
+) -> Trained:
+    """Do as `train`, and say what the gradients were in all; see spec.training.train_summed.
+
+    Raises
+    ------
+    NotTrainable, SamplesDoNotFit, SampleOutOfRange, StepTooSmall
+        See NumpyTrainer.
+    """
+    trainer = NumpyTrainer(architecture, images, labels)
+    trainer.set_state(state)
+    sums = trainer.run_summed(indices, batch, schedule, samples_seen)
+    return trained_from_sums(architecture, trainer.state(), sums)
+
+
+def shifted_step(
+    architecture: Architecture,
+    state: LatentState,
+    images: Samples,
+    labels: Samples,
+    indices: Indices,
+    shift: int,
+) -> LatentState:
+    """Return the state after one step of plain gradient descent; see spec.training.shifted_step.
+
+    Raises
+    ------
+    NotTrainable, SamplesDoNotFit, SampleOutOfRange, ShiftOutOfRange
+        See NumpyTrainer.
+    """
+    trainer = NumpyTrainer(architecture, images, labels)
+    trainer.set_state(state)
+    trainer.shift(indices, shift)
     return trainer.state()
 
 
@@ -229,7 +293,7 @@ def _pool(shape: LayerShape, sums: Floats) -> "tuple[Floats, list[npt.NDArray[np
 
 
 def output_errors(scores: Numbers, labels: npt.NDArray[np.uint8]) -> Numbers:
-    """Return 256 * (wanted - softmax), (samples, classes); see spec.training.output_errors.
+    """Return 256 * (wanted - softmax), (samples, classes); see spec.gradients.output_errors.
 
     Parameters
     ----------
@@ -311,4 +375,10 @@ def dead_zone(gradients: Floats) -> int:
 def _move(values: Numbers, gradients: Floats, zone: int, step: int, most: int) -> Numbers:
     moves = (gradients > zone).astype(np.int64) - (gradients < -zone)
     moved: Numbers = np.clip(values + step * moves, -most, most)
+    return moved
+
+
+def _shifted(values: Numbers, gradients: Floats, shift: int, most: int) -> Numbers:
+    half = 1 << shift >> 1
+    moved: Numbers = np.clip(values + (gradients.astype(np.int64) + half >> shift), -most, most)
     return moved

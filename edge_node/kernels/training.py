@@ -14,17 +14,19 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from edge_node.kernels.arrays import latent_arrays
+from edge_node.kernels.arrays import flat_latents, packed_from_state, split_latents
 from edge_node.kernels.numpy_training import NumpyTrainer
 from edge_node.kernels.shared_object import KernelPath, choose_path, load_library
 from edge_node.kernels.training_data import (
     Indices,
     NetworkInTraining,
     Samples,
+    trained_from_sums,
 )
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.spec.architecture import Architecture
-from edge_node.spec.training import LatentState, layer_constants
+from edge_node.spec.training import LatentState, Trained
+from edge_node.spec.training_bounds import layer_constants
 
 
 class TrainerUnavailable(EdgeNodeError):
@@ -72,7 +74,7 @@ class Trainer(NetworkInTraining):
         super().__init__(architecture, images, labels)
         library, self.path = choose_path(path, library, TrainerUnavailable)
         self._library = _declare(library)
-        numbers = _layer_numbers(architecture)
+        numbers = layer_numbers(architecture)
         handle = self._library.edge_training_new(
             int(self.path),
             len(numbers),
@@ -89,13 +91,12 @@ class Trainer(NetworkInTraining):
 
     def set_state(self, state: LatentState) -> None:
         """Go on from `state`."""
-        latents, biases = latent_arrays(state)
-        flat_latents, flat_biases = np.concatenate(latents), np.concatenate(biases)
-        assert len(flat_latents) == self.architecture.weight_count
-        assert len(flat_biases) == self.architecture.channel_count
-        self._library.edge_training_set_state(
-            self._handle, flat_latents.ctypes.data, flat_biases.ctypes.data
-        )
+        self.set_packed(packed_from_state(state))
+
+    def set_packed(self, packed: bytes) -> None:
+        """Go on from packed latents; see NetworkInTraining."""
+        latents, biases = flat_latents(self.architecture, packed)
+        self._library.edge_training_set_state(self._handle, latents.ctypes.data, biases.ctypes.data)
 
     def _run(
         self, indices: npt.NDArray[np.int64], batch: int, exponents: npt.NDArray[np.int32]
@@ -104,15 +105,18 @@ class Trainer(NetworkInTraining):
             self._handle, indices.ctypes.data, len(indices), batch, exponents.ctypes.data
         )
 
+    def _shift(self, indices: npt.NDArray[np.int64], shift: int) -> None:
+        self._library.edge_training_shift(self._handle, indices.ctypes.data, len(indices), shift)
+
+    def _sum_gradients(self, sums: npt.NDArray[np.int64] | None) -> None:
+        address = None if sums is None else sums.ctypes.data
+        self._library.edge_training_sum_gradients(self._handle, address)
+
     def _arrays(self) -> tuple[list[npt.NDArray[np.int16]], list[npt.NDArray[np.int32]]]:
         latents = np.empty(self.architecture.weight_count, np.int16)
         biases = np.empty(self.architecture.channel_count, np.int32)
         self._library.edge_training_get_state(self._handle, latents.ctypes.data, biases.ctypes.data)
-        shapes = self.architecture.shapes
-        return (
-            np.split(latents, np.cumsum([shape.weight_count for shape in shapes])[:-1]),
-            np.split(biases, np.cumsum([shape.channels for shape in shapes])[:-1]),
-        )
+        return split_latents(self.architecture, latents, biases)
 
 
 def new_trainer(
@@ -163,7 +167,62 @@ def train(  # noqa: PLR0913 - the law's arguments, in its order
     return trainer.state()
 
 
-def _layer_numbers(architecture: Architecture) -> npt.NDArray[np.int32]:
+def train_summed(  # noqa: PLR0913 - the law's arguments, in its order
+    architecture: Architecture,
+    state: LatentState,
+    images: Samples,
+    labels: Samples,
+    indices: Indices,
+    batch: int,
+    schedule: Sequence[tuple[int, int]],
+    samples_seen: int = 0,
+    *,
+    path: KernelPath | None = None,
+) -> Trained:
+    """Do as `train`, and say what the gradients were in all: spec.training.train_summed, fast.
+
+    Raises
+    ------
+    NotTrainable, SamplesDoNotFit, SampleOutOfRange, StepTooSmall, TrainerUnavailable
+        See Trainer.
+    """
+    trainer = new_trainer(architecture, images, labels, path)
+    trainer.set_state(state)
+    sums = trainer.run_summed(indices, batch, schedule, samples_seen)
+    return trained_from_sums(architecture, trainer.state(), sums)
+
+
+def shifted_step(
+    architecture: Architecture,
+    state: LatentState,
+    images: Samples,
+    labels: Samples,
+    indices: Indices,
+    shift: int,
+    *,
+    path: KernelPath | None = None,
+) -> LatentState:
+    """Return the state after one step of plain gradient descent: spec.training's, fast.
+
+    Parameters
+    ----------
+    architecture, state, images, labels, indices, shift
+        See spec.training.shifted_step.
+    path : KernelPath, optional
+        See train.
+
+    Raises
+    ------
+    NotTrainable, SamplesDoNotFit, SampleOutOfRange, ShiftOutOfRange, TrainerUnavailable
+        See Trainer.
+    """
+    trainer = new_trainer(architecture, images, labels, path)
+    trainer.set_state(state)
+    trainer.shift(indices, shift)
+    return trainer.state()
+
+
+def layer_numbers(architecture: Architecture) -> npt.NDArray[np.int32]:
     """Return int32 (layers, 14) in the order of csrc/training.c."""
     rows = [
         (
@@ -206,4 +265,8 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
         pointer,
     )
     library.edge_training_run.restype = None
+    library.edge_training_shift.argtypes = (pointer, pointer, ctypes.c_int64, ctypes.c_int32)
+    library.edge_training_shift.restype = None
+    library.edge_training_sum_gradients.argtypes = (pointer, pointer)
+    library.edge_training_sum_gradients.restype = None
     return library

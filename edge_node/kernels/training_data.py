@@ -13,12 +13,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge_node.kernels.arrays import model_from_arrays, state_from_arrays
+from edge_node.kernels.arrays import (
+    flat_latents,
+    model_from_arrays,
+    packed_latents,
+    split_latents,
+    state_from_arrays,
+)
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.spec import constants as limits
 from edge_node.spec.architecture import Architecture, LayerShape
 from edge_node.spec.model import Model
-from edge_node.spec.training import LatentState, check_trainable, step_exponent
+from edge_node.spec.training import LatentState, Trained, step_exponent
+from edge_node.spec.training_bounds import check_trainable
 
 Samples = bytes | npt.NDArray[np.uint8]
 """Images or labels: bytes as the law takes them, or an array of any shape in the same order."""
@@ -64,6 +71,15 @@ class StepTooSmall(BadTrainingInput):
         self.actual = actual
 
 
+class ShiftOutOfRange(BadTrainingInput):
+    """A learning rate of plain gradient descent is out of its range."""
+
+    def __init__(self, *, limit: int, actual: int) -> None:
+        super().__init__(f"Learning shifts must be in 0..{limit}, not {actual}.")
+        self.limit = limit
+        self.actual = actual
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TrainingSet:
     """Images with their labels, as contiguous arrays."""
@@ -100,9 +116,23 @@ class NetworkInTraining(ABC):
     def set_state(self, state: LatentState) -> None:
         """Go on from `state`."""
 
+    @abstractmethod
+    def set_packed(self, packed: bytes) -> None:
+        """Go on from packed latents: the same as set_state, without the law's tuples.
+
+        Raises
+        ------
+        LatentsDoNotFit, LatentOutOfRange
+            They are not those of a state of the architecture; nothing changes.
+        """
+
     def state(self) -> LatentState:
         """Return what training remembers."""
         return state_from_arrays(*self._arrays())
+
+    def packed(self) -> bytes:
+        """Return the same as LatentState.packed does."""
+        return packed_latents(*self._arrays())
 
     def model(self) -> Model:
         """Return the network as it stands."""
@@ -126,11 +156,54 @@ class NetworkInTraining(ABC):
         checked = self._samples.check_indices(indices)
         self._run(checked, batch, step_exponents(schedule, samples_seen, len(checked), batch))
 
+    def run_summed(
+        self,
+        indices: Indices,
+        batch: int,
+        schedule: Sequence[tuple[int, int]],
+        samples_seen: int = 0,
+    ) -> npt.NDArray[np.int64]:
+        """Do as `run`, and return the sum of each weight's gradients over all steps, (weights,).
+
+        Raises
+        ------
+        NotTrainable, SampleOutOfRange, StepTooSmall
+            Nothing was trained.
+        """
+        sums = np.zeros(self.architecture.weight_count, np.int64)
+        self._sum_gradients(sums)
+        try:
+            self.run(indices, batch, schedule, samples_seen)
+        finally:
+            self._sum_gradients(None)
+        return sums
+
+    def shift(self, indices: Indices, shift: int) -> None:
+        """Take one step of plain gradient descent; see spec.training.shifted_step.
+
+        Raises
+        ------
+        NotTrainable, SampleOutOfRange, ShiftOutOfRange
+            Nothing was trained.
+        """
+        check_trainable(self.architecture, len(indices))
+        if not 0 <= shift <= limits.MAX_LEARNING_SHIFT:
+            raise ShiftOutOfRange(limit=limits.MAX_LEARNING_SHIFT, actual=shift)
+        self._shift(self._samples.check_indices(indices), shift)
+
     @abstractmethod
     def _run(
         self, indices: npt.NDArray[np.int64], batch: int, exponents: npt.NDArray[np.int32]
     ) -> None:
         """Take a step for each exponent."""
+
+    @abstractmethod
+    def _shift(self, indices: npt.NDArray[np.int64], shift: int) -> None:
+        """Take one shifted step."""
+
+    @abstractmethod
+    def _sum_gradients(self, sums: npt.NDArray[np.int64] | None) -> None:
+        """Add the gradients of all steps to `sums`, (weights,), until told otherwise."""
 
     @abstractmethod
     def _arrays(self) -> tuple[list[npt.NDArray[np.int16]], list[npt.NDArray[np.int32]]]:
@@ -174,6 +247,27 @@ def step_exponents(
     if exponents and min(exponents) < 0:
         raise StepTooSmall(actual=min(exponents))
     return np.array([min(u, MAX_EXPONENT) for u in exponents], dtype=np.int32)
+
+
+def trained_from_sums(
+    architecture: Architecture, state: LatentState, sums: npt.NDArray[np.int64]
+) -> Trained:
+    """Return the law's form of what `run_summed` leaves."""
+    ends = np.cumsum([shape.weight_count for shape in architecture.shapes])[:-1]
+    layers = tuple(tuple(layer.tolist()) for layer in np.split(sums, ends))
+    return Trained(state=state, gradient_sums=layers)
+
+
+def model_from_packed(architecture: Architecture, packed: bytes) -> Model:
+    """Return the network that packed latents stand for: spec.training.model_from_state, fast.
+
+    Raises
+    ------
+    LatentsDoNotFit, LatentOutOfRange
+        See arrays.flat_latents.
+    """
+    flat = flat_latents(architecture, packed)
+    return model_from_latents(architecture, *split_latents(architecture, *flat))
 
 
 def model_from_latents(

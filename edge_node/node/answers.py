@@ -10,9 +10,10 @@ from dataclasses import asdict
 
 from edge_node.datasets.errors import DatasetError
 from edge_node.node.control import MAX_REQUEST_BYTES, JsonObject, Request
-from edge_node.node.mining import MAX_TRAINER_RESTARTS, Miner
 from edge_node.node.node import Node
+from edge_node.node.parts import BlockMiner
 from edge_node.node.status import FamilyStatus, NodeStatus, PeerStatus
+from edge_node.node.trainer_slot import MAX_TRAINER_RESTARTS
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import DatasetId, Hash32, ModelHash
@@ -79,7 +80,7 @@ def status(node: Node) -> NodeStatus:
     )
 
 
-def _trainer_words(miner: Miner | None) -> str:
+def _trainer_words(miner: BlockMiner | None) -> str:
     if miner is None:
         return "off"
     if miner.given_up:

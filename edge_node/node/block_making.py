@@ -18,8 +18,7 @@ from edge_node.datasets.errors import StoreCorrupt
 from edge_node.gossip.ports import Action, BlockParts
 from edge_node.node.imports import Imports
 from edge_node.node.intake import Intake
-from edge_node.node.mining import Miner
-from edge_node.node.parts import NodeParts
+from edge_node.node.parts import BlockMiner, NodeParts
 from edge_node.node.reserves import have_list, needs_blocks
 from edge_node.primitives.hashing import tagged_hash
 from edge_node.primitives.types import BlockHash, TimestampMs
@@ -87,7 +86,7 @@ class BlockMaker:
         if finding is not None and not self._publish(finding, now_ms, do):
             miner.refuse(finding)
 
-    def _follow(self, miner: Miner, *, ready: bool) -> None:
+    def _follow(self, miner: BlockMiner, *, ready: bool) -> None:
         head = self._parts.importer.head
         if not ready:
             self._mined_on = None
@@ -99,6 +98,9 @@ class BlockMaker:
     def _yields(self, head: State, now_ms: TimestampMs) -> bool:
         """Say whether another head, as good as ours, is to have its chance to go on first."""
         parts = self._parts
+        # In a lottery the moment is in the ticket already, and ties break by themselves.
+        if parts.importer.has_lottery:
+            return False
         first_ms = head.timestamp + parts.importer.rules.parameters.min_interval_ms
         longest_ms = parts.importer.rules.parameters.min_interval_ms // TIE_SHARE
         if now_ms >= first_ms + longest_ms:

@@ -10,6 +10,7 @@ Read next: edge_node/spec/engine.py, edge_node/inference/select.py.
 
 import logging
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
@@ -20,11 +21,15 @@ from edge_node.datasets.store import DatasetStore
 from edge_node.inference.backend import Backend, InferenceError
 from edge_node.inference.reference import ReferenceBackend
 from edge_node.kernels import recipe, training
+from edge_node.kernels.burst import new_burst_runner
+from edge_node.kernels.burst_data import FamilyInBursts
 from edge_node.kernels.libsodium import Ed25519
 from edge_node.primitives.types import DatasetId
 from edge_node.spec.architecture import Architecture
+from edge_node.spec.burst import BurstResult, BurstRules, BurstStart
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.engine import DatasetMissing, LabelledImages
+from edge_node.spec.guiding import Batch, Walk
 from edge_node.spec.model import Model
 from edge_node.spec.recipe import EvolutionRates, RecipeContext, Step
 from edge_node.spec.training import LatentState
@@ -39,6 +44,9 @@ MAX_CALL_MACS = 1 << 32
 """Multiplications in one call: some 10 ms on a PC, less than a second on a small board."""
 TRAINING_COST = 8
 """Training on an image costs about as much as classifying so many."""
+
+MAX_RUNNERS = 4
+"""Families whose bursts find their memory ready: up to some 10 MB each."""
 
 
 class StopRequested(Exception):
@@ -70,6 +78,7 @@ class NodeEngine:
         self._datasets = datasets
         self._stop = threading.Event() if stop is None else stop
         self._counting: threading.Thread | None = None
+        self._runners: OrderedDict[tuple[BurstRules, DatasetId], FamilyInBursts] = OrderedDict()
 
     @property
     def backend_name(self) -> str:
@@ -111,6 +120,42 @@ class NodeEngine:
     ) -> Model:
         """See Engine."""
         return recipe.apply_recipe(base, partners, steps, rates, context)
+
+    def burst(
+        self, seed: bytes, rules: BurstRules, start: BurstStart, dataset: DatasetId
+    ) -> BurstResult:
+        """See Engine."""
+        samples = self.samples(dataset, SplitName.TRAIN)  # also looks whether they are still there
+        self._check_stop()
+        runner = self._runners.pop((rules, dataset), None)
+        if runner is None:
+            runner = new_burst_runner(rules, samples.images.reshape(-1), samples.labels)
+        self._runners[rules, dataset] = runner
+        while len(self._runners) > MAX_RUNNERS:
+            self._runners.popitem(last=False)
+        runner.begin(start)
+        return runner.run(seed)
+
+    def walk(
+        self,
+        architecture: Architecture,
+        latents: bytes,
+        dataset: DatasetId,
+        batches: Sequence[Batch],
+        shift: int,
+    ) -> Walk:
+        """See Engine."""
+        samples = self.samples(dataset, SplitName.TRAIN)
+        images = samples.images.reshape(-1)
+        trainer = training.new_trainer(architecture, images, samples.labels)
+        trainer.set_packed(latents)
+        before = latents
+        for place, batch in enumerate(batches, start=1):
+            self._check_stop()
+            if place == len(batches):
+                before = trainer.packed()
+            trainer.shift(batch, shift)
+        return Walk(before=before, latents=trainer.packed(), model=trainer.model())
 
     def count_correct(
         self, model: Model, dataset: DatasetId, split: SplitName = SplitName.EVALUATION

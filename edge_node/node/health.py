@@ -5,8 +5,8 @@ Law of the file: it looks at a node and changes nothing.
 Read next: watching.py, health_server.py.
 """
 
-from edge_node.node.mining import Miner
 from edge_node.node.node import Node
+from edge_node.node.parts import BlockMiner
 from edge_node.node.watching import Health
 from edge_node.primitives.clock import Clock
 from edge_node.primitives.types import Height
@@ -77,7 +77,7 @@ def stalled_after_ms(parameters: Parameters) -> int:
     return STALLED_TARGETS * (parameters.target_ms or parameters.rung_ms)
 
 
-def trainer_state(miner: Miner | None) -> str:
+def trainer_state(miner: BlockMiner | None) -> str:
     """Return one of watching.TRAINER_STATES."""
     if miner is None:
         return "off"

@@ -30,8 +30,8 @@ from edge_node.spec.encoding import decode, encode
 from edge_node.spec.engine import DatasetMissing, Engine
 from edge_node.spec.errors import InvalidInput, InvalidTransaction
 from edge_node.spec.model import Model, model_from_blob
-from edge_node.spec.proof.evolution_proof import ImportProof, family_id
-from edge_node.spec.proof.founding import check_shape
+from edge_node.spec.proof.evolution_proof import ImportProof
+from edge_node.spec.proof.founding import check_shape, family_id
 from edge_node.spec.transaction import ModelCommit, commitment_to
 
 _LOG = logging.getLogger(__name__)

@@ -9,10 +9,10 @@ Read next: offers.py, edge_node/trainer/process.py, edge_node/chain/block_builde
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from edge_node.chain.block_builder import NOTHING_FOUND, Finding
 from edge_node.node.offers import Offers, finding_of
+from edge_node.node.trainer_slot import Trainer, TrainerSlot
 from edge_node.primitives.types import FamilyId, NetworkId, PublicKey, TimestampMs
 from edge_node.spec import scheduling
 from edge_node.spec.architecture import Architecture
@@ -26,27 +26,8 @@ from edge_node.trainer.task import Aim, Offer, Progress, ShapeTask, Task, next_t
 
 _LOG = logging.getLogger(__name__)
 
-MAX_TRAINER_RESTARTS = 5
-"""A trainer that dies more often will die again: the node goes on validating without one."""
 MAX_REFUSALS = 3
 """Blocks of our own that may turn out invalid on one head: more would fail for the same reason."""
-
-
-class Trainer(Protocol):
-    """Port: the trainer's process."""
-
-    @property
-    def alive(self) -> bool:
-        """True while it runs."""
-
-    def assign(self, task: Task | ShapeTask | None) -> None:
-        """Give it another task, or none."""
-
-    def poll(self) -> list[Offer | Progress]:
-        """Return what it has sent."""
-
-    def stop(self) -> None:
-        """End it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,9 +66,7 @@ class Miner:
         models: ModelSource,
     ) -> None:
         self._identity = identity
-        self._start_trainer = start_trainer
-        self._trainer = start_trainer()
-        self._restarts = 0
+        self._trainer = TrainerSlot(start_trainer)
         self._models = models
         self._head: State | None = None
         self._offers = Offers(identity.network, identity.parameters, identity.public_key, models)
@@ -101,12 +80,12 @@ class Miner:
     @property
     def given_up(self) -> bool:
         """True once the trainer has died too often to be started again."""
-        return self._restarts >= MAX_TRAINER_RESTARTS and not self._trainer.alive
+        return self._trainer.given_up
 
     @property
     def needs_trainer(self) -> bool:
         """True if the trainer has died and `collect` will start another."""
-        return not self._trainer.alive and self._restarts < MAX_TRAINER_RESTARTS
+        return self._trainer.needs_trainer
 
     def follow(self, head: State) -> None:
         """Work on top of `head` from now on; what was found under another stays if it holds."""
@@ -128,10 +107,8 @@ class Miner:
         for message in self._trainer.poll():
             if isinstance(message, Progress):
                 self.progress = message
-            elif self._head is not None:
+            elif isinstance(message, Offer) and self._head is not None:
                 self._offers.put(message, self._head)
-        if self.needs_trainer:
-            self._restart()
 
     def due(self, now_ms: TimestampMs, *, transactions_wait: bool) -> Finding | None:
         """Return what a block of this moment would carry, or None if none is due."""
@@ -162,16 +139,6 @@ class Miner:
     def stop(self) -> None:
         """End the trainer."""
         self._trainer.stop()
-
-    def _restart(self) -> None:
-        self._restarts += 1
-        _LOG.error("the trainer has died; start %d of another", self._restarts)
-        self._trainer.stop()
-        self._trainer = self._start_trainer()
-        if self._restarts == MAX_TRAINER_RESTARTS:
-            _LOG.error("it is the last one: should it die, the node only validates")
-        if self._head is not None:
-            self._assign(self._head)
 
     def _begin_anew(self, head: State) -> None:
         """Aim at what is in turn, but where all in turn is as it was when it stood still.

@@ -6,8 +6,9 @@ Read next: node.py.
 """
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from edge_node.chain.block_builder import Signer
+from edge_node.chain.block_builder import Finding, Signer
 from edge_node.chain.importer import Importer
 from edge_node.chain.mempool import Mempool
 from edge_node.datasets.store import DatasetStore
@@ -17,10 +18,45 @@ from edge_node.node.data_directory import DataDirectory
 from edge_node.node.dataset_fetch import MAX_UPLOAD_BYTES
 from edge_node.node.engine import NodeEngine
 from edge_node.node.held_blocks import HeldBlocks
-from edge_node.node.mining import Miner
 from edge_node.node.watching import NobodyWatches, Watcher
 from edge_node.primitives.clock import Clock
+from edge_node.primitives.types import TimestampMs
 from edge_node.spec.constants import MAX_TRANSACTIONS
+from edge_node.spec.state import State
+from edge_node.trainer.task import Progress
+
+
+class BlockMiner(Protocol):
+    """What looks for the node's blocks, by whatever rule the network runs."""
+
+    progress: Progress | None
+    """How the trainer is doing, in its own words; None until it has said so."""
+
+    @property
+    def given_up(self) -> bool:
+        """True once the trainer has died too often to be started again."""
+
+    @property
+    def needs_trainer(self) -> bool:
+        """True if the trainer has died and `collect` will start another."""
+
+    def follow(self, head: State) -> None:
+        """Work on top of `head` from now on."""
+
+    def pause(self) -> None:
+        """Stop working until the next head is followed."""
+
+    def collect(self) -> None:
+        """Take in what the trainer has sent; start another one if it has died."""
+
+    def due(self, now_ms: TimestampMs, *, transactions_wait: bool) -> Finding | None:
+        """Return what a block of this moment would carry, or None if none is due."""
+
+    def refuse(self, finding: Finding) -> None:
+        """Forget a finding whose block was refused."""
+
+    def stop(self) -> None:
+        """End the trainer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +81,7 @@ class NodeParts:
     """The node's key."""
     clock: Clock
     """The time."""
-    miner: Miner | None
+    miner: BlockMiner | None
     """The trainer's side; None for a node that only validates."""
     keep_blocks: int = 0
     """Blocks below the head that stay whole; 0 for all."""

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import platform
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ from edge_node.gossip.join_line import BrokerAddress, parse_broker
 from edge_node.gossip.mqtt import LinkOptions, MqttLink, TlsOptions
 from edge_node.gossip.ports import BodyTiming
 from edge_node.gossip.protocol import Gossip, Profile
+from edge_node.gossip.stamp import STAMP_BITS
 from edge_node.inference.backend import Backend, InferenceError
 from edge_node.inference.select import AUTO, AUTO_ORDER, select_backends
 from edge_node.kernels.libsodium import load_ed25519
@@ -44,22 +46,30 @@ from edge_node.node.data_directory import DataDirectory
 from edge_node.node.dataset_fetch import MAX_UPLOAD_BYTES
 from edge_node.node.engine import NodeEngine, StopRequested, StoredSplits
 from edge_node.node.errors import MetricsMissing
+from edge_node.node.goal import ChainAccess
+from edge_node.node.guiding_mining import GuidingMiner, WalkerIdentity
 from edge_node.node.health import HealthReports
 from edge_node.node.health_server import HealthServer
 from edge_node.node.held_blocks import HeldBlocks
 from edge_node.node.local_broker import LocalBroker, find_local_broker
+from edge_node.node.lottery_mining import LotteryIdentity, LotteryMiner
 from edge_node.node.metrics import Metrics
 from edge_node.node.mining import Miner, MinerIdentity
 from edge_node.node.node import Node
-from edge_node.node.parts import NodeParts
+from edge_node.node.parts import BlockMiner, NodeParts
 from edge_node.node.pruning import PRUNED_CAPABILITY
+from edge_node.node.reserves import have_list
 from edge_node.node.signatures import RememberingEd25519
 from edge_node.node.signer import KeySigner
 from edge_node.node.system import SystemClock, SystemRandom
+from edge_node.node.trainer_slot import Trainer
 from edge_node.node.watching import NobodyWatches, Watcher
+from edge_node.primitives.types import DatasetId
 from edge_node.spec.architecture import ArchitectureOutOfRange
 from edge_node.spec.constants import MAX_TRANSACTIONS
-from edge_node.spec.genesis import Genesis
+from edge_node.spec.genesis import GUIDING_GRADIENT_PAPER, Genesis
+from edge_node.spec.state import State
+from edge_node.spec.transaction import Transaction
 from edge_node.trainer.pool import PoolOptions, check_ray
 from edge_node.trainer.process import TrainerOptions, TrainerProcess
 
@@ -233,6 +243,7 @@ def _build(
         ),
         pool=PoolView(mempool),
         timing=_timing(options, genesis),
+        stamp_bits=STAMP_BITS if importer.has_lottery else 0,
     )
     parts = NodeParts(
         directory=directory,
@@ -244,7 +255,7 @@ def _build(
         link=_link(options, gossip, clock, cleanup),
         signer=signer,
         clock=clock,
-        miner=_miner(options, importer, signer, datasets),
+        miner=_miner(options, importer, engine, signer, datasets, mempool, clock),
         held=held,
         keep_blocks=options.keep_blocks,
         watcher=_watcher(options, clock, cleanup),
@@ -346,18 +357,53 @@ def _own_broker(options: ServiceOptions, clock: SystemClock) -> RunningBroker:
 
 
 def _miner(
-    options: ServiceOptions, importer: Importer, signer: KeySigner, datasets: DatasetStore
-) -> Miner | None:
+    options: ServiceOptions,
+    importer: Importer,
+    engine: NodeEngine,
+    signer: KeySigner,
+    datasets: DatasetStore,
+    mempool: Mempool,
+    clock: SystemClock,
+) -> BlockMiner | None:
     trainer = options.trainer
     if trainer is None:
         return None
+    new_family = partial(family_for, options.new_family)
+
+    def start() -> Trainer:
+        return TrainerProcess(StoredSplits(datasets), trainer)
+
+    def contents(head: State) -> tuple[Sequence[Transaction], Sequence[DatasetId]]:
+        return mempool.select(options.block_transactions), have_list(head, datasets)
+
+    chain = ChainAccess(engine=engine, models=importer.blocks, latents=importer.latents)
+    if importer.proof == GUIDING_GRADIENT_PAPER:
+        return GuidingMiner(
+            WalkerIdentity(
+                rules=importer.rules, public_key=signer.public_key, new_family=new_family
+            ),
+            start,
+            chain,
+        )
+    if importer.has_lottery:
+        return LotteryMiner(
+            LotteryIdentity(
+                rules=importer.rules,
+                public_key=signer.public_key,
+                new_family=new_family,
+                contents=contents,
+                clock=clock,
+            ),
+            start,
+            chain,
+        )
     return Miner(
         MinerIdentity(
             network=importer.rules.network,
             parameters=importer.rules.parameters,
             public_key=signer.public_key,
-            new_family=partial(family_for, options.new_family),
+            new_family=new_family,
         ),
-        lambda: TrainerProcess(StoredSplits(datasets), trainer),
+        start,
         importer.blocks,
     )

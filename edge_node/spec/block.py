@@ -151,6 +151,11 @@ def header_from_bytes(data: bytes) -> Header:
     return Header(**dict(zip(names, value, strict=True)))  # type: ignore[arg-type]  # checked above
 
 
+def proof_root_of(proof: bytes) -> Hash32:
+    """Return the commitment to an encoded proof (R-23)."""
+    return tagged_hash("proof", proof)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
     """What a header commits to by `tx_root` and `proof_root`."""
@@ -178,7 +183,7 @@ class Body:
 
     def proof_root(self) -> Hash32:
         """Return the commitment to the proof."""
-        return tagged_hash("proof", self.proof)
+        return proof_root_of(self.proof)
 
 
 def body_from_bytes(data: bytes) -> Body:

@@ -81,6 +81,10 @@ MAX_BATCH = 64
 """Samples of one training step; part of the overflow proof (R-9)."""
 MAX_GRADIENT = (1 << 31) - 1
 """A summed gradient must fit int32 on every machine."""
+MAX_LEARNING_SHIFT = 24
+"""Learning rates of paper B's step go down to 2**-24: a gradient of int32 still moves something."""
+MAX_RELATIVES = 16
+"""Last blocks of a family that its state lists, and that a burst may cross with."""
 
 # Ladder (R-21)
 MAX_RUNG = 7

@@ -13,11 +13,14 @@ from typing import ClassVar, Protocol
 
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.primitives.types import DatasetId, ModelHash
-from edge_node.spec import evaluation, recipe, signature, training
+from edge_node.spec import burst, evaluation, guiding, recipe, signature, training
 from edge_node.spec.architecture import Architecture
+from edge_node.spec.burst import BurstResult, BurstRules, BurstStart
 from edge_node.spec.dataset import SplitName
+from edge_node.spec.guiding import Batch, Walk
 from edge_node.spec.model import Model
 from edge_node.spec.recipe import EvolutionRates, RecipeContext, Step
+from edge_node.spec.state import Family
 from edge_node.spec.training import LatentState
 
 
@@ -36,6 +39,13 @@ class ModelSource(Protocol):
 
     def model(self, model_hash: ModelHash) -> Model:
         """Return a model that an earlier block of this chain carried."""
+
+
+class LatentSource(Protocol):
+    """Latents of the chain by the family that they are of."""
+
+    def latents(self, family: Family) -> bytes:
+        """Return the packed latents after a family's head, in this state of it."""
 
 
 class Engine(Protocol):
@@ -69,6 +79,31 @@ class Engine(Protocol):
         context: RecipeContext,
     ) -> Model:
         """Compute recipe.apply_recipe."""
+
+    def burst(
+        self, seed: bytes, rules: BurstRules, start: BurstStart, dataset: DatasetId
+    ) -> BurstResult:
+        """Compute burst.run_burst on the dataset's train split.
+
+        Raises
+        ------
+        DatasetMissing
+        """
+
+    def walk(
+        self,
+        architecture: Architecture,
+        latents: bytes,
+        dataset: DatasetId,
+        batches: Sequence[Batch],
+        shift: int,
+    ) -> Walk:
+        """Compute guiding.run_walk on the dataset's train split.
+
+        Raises
+        ------
+        DatasetMissing
+        """
 
     def count_correct(
         self, model: Model, dataset: DatasetId, split: SplitName = SplitName.EVALUATION
@@ -127,6 +162,27 @@ class ReferenceEngine:
     ) -> Model:
         """See Engine."""
         return recipe.apply_recipe(base, partners, steps, rates, context)
+
+    def burst(
+        self, seed: bytes, rules: BurstRules, start: BurstStart, dataset: DatasetId
+    ) -> BurstResult:
+        """See Engine."""
+        samples = self._samples(dataset, SplitName.TRAIN)
+        return burst.run_burst(seed, rules, start, samples.images, samples.labels)
+
+    def walk(
+        self,
+        architecture: Architecture,
+        latents: bytes,
+        dataset: DatasetId,
+        batches: Sequence[Batch],
+        shift: int,
+    ) -> Walk:
+        """See Engine."""
+        samples = self._samples(dataset, SplitName.TRAIN)
+        return guiding.run_walk(
+            architecture, latents, samples.images, samples.labels, batches, shift
+        )
 
     def count_correct(
         self, model: Model, dataset: DatasetId, split: SplitName = SplitName.EVALUATION

@@ -23,6 +23,17 @@ from edge_node.spec.recipe import EvolutionRates
 from edge_node.spec.signature import PUBLIC_KEY_BYTES
 from edge_node.spec.transaction import ADDRESS_BYTES
 
+EVOLUTION, RECIPE = "evolution", "recipe"
+GUIDING_GRADIENT, GUIDING_GRADIENT_PAPER = "guiding_gradient", "guiding_gradient_paper"
+LOTTERIES = (RECIPE, GUIDING_GRADIENT)
+"""Proof rules whose blocks win by a ticket."""
+PROOF_RULES = (*LOTTERIES, EVOLUTION, GUIDING_GRADIENT_PAPER)
+"""Names that a genesis may have; the one mode of guiding_gradient is hardened, the other as
+published."""
+
+HARDENED = (4, 0)
+"""k and cross_weight of guiding_gradient, hardened: no crossover (design, section 7)."""
+
 MAX_MEMBERS = 256
 """Members that may sign checkpoints."""
 MAX_ALLOCATIONS = 1_024
@@ -92,7 +103,8 @@ class Parameters:
     max_future_ms: int = 5_000
     """A block further ahead of the local clock waits."""
     target_ms: int = 20_000
-    """needed_gain rises by an image after a faster record, falls after a slower; 0: never."""
+    """evolution: needed_gain rises by an image after a faster record, falls after a slower; 0:
+    never. Lotteries: the mean time between blocks."""
     min_evaluation_images: int = 2_000
     """Least size of an evaluation split."""
     max_dataset_bytes: int = 1 << 28
@@ -111,6 +123,27 @@ class Parameters:
     """Blocks before its closing height in which nobody mines on a dataset: to show the reserve."""
     commit_delay_blocks: int = 8
     """Blocks between a commitment and the imported model that it is about."""
+    burst_steps: int = 16
+    """T: training steps of a burst, or most batches in a proof of guiding_gradient as published."""
+    burst_batch: int = 32
+    """S: samples of each of these steps."""
+    requirements: int = 1
+    """k: weights that must have moved as the hash of a burst's result, or the last block, says."""
+    continue_weight: int = 14
+    """Chance, to those of the other operators, that a burst continues from the family's head."""
+    mutate_weight: int = 1
+    """Chance that it strikes population_mutate_percent of the head's latents first."""
+    cross_weight: int = 1
+    """Chance that it crosses the head with another of the family's last blocks first."""
+    accuracy_tolerance_ppm: int = 10_000
+    """What a step block may lose against the family's head; twice that against its record."""
+    max_cost: int = 1 << 31
+    """Most multiplications, counted forward, of a burst; the cost at which the target is the
+    header's."""
+    first_work: int = 1 << 10
+    """Bursts of max_cost that the first block is expected to take."""
+    learning_shift: int = 6
+    """s: guiding_gradient as published moves a latent by its gradient / 2**s."""
     upgrades: tuple[tuple[int, int], ...] = ()
     """(height, version): from this height on, blocks are of this version of the protocol."""
 
@@ -195,6 +228,16 @@ _RANGES: tuple[tuple[str, int, int], ...] = (
     ("have_window_blocks", 1, limits.HAVE_WINDOW_BLOCKS),
     ("reveal_blocks", 1, limits.MAX_OFFER_BLOCKS // 2),
     ("commit_delay_blocks", 1, limits.MAX_COMMIT_AGE_BLOCKS // 2),
+    ("burst_steps", 1, 1 << 10),
+    ("burst_batch", 1, limits.MAX_BATCH),
+    ("requirements", 1, 64),
+    ("continue_weight", 1, limits.PPM),
+    ("mutate_weight", 0, limits.PPM),
+    ("cross_weight", 0, limits.PPM),
+    ("accuracy_tolerance_ppm", 0, limits.PPM),
+    ("max_cost", 1, 1 << 48),
+    ("first_work", 1, 1 << 63),
+    ("learning_shift", 0, limits.MAX_LEARNING_SHIFT),
 )
 
 
@@ -205,7 +248,7 @@ class Genesis:
     name: str
     """For people."""
     proof: str
-    """The proof rule that the network runs: `evolution`."""
+    """The proof rule that the network runs, one of PROOF_RULES."""
     timestamp: TimestampMs
     """When the network was made; the genesis block's time."""
     members: tuple[PublicKey, ...]
@@ -219,10 +262,19 @@ class Genesis:
 
     def __post_init__(self) -> None:
         """Check R-24."""
-        if self.proof != "evolution":
+        if self.proof not in PROOF_RULES:
             raise GenesisMalformed(
-                expected="one with the proof rule `evolution`", actual=self.proof
+                expected=f"one with a proof rule of {', '.join(PROOF_RULES)}", actual=self.proof
             )
+        if self.proof in LOTTERIES and not self.parameters.target_ms:
+            raise GenesisMalformed(expected="one with a target_ms for its lottery", actual=0)
+        if self.proof == GUIDING_GRADIENT:
+            asked = (self.parameters.requirements, self.parameters.cross_weight)
+            if asked != HARDENED:
+                raise GenesisMalformed(
+                    expected=f"one with requirements and cross_weight {HARDENED} for its rule",
+                    actual=asked,
+                )
         _check_within("bytes of the name", len(_utf_8(self.name)), 1, _MAX_NAME_BYTES)
         _check_within("the timestamp", self.timestamp, 0, _MAX_TIMESTAMP)
         _check_within("members", len(self.members), 0, MAX_MEMBERS)

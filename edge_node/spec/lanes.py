@@ -3,7 +3,7 @@
 
 Adding two such integers adds every lane, multiplying by a number multiplies every lane: one
 operation of the interpreter does the work of a row. Lanes never carry into each other while every
-number stays below 2**LANE_BITS; training.check_trainable proves that it does.
+number stays below 2**LANE_BITS; training_bounds.check_trainable proves that it does.
 Law of the file: natural numbers only; who needs signs keeps two integers, one for each.
 Read next: training.py.
 """

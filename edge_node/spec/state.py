@@ -112,10 +112,19 @@ class FamilyModel:
     """Images of the evaluation split that it classifies correctly."""
     record: bool
     """It is, or was, the family's best: a generation."""
+    latent_root: Hash32 = ZERO_HASH
+    """Latents after its training; zeros where the proof rule trains nothing."""
 
     def value(self) -> Value:
         """Return the entry as an encodable value."""
-        return [self.block, self.height, self.model_hash, self.correct_count, int(self.record)]
+        return [
+            self.block,
+            self.height,
+            self.model_hash,
+            self.correct_count,
+            int(self.record),
+            self.latent_root,
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,15 +148,17 @@ class Family:
     closed: bool
     """No more blocks of this family."""
     models: tuple[FamilyModel, ...]
-    """Every model, the founder first."""
+    """Its models, the founder first; of those that `forgotten` counts, none."""
     weight_record: WeightRecord
     """Values that each weight has had in records (paper A, section 4.1)."""
+    forgotten: int = 0
+    """Models that nothing refers to any more: neither records nor the last MAX_RELATIVES."""
     _root: Hash32 | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def model_count(self) -> int:
         """Paper A's counter: blocks of the family."""
-        return len(self.models)
+        return self.forgotten + len(self.models)
 
     @property
     def records(self) -> tuple[FamilyModel, ...]:
@@ -171,7 +182,14 @@ class Family:
         return [
             self.dataset,
             self.architecture.value(),
-            [self.join_turn, self.skips, self.idle, self.needed_gain, int(self.closed)],
+            [
+                self.join_turn,
+                self.skips,
+                self.idle,
+                self.needed_gain,
+                int(self.closed),
+                self.forgotten,
+            ],
             [model.value() for model in self.models],
             [
                 record.epoch,
@@ -338,6 +356,8 @@ class State:
     """Timestamp of the last block."""
     work: int
     """Cumulative work (fork_choice.py)."""
+    target: Hash32
+    """Target of the next block (proof/lottery.py); zeros where the proof rule has no lottery."""
     history: MountainRange
     """Over the hashes of all blocks, the genesis first."""
     accounts: Accounts
@@ -384,6 +404,7 @@ class State:
                     self.burned,
                     [commit.value() for commit in self.commits],
                     [each.value() for each in self.punished],
+                    self.target,
                 ]
             ),
         )
@@ -409,14 +430,15 @@ class State:
         return replace(self, have=(*self.have, have)[-HAVE_WINDOW_BLOCKS:])
 
 
-def genesis_state(genesis: Genesis) -> State:
-    """Return the state before the first block."""
+def genesis_state(genesis: Genesis, target: Hash32 = ZERO_HASH) -> State:
+    """Return the state before the first block, which is to have a target."""
     network = genesis.network_id()
     return State(
         height=Height(0),
         head=BlockHash(network),
         timestamp=genesis.timestamp,
         work=0,
+        target=target,
         history=MountainRange().appended(network),
         accounts=Accounts().updated(
             Account(address=address, balance=amount, nonce=0)

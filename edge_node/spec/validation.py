@@ -7,22 +7,31 @@ Law of the file: pure functions; an invalid block leaves no trace.
 Read next: fork_choice.py.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from edge_node.primitives.errors import EdgeNodeError
-from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import Amount, Height, NetworkId, TimestampMs
 from edge_node.spec import ledger, market, scheduling
 from edge_node.spec.block import Block, Header
 from edge_node.spec.constants import MAX_TRANSACTIONS_BYTES, PROTOCOL_VERSION
-from edge_node.spec.engine import Engine, ModelSource
+from edge_node.spec.engine import Engine, LatentSource, ModelSource
 from edge_node.spec.errors import InvalidBody, InvalidHeader
-from edge_node.spec.genesis import Genesis, Parameters
+from edge_node.spec.genesis import (
+    EVOLUTION,
+    GUIDING_GRADIENT,
+    GUIDING_GRADIENT_PAPER,
+    RECIPE,
+    Genesis,
+    Parameters,
+)
 from edge_node.spec.model import Model
 from edge_node.spec.proof.evolution import EvolutionRule
+from edge_node.spec.proof.guiding_gradient import GuidingGradientPaperRule
+from edge_node.spec.proof.recipe import RecipeRule
 from edge_node.spec.proof.rule import Learned, ProofContext, ProofRule
-from edge_node.spec.state import Have, State
+from edge_node.spec.state import Have, State, genesis_state
 from edge_node.spec.transaction import address_of
 
 
@@ -88,6 +97,14 @@ class BlockFromTheFuture(EdgeNodeError):
         self.latest = latest
 
 
+_PROOF_RULES: dict[str, Callable[[Parameters], ProofRule]] = {
+    EVOLUTION: lambda _: EvolutionRule(),
+    RECIPE: lambda _: RecipeRule(),
+    GUIDING_GRADIENT: lambda _: RecipeRule(),
+    GUIDING_GRADIENT_PAPER: lambda chosen: GuidingGradientPaperRule(chosen.requirements),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """What all blocks of a network are judged by."""
@@ -108,6 +125,8 @@ class Verdict:
     """The state after the block."""
     model: Model | None
     """The block's model; None for a fallback."""
+    latents: bytes
+    """Packed latents of the model's family after the block; empty if nothing was trained on."""
 
 
 def rules_of(genesis: Genesis) -> Rules:
@@ -115,12 +134,23 @@ def rules_of(genesis: Genesis) -> Rules:
     return Rules(
         network=genesis.network_id(),
         parameters=genesis.parameters,
-        proof_rule=EvolutionRule(),
+        proof_rule=_PROOF_RULES[genesis.proof](genesis.parameters),
     )
 
 
+def first_state(genesis: Genesis) -> State:
+    """Return the state before a network's first block."""
+    rules = rules_of(genesis)
+    return genesis_state(genesis, rules.proof_rule.first_target(genesis.parameters))
+
+
 def validate_block(
-    block: Block, parent: State, rules: Rules, engine: Engine, models: ModelSource
+    block: Block,
+    parent: State,
+    rules: Rules,
+    engine: Engine,
+    models: ModelSource,
+    latents: LatentSource,
 ) -> Verdict:
     """Judge a block on top of its parent's state.
 
@@ -132,6 +162,7 @@ def validate_block(
     rules : Rules
     engine : Engine
     models : ModelSource
+    latents : LatentSource
 
     Raises
     ------
@@ -152,12 +183,15 @@ def validate_block(
             parent=parent,
             engine=engine,
             models=models,
+            latents=latents,
         ),
     )
     for transaction in body.transactions:
         ledger.check_transaction_signature(transaction, rules.network, engine.verify)
     return Verdict(
-        state=_state_after(block, learned, parent, rules, engine, models), model=learned.model
+        state=_state_after(block, learned, parent, rules, engine, models),
+        model=learned.model,
+        latents=learned.latents,
     )
 
 
@@ -188,12 +222,12 @@ def _state_after(
     state = ledger.pay_miner(state, header.miner, height, minted, fees)
     for family in learned.families:
         state = state.with_family(family)
-    if learned.model is not None:
+    if learned.model is not None and learned.earns_bonus:
         miner = address_of(header.miner)
         state = market.pay_bonus(state, learned.families[0], miner, parameters, height)
     state = state.with_have(Have(miner=header.miner, datasets=block.body.have))
     state = market.after_block(state, parameters, height, engine, models)
-    return _advanced(state, header, rules.proof_rule)
+    return _advanced(state, header, rules)
 
 
 def check_header(header: Header, parent: State, rules: Rules) -> None:
@@ -216,7 +250,7 @@ def check_header(header: Header, parent: State, rules: Rules) -> None:
         ("network", rules.network, header.network),
         ("height", Height(parent.height + 1), header.height),
         ("previous_hash", parent.head, header.previous_hash),
-        ("target", ZERO_HASH, header.target),
+        ("target", parent.target, header.target),
         ("history_root", parent.history.root(), header.history_root),
         ("state_root", parent.root(), header.state_root),
     ):
@@ -288,13 +322,15 @@ def check_not_early(header: Header, now_ms: TimestampMs, parameters: Parameters)
         raise BlockFromTheFuture(timestamp=header.timestamp, latest=latest)
 
 
-def _advanced(state: State, header: Header, proof_rule: ProofRule) -> State:
+def _advanced(state: State, header: Header, rules: Rules) -> State:
     block_hash = header.block_hash()
+    interval_ms = header.timestamp - state.timestamp
     return replace(
         state,
         height=header.height,
         head=block_hash,
         timestamp=header.timestamp,
-        work=state.work + proof_rule.work(header),
+        work=state.work + rules.proof_rule.work(header),
+        target=rules.proof_rule.next_difficulty(state.target, interval_ms, rules.parameters),
         history=state.history.appended(block_hash),
     )

@@ -18,15 +18,14 @@ from edge_node.spec.constants import PPM
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.difference import hamming
 from edge_node.spec.model import Model
-from edge_node.spec.proof.evolution_proof import (
-    FounderProof,
-    PopulationProof,
+from edge_node.spec.proof.evolution_proof import FounderProof, PopulationProof, batch_seed
+from edge_node.spec.proof.founding import (
     ShapeOrigin,
-    batch_seed,
+    evolved_shape,
     family_id,
+    shape_seed,
     start_seed,
 )
-from edge_node.spec.proof.founding import evolved_shape, shape_seed
 from edge_node.spec.shapes import ShapeNotEvolved
 from edge_node.trainer.judges import Judge
 from edge_node.trainer.task import (

@@ -9,12 +9,16 @@ Read next: evolve.py.
 from collections.abc import Sequence
 from typing import Protocol
 
+from edge_node.kernels.burst import new_burst_runner
+from edge_node.kernels.burst_data import FamilyInBursts
 from edge_node.kernels.climb import Climber
 from edge_node.kernels.evaluation import SlicedImages, count_correct, slice_images
 from edge_node.kernels.shared_object import load_library
-from edge_node.kernels.training import train
+from edge_node.kernels.training import new_trainer, train
+from edge_node.kernels.training_data import NetworkInTraining
 from edge_node.primitives.types import DatasetId
 from edge_node.spec.architecture import Architecture
+from edge_node.spec.burst import BurstRules
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.engine import LabelledImages
 from edge_node.spec.model import Model
@@ -50,6 +54,12 @@ class Judge(Protocol):
     ) -> LatentState:
         """Compute training.train on the train split."""
 
+    def burst_runner(self, rules: BurstRules, dataset: DatasetId) -> FamilyInBursts:
+        """Return what runs bursts on the train split."""
+
+    def step_trainer(self, architecture: Architecture, dataset: DatasetId) -> NetworkInTraining:
+        """Return what takes single steps on the train split; its state is whoever's comes last."""
+
     def count(self, model: Model, dataset: DatasetId, name: SplitName) -> tuple[int, int]:
         """Return correct images and all images; of the train split, those selection looks at."""
 
@@ -79,6 +89,8 @@ class KernelJudge:
         self._splits = splits
         self._selection_images = selection_images
         self._loaded: dict[tuple[DatasetId, SplitName], LabelledImages] = {}
+        self._runners: dict[tuple[BurstRules, DatasetId], FamilyInBursts] = {}
+        self._trainers: dict[tuple[Architecture, DatasetId], NetworkInTraining] = {}
         self._sliced: dict[tuple[DatasetId, SplitName, int], SlicedImages] = {}
 
     def slice_candidates(self, architecture: Architecture) -> int:
@@ -99,6 +111,22 @@ class KernelJudge:
         """See Judge."""
         split = self._split(dataset, SplitName.TRAIN)
         return train(architecture, state, split.images, split.labels, indices, batch, schedule)
+
+    def burst_runner(self, rules: BurstRules, dataset: DatasetId) -> FamilyInBursts:
+        """See Judge."""
+        key = (rules, dataset)
+        if key not in self._runners:
+            split = self._split(dataset, SplitName.TRAIN)
+            self._runners[key] = new_burst_runner(rules, split.images, split.labels)
+        return self._runners[key]
+
+    def step_trainer(self, architecture: Architecture, dataset: DatasetId) -> NetworkInTraining:
+        """See Judge."""
+        key = (architecture, dataset)
+        if key not in self._trainers:
+            split = self._split(dataset, SplitName.TRAIN)
+            self._trainers[key] = new_trainer(architecture, split.images, split.labels)
+        return self._trainers[key]
 
     def count(self, model: Model, dataset: DatasetId, name: SplitName) -> tuple[int, int]:
         """See Judge."""

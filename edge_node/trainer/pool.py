@@ -26,15 +26,15 @@ from edge_node.primitives.types import DatasetId
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.engine import LabelledImages
 from edge_node.trainer.judges import KernelJudge
-from edge_node.trainer.search import Resting, Search, search_for
-from edge_node.trainer.task import Lane, Offer, Progress, ShapeTask, SplitSource, Task
+from edge_node.trainer.lottery import Win
+from edge_node.trainer.search import AnyTask, Message, Resting, Search, search_for
+from edge_node.trainer.task import Lane, Offer, Progress, SplitSource
 
 MAX_WORKERS = 1_024
 """Workers, and lanes."""
 LOCAL_RAY = "local"
 """Address of a Ray that is started here, and ends with the trainer."""
 
-AnyTask = Task | ShapeTask
 News = tuple[AnyTask | None, ...]
 """Tasks since the last round; None ends a search."""
 
@@ -79,7 +79,7 @@ class Turn:
 
     lane: int
     """Its index."""
-    offer: Offer | None
+    offer: Offer | Win | None
     """What it found."""
     progress: Progress
     """How it is doing."""
@@ -284,7 +284,7 @@ class Pool:
         self._news = (*self._news, task)
         self.busy = task is not None
 
-    def round(self) -> list[Offer | Progress]:
+    def round(self) -> list[Message]:
         """Let every lane do one step; return their offers, or how they all do if there is none.
 
         Raises
@@ -405,7 +405,7 @@ def _end_with_the_parent() -> None:
     os._exit(0)
 
 
-def _summary(parts: Sequence[Progress]) -> list[Offer | Progress]:
+def _summary(parts: Sequence[Progress]) -> list[Message]:
     if not parts:
         return []
     return [

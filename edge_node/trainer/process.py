@@ -18,7 +18,8 @@ from multiprocessing.connection import Connection
 
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.trainer.pool import PoolOptions, open_pool
-from edge_node.trainer.task import Offer, Progress, ShapeTask, SplitSource, Task
+from edge_node.trainer.search import AnyTask, Message
+from edge_node.trainer.task import SplitSource
 
 _LOG = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class TrainerProcess:
         # Python ends what is left by SIGTERM, and would wait for it.
         atexit.register(self._process.kill)
         theirs.close()
-        self._newest: deque[Task | ShapeTask | None] = deque(maxlen=1)
+        self._newest: deque[AnyTask | None] = deque(maxlen=1)
         self._wake = threading.Event()
         self._stopped = False
         self._sender = threading.Thread(target=self._send, name="trainer-tasks", daemon=True)
@@ -78,14 +79,14 @@ class TrainerProcess:
         """True while the process runs."""
         return self._process.is_alive()
 
-    def assign(self, task: Task | ShapeTask | None) -> None:
+    def assign(self, task: AnyTask | None) -> None:
         """Give the trainer another task, or none; the last one counts."""
         self._newest.append(task)
         self._wake.set()
 
-    def poll(self) -> list[Offer | Progress]:
+    def poll(self) -> list[Message]:
         """Return what the trainer has sent since the last call."""
-        received: list[Offer | Progress] = []
+        received: list[Message] = []
         try:
             while self._pipe.poll():
                 received.append(self._pipe.recv())

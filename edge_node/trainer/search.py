@@ -2,7 +2,7 @@
 """Which search a task wants, and whether one that is under way goes on for it.
 
 Law of the file: a climb outlives the head that it began on; everything else begins anew.
-Read next: founding.py, evolve.py, pool.py.
+Read next: founding.py, evolve.py, lottery.py, guiding.py, pool.py.
 """
 
 from collections import OrderedDict
@@ -10,10 +10,15 @@ from collections import OrderedDict
 from edge_node.primitives.types import FamilyId
 from edge_node.trainer.evolve import Evolution
 from edge_node.trainer.founding import Founding, ShapeSearch
+from edge_node.trainer.guiding import Walking, WalkTask
 from edge_node.trainer.judges import Judge
-from edge_node.trainer.task import ONLY_LANE, Lane, ShapeTask, Task
+from edge_node.trainer.lottery import Lottery, LotteryTask, Win
+from edge_node.trainer.task import ONLY_LANE, Lane, Offer, Progress, ShapeTask, Task
 
-Search = Founding | ShapeSearch | Evolution
+Search = Founding | ShapeSearch | Evolution | Lottery | Walking
+AnyTask = Task | ShapeTask | LotteryTask | WalkTask
+Message = Offer | Win | Progress
+"""What a trainer sends."""
 
 
 MAX_RESTING = 4
@@ -41,7 +46,7 @@ class Resting:
 
 
 def search_for(
-    task: Task | ShapeTask | None,
+    task: AnyTask | None,
     running: Search | None,
     judge: Judge,
     lane: Lane = ONLY_LANE,
@@ -51,9 +56,9 @@ def search_for(
 
     Parameters
     ----------
-    task : Task or ShapeTask, optional
+    task : Task, ShapeTask, LotteryTask or WalkTask, optional
         None if there is nothing to do.
-    running : Founding, ShapeSearch or Evolution, optional
+    running : Search, optional
     judge : Judge
     lane : Lane, optional
         Which of several searches it is.
@@ -65,14 +70,22 @@ def search_for(
         return running
     if resting is not None:
         resting.put(running)
-    if task is None:
-        return None
-    if isinstance(task, ShapeTask):
-        return ShapeSearch(task, judge, lane)
-    if not task.evolves:
-        return Founding(task, judge, lane)
+    if not isinstance(task, Task) or not task.evolves:
+        return _new_search(task, judge, lane)
     climb = resting.take(task.family) if resting is not None else None
     if climb is None:
         return Evolution(task, judge, lane)
     climb.adopt(task)
     return climb
+
+
+def _new_search(task: AnyTask | None, judge: Judge, lane: Lane) -> Search | None:
+    if task is None:
+        return None
+    if isinstance(task, LotteryTask):
+        return Lottery(task, judge, lane)
+    if isinstance(task, WalkTask):
+        return Walking(task, judge, lane)
+    if isinstance(task, ShapeTask):
+        return ShapeSearch(task, judge, lane)
+    return Founding(task, judge, lane)

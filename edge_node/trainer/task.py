@@ -30,9 +30,8 @@ from edge_node.spec.dataset import Manifest, SplitName
 from edge_node.spec.engine import LabelledImages, ModelSource
 from edge_node.spec.genesis import Parameters
 from edge_node.spec.model import Model
-from edge_node.spec.proof.evolution_errors import FamilyTooSimilar
-from edge_node.spec.proof.evolution_proof import family_id
-from edge_node.spec.proof.founding import check_shape
+from edge_node.spec.proof.errors import FamilyTooSimilar
+from edge_node.spec.proof.founding import check_shape, family_id
 from edge_node.spec.state import Family, State
 
 

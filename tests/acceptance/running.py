@@ -21,6 +21,7 @@ import pytest
 from edge_node.gossip.embedded_broker import find_mosquitto
 from edge_node.node.control import ask
 from edge_node.node.errors import NodeNotRunning
+from edge_node.spec.genesis import EVOLUTION
 from tests.spec.toy_data import toy_dataset
 
 PATIENCE_S = 90
@@ -147,7 +148,11 @@ def toy_images(path: Path) -> None:
 
 
 def found_network(
-    folder: Path, *words: str, population: int = FOR_EVER, rules: str = RULES
+    folder: Path,
+    *words: str,
+    population: int = FOR_EVER,
+    rules: str = RULES,
+    proof: str = EVOLUTION,
 ) -> Path:
     """Make a data directory with a new network on a small imported dataset."""
     data_dir = folder / "a"
@@ -157,7 +162,8 @@ def found_network(
         data_dir, "dataset", "import", str(folder / "toy.npz"), "--format", "npz", "--name", "toy"
     )
     chosen = str(folder / "rules.toml")
-    answer(data_dir, "init", "--dataset", imported["dataset"], "--parameters", chosen, *words)
+    founding = ("--proof", proof, "--dataset", imported["dataset"], "--parameters", chosen)
+    answer(data_dir, "init", *founding, *words)
     return data_dir
 
 

@@ -48,11 +48,12 @@ def demo(output: Path, *words: str) -> list[str]:
     return [sys.executable, "-m", "edge_node", "demo", "--output", str(output), *words]
 
 
-def test_twelve_blocks_on_three_nodes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("proof", ["recipe", "guiding_gradient", "evolution"])
+def test_twelve_blocks_on_three_nodes(tmp_path: Path, proof: str) -> None:
     output, scratch = tmp_path / "demo-output", tmp_path / "scratch"
     scratch.mkdir()
     done = subprocess.run(
-        demo(output, "--blocks", "12", "--json"),
+        demo(output, "--proof", proof, "--blocks", "12", "--json"),
         capture_output=True,
         text=True,
         check=False,

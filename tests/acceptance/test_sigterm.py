@@ -118,7 +118,8 @@ def slow_network(folder: Path) -> Path:
     rules.write_text(f"min_population = {FOR_EVER}{slow}")
     words = ("dataset", "import", str(folder / "toy.npz"), "--format", "npz", "--name", "toy")
     dataset = answer(data_dir, *words)["dataset"]
-    answer(data_dir, "init", "--dataset", dataset, "--parameters", str(rules))
+    founding = ("--proof", "evolution", "--dataset", dataset, "--parameters", str(rules))
+    answer(data_dir, "init", *founding)
     return data_dir
 
 

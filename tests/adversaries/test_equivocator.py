@@ -11,7 +11,7 @@ import pytest
 
 from edge_node.primitives.types import Height, TimestampMs
 from edge_node.spec.errors import InvalidInput
-from edge_node.spec.proof.evolution_errors import DuplicateModel
+from edge_node.spec.proof.errors import DuplicateModel
 from edge_node.spec.validation import HeaderOutOfPlace
 from tests.chain.workshop import ANN, Tree, easy_network, supply
 from tests.spec.toy_chain import BLOCK_MS, Mined, sealed

@@ -16,19 +16,19 @@ from edge_node.spec.block import Block
 from edge_node.spec.encoding import InvalidEncoding, Value, encode
 from edge_node.spec.errors import InvalidInput
 from edge_node.spec.ledger import BalanceTooLow, NonceMismatch
-from edge_node.spec.proof import evolution_errors as evolution
+from edge_node.spec.proof import errors as evolution
+from edge_node.spec.proof.errors import ProofMalformed
 from edge_node.spec.proof.evolution_proof import (
     ChildProof,
     FallbackProof,
     FounderProof,
     PopulationProof,
     Proof,
-    ProofMalformed,
-    family_id,
 )
+from edge_node.spec.proof.founding import family_id
 from edge_node.spec.recipe import RecipeContext, Step, StepKind, StepMalformed, apply_recipe
 from edge_node.spec.state import Family
-from edge_node.spec.training import NotTrainable
+from edge_node.spec.training_bounds import NotTrainable
 from edge_node.spec.transaction import TransactionSignatureInvalid, Transfer
 from edge_node.spec.validation import (
     BlockSignatureInvalid,

@@ -13,7 +13,7 @@ from edge_node.primitives.hashing import ZERO_HASH, tagged_hash
 from edge_node.primitives.types import DatasetId, PublicKey, Signature, TimestampMs
 from edge_node.spec.block import Block, body_from_bytes
 from edge_node.spec.constants import MAX_HAVE
-from edge_node.spec.proof.evolution_errors import OutOfTurn
+from edge_node.spec.proof.errors import OutOfTurn
 from edge_node.spec.validation import TimestampInvalid
 from tests.chain.broken import ORDER, chain_before
 from tests.chain.workshop import ANN, BOB, CAT, Tree, opened, remembering, take

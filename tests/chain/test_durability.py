@@ -38,7 +38,7 @@ TURNS = 120
 """Damaged copies of a file that are opened."""
 FRAME_BYTES = 24 + 4_096
 """A page in the log, with its header."""
-LAST_RECORD_FRAMES = 12
+LAST_RECORD_FRAMES = 15
 IMPORTER_STRIDE = 64
 """Between cuts after which an importer opens too; the rows are read after every cut."""
 MEMORY_DISK = Path("/dev/shm")

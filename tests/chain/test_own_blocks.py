@@ -9,7 +9,7 @@ import pytest
 from edge_node.chain.errors import AlreadySigned
 from edge_node.chain.importer import Importer
 from edge_node.spec.block import Block
-from edge_node.spec.proof.evolution_errors import CorrectCountWrong
+from edge_node.spec.proof.errors import CorrectCountWrong
 from edge_node.spec.transaction import Transfer
 from tests.chain.workshop import ANN, BACKEND, BOB, LATER, Tree, contents, opened
 from tests.spec.toy_chain import sealed, transfer

@@ -16,7 +16,7 @@ from edge_node.chain.ledger_store import LedgerStore
 from edge_node.chain.mempool import Mempool
 from edge_node.primitives.types import BlockHash, Height, Signature
 from edge_node.spec.fork_choice import Candidate, CheckpointInvalid, better
-from edge_node.spec.proof.evolution_errors import LatentRootMismatch
+from edge_node.spec.proof.errors import LatentRootMismatch
 from tests.chain.workshop import (
     ANN,
     BOB,

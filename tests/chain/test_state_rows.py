@@ -33,7 +33,7 @@ from edge_node.primitives.types import (
 from edge_node.spec.dataset import Manifest, Split
 from edge_node.spec.difference import WeightRecord
 from edge_node.spec.merkle import MountainRange
-from edge_node.spec.proof.evolution_proof import family_id
+from edge_node.spec.proof.founding import family_id
 from edge_node.spec.state import (
     Account,
     Accounts,

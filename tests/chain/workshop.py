@@ -19,10 +19,12 @@ from edge_node.primitives.types import BlockHash, DatasetId, ModelHash, Signatur
 from edge_node.spec import training
 from edge_node.spec.architecture import Architecture, dense
 from edge_node.spec.block import Block
+from edge_node.spec.burst import BurstResult, BurstRules, BurstStart
 from edge_node.spec.constants import MAX_RUNG
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.engine import Engine
 from edge_node.spec.fork_choice import Checkpoint
+from edge_node.spec.guiding import Batch, Walk
 from edge_node.spec.model import Model
 from edge_node.spec.proof.evolution import train_founder
 from edge_node.spec.proof.evolution_proof import PopulationProof
@@ -85,6 +87,8 @@ class RememberingEngine:
         self._engine = engine
         self._verified: dict[tuple[bytes, bytes, bytes], bool] = {}
         self._trained: dict[object, LatentState] = {}
+        self._bursts: dict[object, BurstResult] = {}
+        self._walks: dict[object, Walk] = {}
         self._counted: dict[tuple[ModelHash, DatasetId, SplitName], int] = {}
 
     def verify(self, key: bytes, message: bytes, signature_bytes: bytes) -> bool:
@@ -118,6 +122,27 @@ class RememberingEngine:
         context: RecipeContext,
     ) -> Model:
         return self._engine.apply_recipe(base, partners, steps, rates, context)
+
+    def burst(
+        self, seed: bytes, rules: BurstRules, start: BurstStart, dataset: DatasetId
+    ) -> BurstResult:
+        asked = (seed, rules, start, dataset)
+        if asked not in self._bursts:
+            self._bursts[asked] = self._engine.burst(seed, rules, start, dataset)
+        return self._bursts[asked]
+
+    def walk(
+        self,
+        architecture: Architecture,
+        latents: bytes,
+        dataset: DatasetId,
+        batches: Sequence[Batch],
+        shift: int,
+    ) -> Walk:
+        asked = (architecture, latents, dataset, tuple(batches), shift)
+        if asked not in self._walks:
+            self._walks[asked] = self._engine.walk(architecture, latents, dataset, batches, shift)
+        return self._walks[asked]
 
     def count_correct(
         self, model: Model, dataset: DatasetId, split: SplitName = SplitName.EVALUATION
@@ -179,13 +204,12 @@ class Tree:
     def tip(self, parent: BlockHash | None = None) -> Tip:
         """Return where a block on `parent` is mined, by default on the genesis."""
         state = self.state(parent or self.start.head)
-        return Tip(network=self.network, state=state, models=self._models)
+        return Tip(network=self.network, state=state, models=self._models, latents=self._models)
 
     def add(self, parent: BlockHash, mined: Mined) -> Grown:
         """Put in a block that the law accepts on `parent`."""
         verdict = self.tip(parent).validate(mined.block)
-        if verdict.model is not None:
-            self._models.add(verdict.model)
+        self._models.keep(verdict)
         grown = Grown(mined=mined, state=verdict.state, parent=parent)
         self.grown[grown.block_hash] = grown
         return grown

@@ -10,7 +10,7 @@ from edge_node.cli.chain_access import ChainEmpty, open_chain
 from edge_node.cli.session import Session
 from edge_node.node.errors import NotInitialised
 from edge_node.primitives.types import Height
-from edge_node.spec.state import genesis_state
+from edge_node.spec.validation import first_state
 from tests.cli.typing_in import HEIGHT, found_toy_node
 
 
@@ -29,7 +29,7 @@ def test_blocks_that_come_while_it_is_read_are_left_out(toy_node: Path) -> None:
         below = replace(read.state, height=Height(HEIGHT - 1))
         heights = [block.height for block in replace(read, state=below).main_chain()]
         assert heights == [*range(1, HEIGHT)]
-        assert not list(replace(read, state=genesis_state(read.genesis)).main_chain())
+        assert not list(replace(read, state=first_state(read.genesis)).main_chain())
 
 
 def test_without_node_or_chain_it_says_what_to_do(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from edge_node.cli.dataset_choice import (
     parse_dataset_id,
 )
 from edge_node.datasets.store import DatasetStore
-from edge_node.spec.state import genesis_state
+from edge_node.spec.validation import first_state
 from tests.chain.workshop import easy_dataset, easy_network
 from tests.datasets.samples import random_dataset
 
@@ -57,7 +57,7 @@ def test_two_of_one_name_are_told_apart_by_id(tmp_path: Path) -> None:
 
 
 def test_dataset_of_the_chain_by_name_or_id() -> None:
-    state, easy = genesis_state(easy_network().genesis), easy_dataset().dataset_id
+    state, easy = first_state(easy_network().genesis), easy_dataset().dataset_id
     for text in ("easy", easy.hex(), easy.hex()[:6].upper()):
         assert choose_on_chain(state, text) == easy
     for text in ("", "hard", "00"):

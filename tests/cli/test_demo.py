@@ -111,7 +111,7 @@ def test_tables_are_whole_in_80_columns(
     assert seen.code == 0, seen.err
     assert max(map(len, seen.out.splitlines())) <= 80
     assert "…" not in seen.out
-    for wanted in ("height 1 of 12", "all nodes agree", "79.00 % -> 100.00 %", "o/best.tflite"):
+    for wanted in ("height 1 of 30", "all nodes agree", "79.00 % -> 100.00 %", "o/best.tflite"):
         assert wanted in seen.out
 
 

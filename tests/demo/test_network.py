@@ -16,6 +16,7 @@ from edge_node.gossip import embedded_broker
 from edge_node.gossip.errors import BrokerMissing
 from edge_node.node.networks import DEMO
 from edge_node.node.system import SystemClock
+from edge_node.spec.genesis import EVOLUTION
 from tests.demo.pictures import stored_patterns
 
 pytestmark = pytest.mark.slow
@@ -30,6 +31,7 @@ def network_in(folder: Path, *backends: str) -> DemoNetwork:
         backends=backends,
         datasets=datasets,
         learned=(dataset,),
+        proof=EVOLUTION,
         parameters=DEMO,
         clock=SystemClock(),
     )

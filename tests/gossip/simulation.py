@@ -280,6 +280,7 @@ def make_node(
     session: int = 1,
     genesis: bytes = b"",
     timing: BodyTiming | None = None,
+    stamp_bits: int = 0,
 ) -> SimNode:
     chain = chain if chain is not None else FakeChain()
     gossip = Gossip(
@@ -289,6 +290,7 @@ def make_node(
         profile=Profile(software=f"sim {name}", genesis=genesis),
         pool=chain,
         timing=timing,
+        stamp_bits=stamp_bits,
     )
     return SimNode(name=name, gossip=gossip, chain=chain)
 
@@ -324,9 +326,11 @@ class SimNetwork:
         *,
         import_ms: int = 0,
         timing: BodyTiming | None = None,
+        stamp_bits: int = 0,
     ) -> None:
         self.seed = seed
         self.timing = timing
+        self.stamp_bits = stamp_bits
         self.import_ms = import_ms
         self.faults = faults if faults is not None else Faults()
         self.now_ms = 1_000
@@ -347,7 +351,13 @@ class SimNetwork:
         cell: str = DEFAULT_BROKER,
     ) -> SimNode:
         node = make_node(
-            name, chain, seed=self.seed, session=session, genesis=genesis, timing=self.timing
+            name,
+            chain,
+            seed=self.seed,
+            session=session,
+            genesis=genesis,
+            timing=self.timing,
+            stamp_bits=self.stamp_bits,
         )
         node.cell = cell
         self.nodes[name] = node

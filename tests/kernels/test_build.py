@@ -156,6 +156,10 @@ def test_cross_compiler_chooses_the_other_machines_files(kernels: Path) -> None:
         ("evaluate_neon", "aarch64", ()),
         ("evaluate_neon", "arm", build.ARMV7_NEON_FLAGS),
         ("evaluate_neon", "x86_64", None),
+        ("hash_shani", "x86_64", build.SHANI_FLAGS),
+        ("hash_shani", "aarch64", None),
+        ("hash_sha2", "aarch64", build.SHA2_FLAGS),
+        ("hash_sha2", "arm", None),
     ],
 )
 def test_file_name_chooses_flags(

@@ -8,12 +8,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_node.kernels.numpy_training import NumpyTrainer, dead_zone, output_errors, train
-from edge_node.kernels.training_data import SampleOutOfRange, SamplesDoNotFit, StepTooSmall
-from edge_node.spec import training as law_module
+from edge_node.kernels.numpy_training import (
+    NumpyTrainer,
+    dead_zone,
+    output_errors,
+    shifted_step,
+    train,
+    train_summed,
+)
+from edge_node.kernels.training_data import (
+    SampleOutOfRange,
+    SamplesDoNotFit,
+    ShiftOutOfRange,
+    StepTooSmall,
+)
+from edge_node.spec import gradients as law_module
 from edge_node.spec.architecture import conv, dense
-from edge_node.spec.training import NotTrainable, model_from_state
-from tests.kernels.training_runs import NETWORKS, STARTS, arguments, law, run
+from edge_node.spec.training import model_from_state
+from edge_node.spec.training_bounds import NotTrainable
+from tests.kernels.training_runs import (
+    NETWORKS,
+    STARTS,
+    arguments,
+    law,
+    law_shifted,
+    law_summed,
+    run,
+    shift_arguments,
+)
 from tools.make_training_vectors import Vector, read_vectors, state_sha256
 
 NAME = "kernels 5 2 1"
@@ -23,6 +45,24 @@ NAME = "kernels 5 2 1"
 @pytest.mark.parametrize("name", NETWORKS)
 def test_trains_as_the_law(name: str, start: str) -> None:
     assert train(*arguments(run(name, start))) == law(name, start)
+
+
+@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_shifted_steps_are_the_laws(name: str, start: str) -> None:
+    assert shifted_step(*shift_arguments(run(name, start), start)) == law_shifted(name, start)
+
+
+def test_bad_shifts_are_refused() -> None:
+    given = shift_arguments(run(NAME, "initial"), "initial")[:-1]
+    for shift in (-1, 25):
+        with pytest.raises(ShiftOutOfRange, match=f"0..24, not {shift}"):
+            shifted_step(*given, shift)
+
+
+@pytest.mark.parametrize("name", [NAME, "grey", "patterns, odd map"])
+def test_gradients_add_up_as_the_laws(name: str) -> None:
+    assert train_summed(*arguments(run(name, "initial"))) == law_summed(name, "initial")
 
 
 @pytest.mark.parametrize("vector", read_vectors(), ids=lambda vector: vector.name)

@@ -12,11 +12,25 @@ from hypothesis import strategies as st
 from edge_node.kernels import shared_object
 from edge_node.kernels.numpy_training import NumpyTrainer
 from edge_node.kernels.shared_object import KernelPath, supported_paths
-from edge_node.kernels.training import Trainer, TrainerUnavailable, new_trainer, train
-from edge_node.kernels.training_data import SampleOutOfRange, SamplesDoNotFit, StepTooSmall
+from edge_node.kernels.training import (
+    Trainer,
+    TrainerUnavailable,
+    new_trainer,
+    shifted_step,
+    train,
+    train_summed,
+)
+from edge_node.kernels.training_data import (
+    SampleOutOfRange,
+    SamplesDoNotFit,
+    ShiftOutOfRange,
+    StepTooSmall,
+)
 from edge_node.spec import training as law_module
 from edge_node.spec.architecture import Architecture, conv, dense
-from edge_node.spec.training import NotTrainable, check_trainable, model_from_state
+from edge_node.spec.constants import LATENT_MAX
+from edge_node.spec.training import model_from_state
+from edge_node.spec.training_bounds import NotTrainable, check_trainable
 from tests.kernels.compiled import need_library, this_cpus_path
 from tests.kernels.training_runs import (
     NETWORKS,
@@ -24,12 +38,16 @@ from tests.kernels.training_runs import (
     arguments,
     images_and_labels,
     law,
+    law_shifted,
+    law_summed,
     run,
+    shift_arguments,
     start_state,
 )
 from tools.make_training_vectors import Vector, law_sha256, read_vectors, state_sha256
 
 NAME = "kernels 5 2 1"
+FEW = (NAME, "grey", "patterns, odd map", "dense, odd widths", "colour, kernels 2 1")
 
 
 def runnable_paths() -> tuple[KernelPath, ...]:
@@ -45,6 +63,71 @@ def path(request: pytest.FixtureRequest) -> KernelPath:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_trains_as_the_law(path: KernelPath, name: str, start: str) -> None:
     assert train(*arguments(run(name, start)), path=path) == law(name, start)
+
+
+@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_shifted_steps_are_the_laws(path: KernelPath, name: str, start: str) -> None:
+    assert shifted_step(*shift_arguments(run(name, start), start), path=path) == law_shifted(
+        name, start
+    )
+
+
+def test_shifted_steps_saturate(path: KernelPath) -> None:
+    """In the law's own numbers, on which every path was just held: latents end at both ends."""
+    task = run("grey", "at the ends")
+    moved = shifted_step(*shift_arguments(task, "at the ends"), path=path).latents
+    ends = [
+        before
+        for old, new in zip(task.state.latents, moved, strict=True)
+        for before, after in zip(old, new, strict=True)
+        if abs(after) == LATENT_MAX and abs(before) < LATENT_MAX
+    ]
+    assert min(ends) < 0 < max(ends)
+
+
+@pytest.mark.parametrize("shift", [0, 1, 9, 24])
+def test_every_learning_shift(path: KernelPath, shift: int) -> None:
+    task = run(NAME, "near zero")
+    given = (*shift_arguments(task, "near zero")[:-1], shift)
+    assert shifted_step(*given, path=path) == law_module.shifted_step(*given)
+
+
+def test_bad_shifts_are_refused(path: KernelPath) -> None:
+    given = shift_arguments(run(NAME, "initial"), "initial")[:-1]
+    for shift in (-1, 25):
+        with pytest.raises(ShiftOutOfRange, match=f"0..24, not {shift}"):
+            shifted_step(*given, shift, path=path)
+    with pytest.raises(NotTrainable):
+        shifted_step(*given[:-1], (), 6, path=path)
+    with pytest.raises(SampleOutOfRange):
+        shifted_step(*given[:-1], (99,), 6, path=path)
+
+
+@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("name", FEW)
+def test_gradients_add_up_as_the_laws(path: KernelPath, name: str, start: str) -> None:
+    assert train_summed(*arguments(run(name, start)), path=path) == law_summed(name, start)
+
+
+def test_sums_are_of_one_run(path: KernelPath) -> None:
+    task = run("grey", "initial")
+    trainer = Trainer(task.architecture, task.images, task.labels, path)
+    sums = []
+    for _ in range(2):
+        trainer.set_packed(task.state.packed())
+        trainer.run(task.indices, task.batch, task.schedule)
+        trainer.set_packed(task.state.packed())
+        sums.append(trainer.run_summed(task.indices, task.batch, task.schedule, 6).tolist())
+    assert sums[0] == sums[1]
+
+
+def test_packed_latents_are_as_good_as_tuples(path: KernelPath) -> None:
+    task = run(NAME, "initial")
+    trainer = Trainer(task.architecture, task.images, task.labels, path)
+    trainer.set_packed(task.state.packed())
+    trainer.run(task.indices, task.batch, task.schedule)
+    assert trainer.packed() == law(NAME, "initial").packed()
 
 
 @pytest.mark.parametrize("vector", read_vectors(), ids=lambda vector: vector.name)

@@ -13,6 +13,7 @@ from edge_node.kernels.training_data import (
     SamplesDoNotFit,
     StepTooSmall,
     model_from_latents,
+    model_from_packed,
     step_exponents,
     training_set,
 )
@@ -85,3 +86,4 @@ def test_model_is_the_laws(name: str, start: str) -> None:
     task = run(name, start)
     model = model_from_latents(task.architecture, *latent_arrays(task.state))
     assert model == model_from_state(task.architecture, task.state)
+    assert model == model_from_packed(task.architecture, task.state.packed())

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from edge_node.spec import training
 from edge_node.spec.architecture import Architecture, Layer, conv, dense
 from edge_node.spec.constants import BIAS_LATENT_MAX, LATENT_MAX, MAX_BATCH
-from edge_node.spec.training import LatentState
+from edge_node.spec.training import LatentState, Trained
 
 SAMPLES = 13
 
@@ -172,3 +172,26 @@ def arguments(
 def law(name: str, start: str) -> LatentState:
     """Return the state in which the law ends."""
     return training.train(*arguments(run(name, start)))
+
+
+@cache
+def law_summed(name: str, start: str) -> Trained:
+    """Return what the law says that the run's gradients were in all."""
+    return training.train_summed(*arguments(run(name, start)))
+
+
+SHIFTS = {"initial": 6, "near zero": 1, "at the ends": 0}
+"""Learning shift of a shifted step from each start; at the ends it saturates."""
+
+
+def shift_arguments(
+    run: Run, start: str
+) -> tuple[Architecture, LatentState, bytes, bytes, tuple[int, ...], int]:
+    indices = run.indices[: run.batch]
+    return run.architecture, run.state, run.images, run.labels, indices, SHIFTS[start]
+
+
+@cache
+def law_shifted(name: str, start: str) -> LatentState:
+    """Return the state in which the law's shifted step ends."""
+    return training.shifted_step(*shift_arguments(run(name, start), start))

@@ -26,19 +26,25 @@ from edge_node.kernels.libsodium import load_ed25519
 from edge_node.node.chain_view import ChainView, PoolView
 from edge_node.node.data_directory import DataDirectory
 from edge_node.node.engine import NodeEngine
+from edge_node.node.goal import ChainAccess
+from edge_node.node.guiding_mining import GuidingMiner, WalkerIdentity
 from edge_node.node.held_blocks import HeldBlocks
+from edge_node.node.lottery_mining import LotteryIdentity, LotteryMiner
 from edge_node.node.mining import Miner, MinerIdentity
 from edge_node.node.node import Node
-from edge_node.node.parts import NodeParts
+from edge_node.node.parts import BlockMiner, NodeParts
+from edge_node.node.reserves import have_list
 from edge_node.node.signer import KeySigner
 from edge_node.primitives.types import BlockHash, TimestampMs
 from edge_node.spec.architecture import Architecture
 from edge_node.spec.block import Block
+from edge_node.spec.constants import MAX_TRANSACTIONS
 from edge_node.spec.dataset import Manifest
-from edge_node.spec.genesis import Parameters
+from edge_node.spec.genesis import EVOLUTION, GUIDING_GRADIENT_PAPER, Parameters
 from edge_node.trainer.judges import KernelJudge
-from edge_node.trainer.search import search_for
-from edge_node.trainer.task import Offer, Progress, ShapeTask, Task
+from edge_node.trainer.lottery import Win
+from edge_node.trainer.search import AnyTask, Message, search_for
+from edge_node.trainer.task import Offer
 from tests.chain.workshop import EASY, SMALL, Grown
 from tests.datasets.samples import stored
 from tests.gossip.simulation import SeededRandom, matches
@@ -129,13 +135,13 @@ class Played:
 
     alive: bool = True
     stopped: bool = False
-    tasks: list[Task | ShapeTask | None] = field(default_factory=list)
-    out: list[Offer | Progress] = field(default_factory=list)
+    tasks: list[AnyTask | None] = field(default_factory=list)
+    out: list[Message] = field(default_factory=list)
 
-    def assign(self, task: Task | ShapeTask | None) -> None:
+    def assign(self, task: AnyTask | None) -> None:
         self.tasks.append(task)
 
-    def poll(self) -> list[Offer | Progress]:
+    def poll(self) -> list[Message]:
         sent, self.out = self.out, []
         return sent
 
@@ -144,7 +150,7 @@ class Played:
         self.stopped = True
 
     @property
-    def task(self) -> Task | ShapeTask | None:
+    def task(self) -> AnyTask | None:
         """What it works on."""
         return self.tasks[-1] if self.tasks else None
 
@@ -192,7 +198,7 @@ class Rig:
                 link=cast(MqttLink, self.link),
                 signer=signer,
                 clock=world.clock,
-                miner=self._miner() if mines else None,
+                miner=self._miner(engine) if mines else None,
                 held=self.held,
             )
         )
@@ -218,7 +224,7 @@ class Rig:
         self.database.close()
         self.directory.close()
 
-    def _miner(self) -> Miner:
+    def _miner(self, engine: NodeEngine) -> BlockMiner:
         rules = self.importer.rules
 
         def start() -> Played:
@@ -228,6 +234,27 @@ class Rig:
         def found(manifest: Manifest) -> Architecture:
             return SMALL
 
+        chain = ChainAccess(
+            engine=engine, models=self.importer.blocks, latents=self.importer.latents
+        )
+        if self.importer.proof == GUIDING_GRADIENT_PAPER:
+            walker = WalkerIdentity(rules=rules, public_key=self.miner.key, new_family=found)
+            return GuidingMiner(walker, start, chain)
+        if self.importer.has_lottery:
+            return LotteryMiner(
+                LotteryIdentity(
+                    rules=rules,
+                    public_key=self.miner.key,
+                    new_family=found,
+                    contents=lambda head: (
+                        self.mempool.select(MAX_TRANSACTIONS),
+                        have_list(head, self.datasets),
+                    ),
+                    clock=self.world.clock,
+                ),
+                start,
+                chain,
+            )
         identity = MinerIdentity(
             network=rules.network,
             parameters=rules.parameters,
@@ -241,13 +268,18 @@ class World:
     """Nodes of one network in one room."""
 
     def __init__(
-        self, folder: Path, parameters: Parameters = EASY, members: Sequence[toy.Miner] = ()
+        self,
+        folder: Path,
+        parameters: Parameters = EASY,
+        members: Sequence[toy.Miner] = (),
+        proof: str = EVOLUTION,
     ) -> None:
         self.folder = folder
         self.data = toy_dataset("easy", (40, 20, 20))
         self.network = toy.toy_network(
             [self.data],
             parameters=parameters,
+            proof=proof,
             members=members,
             rich=[toy.miner("ann"), toy.miner("bob")],
         )
@@ -285,10 +317,13 @@ class World:
 
 @contextmanager
 def world(
-    folder: Path, parameters: Parameters = EASY, members: Sequence[toy.Miner] = ()
+    folder: Path,
+    parameters: Parameters = EASY,
+    members: Sequence[toy.Miner] = (),
+    proof: str = EVOLUTION,
 ) -> Iterator[World]:
     """Give a world, and close what is open in it at the end."""
-    made = World(folder, parameters, members)
+    made = World(folder, parameters, members, proof)
     try:
         yield made
     finally:
@@ -298,6 +333,19 @@ def world(
 
 def found(rig: Rig) -> Offer:
     """Do what the trainer would: find what makes a block of the task."""
+    offer = _searched(rig)
+    assert isinstance(offer, Offer)
+    return offer
+
+
+def won(rig: Rig) -> Win:
+    """Do what the trainer would in a lottery: find a ticket that wins."""
+    win = _searched(rig)
+    assert isinstance(win, Win)
+    return win
+
+
+def _searched(rig: Rig) -> Offer | Win:
     task = rig.trainer.task
     assert task is not None
     judge = KernelJudge(Splits(rig.world.data), 40)
@@ -314,7 +362,7 @@ def mine(rig: Rig) -> None:
     """Let a node make one block."""
     height = rig.height
     rig.world.run_until(lambda: rig.mines_on == rig.importer.head.head)
-    rig.trainer.out.append(found(rig))
+    rig.trainer.out.append(_searched(rig))
     rig.world.run_until(lambda: rig.height > height)
 
 

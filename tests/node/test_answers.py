@@ -8,7 +8,7 @@ import pytest
 
 from edge_node.node.answers import answer
 from edge_node.node.control import JsonObject, Request
-from edge_node.node.mining import MAX_TRAINER_RESTARTS
+from edge_node.node.trainer_slot import MAX_TRAINER_RESTARTS
 from edge_node.spec.encoding import encode
 from edge_node.trainer.task import Progress
 from tests.chain.workshop import Tree

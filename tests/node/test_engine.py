@@ -88,6 +88,20 @@ def test_every_value_is_the_laws(engine: NodeEngine) -> None:
     assert not engine.verify(ANN.key, b"another", signature)
 
 
+@pytest.mark.parametrize("batches", [((0, 1, 2, 3),), ((5, 5), (7, 9), (199, 0))])
+def test_walk_is_the_laws(engine: NodeEngine, batches: tuple[tuple[int, ...], ...]) -> None:
+    walk = engine.walk(toy.ARCHITECTURE, START.packed(), DATA.dataset_id, batches, 2)
+    assert walk == LAW.walk(toy.ARCHITECTURE, START.packed(), DATA.dataset_id, batches, 2)
+
+
+def test_walk_ends_between_two_steps(store: DatasetStore) -> None:
+    stop = StopAfter()
+    engine = NodeEngine(load_ed25519(), (ReferenceBackend(),), store, stop)
+    with pytest.raises(StopRequested):
+        engine.walk(toy.ARCHITECTURE, START.packed(), DATA.dataset_id, ((0,),) * 100, 2)
+    assert stop.looks == -1
+
+
 def test_work_in_many_short_calls_has_the_same_values(
     store: DatasetStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from edge_node.chain.block_builder import NOTHING_FOUND
-from edge_node.node.mining import MAX_REFUSALS, MAX_TRAINER_RESTARTS, Miner, MinerIdentity
+from edge_node.node.mining import MAX_REFUSALS, Miner, MinerIdentity
+from edge_node.node.trainer_slot import MAX_TRAINER_RESTARTS
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import BlockHash, FamilyId, Hash32, ModelHash, TimestampMs
 from edge_node.spec import scheduling

@@ -14,14 +14,16 @@ from edge_node.node.networks import (
     LAN,
     MARKET,
     demo_parameters,
+    lan_parameters,
     new_genesis,
 )
 from edge_node.primitives.types import TimestampMs
+from edge_node.spec import burst
 from edge_node.spec.architecture import dense
-from edge_node.spec.genesis import Parameters, genesis_from_bytes
-from edge_node.spec.proof.evolution_errors import ArchitectureNotAllowed
+from edge_node.spec.genesis import GUIDING_GRADIENT_PAPER, Parameters, genesis_from_bytes
+from edge_node.spec.proof.errors import ArchitectureNotAllowed
 from edge_node.spec.proof.founding import check_shape
-from edge_node.spec.state import genesis_state
+from edge_node.spec.validation import first_state
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
 
@@ -43,7 +45,7 @@ def test_members_have_coins_and_order_does_not_matter() -> None:
     genesis = new_genesis("test", [MANIFEST], MEMBERS, LAN, NOW)
     assert genesis == new_genesis("test", [MANIFEST], MEMBERS[::-1], LAN, NOW)
     assert set(genesis.members) == set(MEMBERS)
-    state = genesis_state(genesis)
+    state = first_state(genesis)
     for name in ("ann", "bob", "cat"):
         assert state.accounts.get(toy.miner(name).address).balance == FIRST_COINS
     assert state.accounts.get(toy.miner("dan").address).balance == 0
@@ -68,6 +70,22 @@ def test_market_founds_small_shapes_and_closes_families_soon(
         check_shape(one_layer, MNIST.manifest, (), rules)
     assert rules.max_family_generations < 10
     assert (rules.max_founder_steps < DEMO.max_founder_steps) is not compiled
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_paper_b_as_published_has_its_batch_and_founds_the_usual_family(*, compiled: bool) -> None:
+    chosen = (
+        lan_parameters(GUIDING_GRADIENT_PAPER),
+        demo_parameters(proof=GUIDING_GRADIENT_PAPER, datasets=1, families=1, compiled=compiled),
+    )
+    shape = family_for("binary-4k", MNIST.manifest)
+    for rules in chosen:
+        genesis = new_genesis("b", [MANIFEST], MEMBERS, rules, NOW, GUIDING_GRADIENT_PAPER)
+        assert genesis_from_bytes(genesis.encode()) == genesis
+        assert rules.burst_batch == 4
+        assert burst.rules_for(shape, rules).cost <= rules.max_cost
+        check_shape(shape, MNIST.manifest, (), rules)
+        assert first_state(genesis).target == bytes(32)
 
 
 def test_another_birthday_is_another_network() -> None:

@@ -12,7 +12,7 @@ from edge_node.primitives.types import BlockHash, FamilyId, Hash32, ModelHash
 from edge_node.spec.difference import hamming
 from edge_node.spec.genesis import Parameters
 from edge_node.spec.model import Model
-from edge_node.spec.proof.evolution_errors import ModelHashMismatch, UnknownParent
+from edge_node.spec.proof.errors import ModelHashMismatch, UnknownParent
 from edge_node.spec.proof.evolution_proof import ChildProof, proof_from_bytes
 from edge_node.spec.recipe import RecipeContext, apply_recipe
 from edge_node.trainer.evolve import Evolution

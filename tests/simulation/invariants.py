@@ -46,10 +46,11 @@ class Oracle:
         """Return the state after a block whose parent was judged already."""
         if block_hash not in self._states:
             parent = self._states[block.header.previous_hash]
-            verdict = validate_block(block, parent, NETWORK.rules, ENGINE, self._models)
+            verdict = validate_block(
+                block, parent, NETWORK.rules, ENGINE, self._models, self._models
+            )
             self._states[block_hash] = verdict.state
-            if verdict.model is not None:
-                self._models.add(verdict.model)
+            self._models.keep(verdict)
         return self._states[block_hash]
 
 

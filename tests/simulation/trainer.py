@@ -8,8 +8,7 @@ from edge_node.datasets.store import DatasetStore
 from edge_node.node.engine import StoredSplits
 from edge_node.spec.architecture import Architecture
 from edge_node.trainer.judges import KernelJudge
-from edge_node.trainer.search import Search, search_for
-from edge_node.trainer.task import Offer, Progress, ShapeTask, Task
+from edge_node.trainer.search import AnyTask, Message, Search, search_for
 from tests.gossip.simulation import SeededRandom
 from tests.simulation.broker import VirtualTime
 
@@ -45,11 +44,11 @@ class SlowTrainer:
         self._search: Search | None = None
         self._ready_ms = 0
 
-    def assign(self, task: Task | ShapeTask | None) -> None:
+    def assign(self, task: AnyTask | None) -> None:
         self._search = search_for(task, self._search, self._judge)
         self._ready_ms = self._time.ms + self._random.below(THINK_MS)
 
-    def poll(self) -> list[Offer | Progress]:
+    def poll(self) -> list[Message]:
         if self._search is None or self._time.ms < self._ready_ms:
             return []
         self._ready_ms = self._time.ms + self._random.below(THINK_MS)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from edge_node.primitives.types import DatasetId, FamilyId
 from edge_node.spec.architecture import Architecture
 from edge_node.spec.proof import founding
-from edge_node.spec.proof.evolution_proof import ShapeOrigin
+from edge_node.spec.proof.founding import ShapeOrigin
 from edge_node.spec.shapes import ShapeNotEvolved
 from tests.spec.toy_chain import Mined, Miner, NothingFound, Tip, Work, founder
 

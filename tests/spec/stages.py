@@ -129,7 +129,12 @@ def validate_with(tip: Tip, block: Block, **parameters: object) -> Verdict:
     rules = tip.network.rules
     changed = replace(rules.parameters, **parameters)  # type: ignore[arg-type]  # one or another
     return validate_block(
-        block, tip.state, replace(rules, parameters=changed), tip.network.engine, tip.models
+        block,
+        tip.state,
+        replace(rules, parameters=changed),
+        tip.network.engine,
+        tip.models,
+        tip.latents,
     )
 
 

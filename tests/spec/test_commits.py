@@ -14,7 +14,7 @@ from edge_node.spec.constants import COMMIT_SALT_BYTES, MAX_COMMIT_AGE_BLOCKS
 from edge_node.spec.encoding import InvalidEncoding
 from edge_node.spec.ledger import apply_transactions
 from edge_node.spec.model import BlobMalformed, Model
-from edge_node.spec.proof.evolution_errors import (
+from edge_node.spec.proof.errors import (
     AccuracyTooLow,
     ArchitectureNotAllowed,
     CorrectCountWrong,

@@ -5,7 +5,7 @@ import pytest
 
 from edge_node.primitives.hashing import tagged_hash
 from edge_node.primitives.types import BlockHash, DatasetId
-from edge_node.spec import bnn, recipe, signature, training
+from edge_node.spec import bnn, guiding, recipe, signature, training
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.engine import DatasetMissing, Engine, ReferenceEngine
 from edge_node.spec.errors import InvalidInput
@@ -37,6 +37,15 @@ def test_training_is_on_the_train_split() -> None:
     assert trained == training.train(
         ARCHITECTURE, state, split.images, split.labels, [3, 1, 4, 1], 2, [(1, 6)]
     )
+
+
+def test_walk_is_on_the_train_split() -> None:
+    split = DATASET.splits[SplitName.TRAIN]
+    start, batches = training.initial_state(ARCHITECTURE, b"engine").packed(), ((3, 1), (4, 1))
+    walk = ENGINE.walk(ARCHITECTURE, start, DATASET.dataset_id, batches, 1)
+    assert walk == guiding.run_walk(ARCHITECTURE, start, split.images, split.labels, batches, 1)
+    with pytest.raises(DatasetMissing):
+        EMPTY.walk(ARCHITECTURE, start, DATASET.dataset_id, batches, 1)
 
 
 def test_signatures_and_recipes_are_the_laws() -> None:

@@ -12,8 +12,12 @@ from edge_node.spec.constants import MAX_AMOUNT, MAX_DATASETS, MAX_GENESIS_BYTES
 from edge_node.spec.dataset import Manifest, ManifestMalformed, Split
 from edge_node.spec.encoding import Decoded, InvalidEncoding, decode, encode
 from edge_node.spec.genesis import (
+    GUIDING_GRADIENT,
+    LOTTERIES,
     MAX_ALLOCATIONS,
     MAX_MEMBERS,
+    PROOF_RULES,
+    RECIPE,
     Genesis,
     GenesisMalformed,
     Parameters,
@@ -130,11 +134,27 @@ def test_r_24_lists_are_in_order_and_coins_fit_u64() -> None:
         {"allocations": (second, first)},
         {"allocations": (first, first)},
         {"allocations": (first, (second[0], Amount(MAX_AMOUNT)))},
-        {"proof": "recipe"},
+        {"proof": "recipes"},
         {"proof": ""},
     ):
         with pytest.raises(GenesisMalformed):
             replace(GENESIS, **wrong)
+
+
+@pytest.mark.parametrize("proof", LOTTERIES)
+def test_r_24_lottery_has_a_time_between_blocks(proof: str) -> None:
+    rules = replace(PARAMETERS, requirements=4, cross_weight=0)
+    assert replace(GENESIS, proof=proof, parameters=rules).proof in PROOF_RULES
+    with pytest.raises(GenesisMalformed, match="a target_ms for its lottery"):
+        replace(GENESIS, proof=proof, parameters=replace(rules, target_ms=0))
+
+
+@pytest.mark.parametrize("asked", [(3, 0), (4, 1), (1, 1)])
+def test_r_24_hardened_guiding_gradient_has_its_own_numbers(asked: tuple[int, int]) -> None:
+    rules = replace(PARAMETERS, requirements=asked[0], cross_weight=asked[1])
+    with pytest.raises(GenesisMalformed, match=r"requirements and cross_weight \(4, 0\)"):
+        replace(GENESIS, proof=GUIDING_GRADIENT, parameters=rules)
+    assert replace(GENESIS, proof=RECIPE, parameters=rules).parameters == rules
 
 
 def test_r_24_all_coins_that_will_ever_be_minted_fit_u64() -> None:

@@ -22,7 +22,7 @@ from edge_node.spec.market import (
     is_held,
     reserve_id,
 )
-from edge_node.spec.proof.evolution_errors import DatasetNotOpen
+from edge_node.spec.proof.errors import DatasetNotOpen
 from edge_node.spec.state import Bounty, DatasetEntry, Have, State
 from edge_node.spec.transaction import Transaction
 from tests.spec import toy_market as market

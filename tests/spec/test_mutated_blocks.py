@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Valid blocks with bits, bytes or fields changed: none is accepted, every one has its error."""
+"""Valid blocks with bits, bytes or fields changed: none is accepted, every one has its error.
+
+Blocks of evolution (stages.py) and of a lottery (lottery_stages.py).
+"""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
+from itertools import islice
 
 import nacl.bindings
 import nacl.exceptions
@@ -14,11 +18,13 @@ from edge_node.spec.block import Block, Header, body_from_bytes, header_from_byt
 from edge_node.spec.encoding import Decoded, decode, encode
 from edge_node.spec.engine import ReferenceEngine
 from edge_node.spec.errors import InvalidInput
+from tests.spec import lottery_stages
 from tests.spec.samples import stream
-from tests.spec.stages import Stage, stages
-from tests.spec.toy_chain import Tip, miner, recommitted
+from tests.spec.stages import ALICE, Stage, stages
+from tests.spec.toy_chain import Tip, miner, recommitted, sealed
 
 KINDS = ("founder", "population", "child", "fallback")
+LOTTERY_KINDS = ("founder", "step", "cross", "fallback")
 MALLORY = miner("mallory")
 
 
@@ -60,15 +66,20 @@ class Target:
         return "accepted"
 
 
+def target(stage: Stage) -> Target:
+    return Target(
+        tip=with_sodium(stage.tip),
+        header=stage.header.encode(),
+        body=stage.block.body.encode(),
+    )
+
+
 def targets() -> list[Target]:
-    return [
-        Target(
-            tip=with_sodium(stage.tip),
-            header=stage.header.encode(),
-            body=stage.block.body.encode(),
-        )
-        for stage in (stages()[kind] for kind in KINDS)
-    ]
+    return [target(stages()[kind]) for kind in KINDS]
+
+
+def lottery_targets() -> list[Target]:
+    return [target(lottery_stages.stages()[kind]) for kind in LOTTERY_KINDS]
 
 
 def mutated(prf: Prf, data: bytes, others: list[bytes]) -> bytes:
@@ -129,8 +140,7 @@ def mutants(count: int, seed: str, aims: list[Target]) -> Iterator[tuple[int, by
         yield place, header, body
 
 
-def attack(count: int, seed: str) -> Counter[str]:
-    aims = targets()
+def attack(count: int, seed: str, aims: list[Target]) -> Counter[str]:
     roots = [aim.tip.state.root() for aim in aims]
     reasons: Counter[str] = Counter()
     for place, header, body in mutants(count, seed, aims):
@@ -140,11 +150,13 @@ def attack(count: int, seed: str) -> Counter[str]:
 
 
 def test_unchanged_blocks_are_accepted() -> None:
-    assert [aim.judge(aim.header, aim.body) for aim in targets()] == ["accepted"] * 4
+    for aims in (targets(), lottery_targets()):
+        assert [aim.judge(aim.header, aim.body) for aim in aims] == ["accepted"] * 4
 
 
-def test_no_mutated_block_is_accepted() -> None:
-    reasons = attack(2_000, "mutated blocks")
+@pytest.mark.parametrize("aims", [targets, lottery_targets])
+def test_no_mutated_block_is_accepted(aims: Callable[[], list[Target]]) -> None:
+    reasons = attack(2_000, "mutated blocks", aims())
     assert reasons["accepted"] == 0
     # The attack reaches every check that a signature can not stop before.
     assert {"R-2", "R-22", "R-23", "R-30", "R-47", "R-48", "R-49"} <= set(reasons)
@@ -152,7 +164,49 @@ def test_no_mutated_block_is_accepted() -> None:
 
 @pytest.mark.slow
 def test_no_mutated_block_of_100000_is_accepted() -> None:
-    assert attack(100_000, "100,000 mutated blocks")["accepted"] == 0
+    assert attack(100_000, "100,000 mutated blocks", targets())["accepted"] == 0
+
+
+@pytest.mark.slow
+def test_no_mutated_lottery_block_of_50000_is_accepted() -> None:
+    assert attack(50_000, "50,000 mutated blocks", lottery_targets())["accepted"] == 0
+
+
+def flipped(data: bytes) -> Iterator[bytes]:
+    """Yield the bytes with each of their bits changed alone."""
+    for place in range(8 * len(data)):
+        changed = bytearray(data)
+        changed[place >> 3] ^= 1 << (place & 7)
+        yield bytes(changed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", range(4))
+def test_no_bit_of_a_lottery_block_is_free(place: int) -> None:
+    aim = lottery_targets()[place]
+    reasons = Counter(aim.judge(header, aim.body) for header in flipped(aim.header))
+    reasons += Counter(aim.judge(aim.header, body) for body in flipped(aim.body))
+    assert reasons["accepted"] == 0
+    assert reasons.total() == 8 * (len(aim.header) + len(aim.body))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", LOTTERY_KINDS)
+def test_no_bit_of_a_lottery_header_is_free_to_who_signs_it(kind: str) -> None:
+    """Nor is one of what a miner may say after the work: every 29th bit, signed anew."""
+    stage = lottery_stages.stages()[kind]
+    aim = target(stage)
+    reasons: Counter[str] = Counter()
+    for data in islice(flipped(aim.header[: -len(stage.header.signature)]), 0, None, 29):
+        try:
+            header = header_from_bytes(data + stage.header.signature)
+        except InvalidInput as error:
+            reasons[error.reason] += 1
+            continue
+        block = sealed(header, stage.block.body, ALICE)
+        reasons[aim.judge(block.header.encode(), aim.body)] += 1
+    assert reasons["accepted"] == 0
+    assert {"R-30", "R-47", "R-49", "R-72"} <= set(reasons)
 
 
 def resigned_by_mallory(prf: Prf, stage: Stage) -> Block:
@@ -185,6 +239,18 @@ def steal(count: int, seed: str) -> Counter[str]:
     return Counter(aims[place].judge(header, body) for place, header, body in thefts(count, seed))
 
 
+def test_nobody_makes_anothers_win_his_own() -> None:
+    prf = stream("stolen wins")
+    reasons: Counter[str] = Counter()
+    for number in range(60):
+        stage = lottery_stages.stages()[LOTTERY_KINDS[number % 4]]
+        block = resigned_by_mallory(prf, stage)
+        reasons[target(stage).judge(block.header.encode(), block.body.encode())] += 1
+    assert reasons["accepted"] == 0
+    assert {"R-30", "R-72", "R-77"} <= set(reasons)
+
+
+@pytest.mark.slow
 def test_nobody_makes_anothers_work_his_own() -> None:
     reasons = steal(60, "stolen blocks")
     assert reasons["accepted"] == 0

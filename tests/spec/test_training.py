@@ -12,30 +12,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_node.primitives.hashing import tagged_hash
-from edge_node.spec import bnn, constants, training
+from edge_node.spec import constants
 from edge_node.spec.architecture import (
-    BINARY_4K,
-    DENSE_256,
-    UINT8_1M,
-    UINT8_4K,
-    UINT8_94K,
     Architecture,
-    Layer,
     conv,
     dense,
 )
+from edge_node.spec.gradients import output_errors
 from edge_node.spec.training import (
     LatentState,
-    NotTrainable,
     batch_indices,
-    check_trainable,
     initial_state,
-    layer_constants,
     model_from_state,
-    output_errors,
     step_exponent,
     train,
 )
+from edge_node.spec.training_bounds import layer_constants
 from tests.spec.samples import random_architecture, random_images, random_labels
 
 Numbers: TypeAlias = npt.NDArray[Any]
@@ -270,60 +262,6 @@ def test_step_size_follows_the_samples_seen(seen: int, exponent: int) -> None:
     assert step_exponent([(32, 6), (64, 5), (1, 3)], seen) == exponent
 
 
-@pytest.mark.parametrize(
-    ("scores", "label", "errors"),
-    [
-        ([0, 0], 0, [128, -128]),
-        ([0, 0], 1, [-128, 128]),
-        ([0, -8], 0, [85, -85]),  # 2/3 and 1/3: 256 - 171, -85
-        ([1_000, -1_000], 0, [0, 0]),
-        ([1_000, -1_000], 1, [-256, 256]),
-        ([0, -127], 1, [-256, 256]),  # 17867 >> 15 is 0
-        ([5, 5, 5], 2, [-85, -85, 171]),
-    ],
-)
-def test_r_9_errors_of_the_classes(scores: list[int], label: int, errors: list[int]) -> None:
-    assert output_errors(scores, label) == errors
-
-
-@given(st.lists(st.integers(-(1 << 16), 1 << 16), min_size=2, max_size=256), st.data())
-def test_r_9_errors_are_bounded_as_the_overflow_proof_says(
-    scores: list[int], data: st.DataObject
-) -> None:
-    label = data.draw(st.integers(0, len(scores) - 1))
-    errors = output_errors(scores, label)
-    assert all(-256 <= error <= 256 for error in errors)
-    assert errors[label] >= 0
-    assert all(error <= 0 for c, error in enumerate(errors) if c != label)
-
-
-@pytest.mark.parametrize("architecture", [CONV, BYTES, DENSE])
-def test_r_9_model_computes_what_training_saw(architecture: Architecture) -> None:
-    images = random_images(architecture, 12, "model")
-    labels = random_labels(architecture, 12, "model")
-    state = initial_state(architecture, b"model")
-    state = train(architecture, state, images, labels, list(range(12)) * 4, 6, [(1, 9)])
-    biased = replace(
-        state, biases=tuple(tuple(b + 37 * i for i, b in enumerate(row)) for row in state.biases)
-    )
-    model = model_from_state(architecture, biased)
-    layers = training._prepare(architecture, biased)
-    size = architecture.image_bytes
-    for i in range(12):
-        image = images[i * size : (i + 1) * size]
-        assert training._forward(layers, image)[-1].pre_activations[0] == bnn.logits(model, image)
-
-
-def test_r_9_signal_is_rounded_half_up_clamped_and_stopped_by_the_window() -> None:
-    layer = training._prepare(WIDE, initial_state(WIDE, b"gate"))[0]
-    assert (layer.constants.signal_shift, layer.constants.window) == (2, 4)
-    for arriving, signal in ((1, 0), (2, 1), (-2, 0), (-3, -1), (-6, -1), (-7, -2)):
-        trace = training._Trace(pre_activations=[[4, -4, 5]])
-        assert training._gate(layer, trace, [arriving] * 3) == [[signal, signal, 0]]
-    trace = training._Trace(pre_activations=[[0, 0, -5]])
-    assert training._gate(layer, trace, [1 << 20, -(1 << 20), 8]) == [[32_767, -32_767, 0]]
-
-
 def test_r_9_latents_and_biases_saturate() -> None:
     images, labels = bytes([255] * 12), bytes([1])
     start = LatentState(
@@ -337,68 +275,3 @@ def test_r_9_latents_and_biases_saturate() -> None:
     assert min(min(row) for row in state.biases) >= -(1 << 18)
     model = model_from_state(DENSE, state)
     assert max(max(row) for row in model.thresholds) <= constants.MAX_LOGIT_BIAS
-
-
-@pytest.mark.parametrize("architecture", [BINARY_4K, UINT8_4K, UINT8_94K, UINT8_1M, DENSE_256])
-def test_r_9_reference_families_can_be_trained(architecture: Architecture) -> None:
-    check_trainable(architecture, constants.MAX_BATCH)
-
-
-def first_layer(height: int, width: int, first: Layer, *, bits: int = 1) -> Architecture:
-    return Architecture(
-        height=height, width=width, input_channels=1, input_bits=bits, layers=(first, dense(2))
-    )
-
-
-@pytest.mark.parametrize("batch", [0, -1, 65, 1 << 40])
-def test_r_9_batch_beyond_the_proof_is_refused(batch: int) -> None:
-    with pytest.raises(NotTrainable, match=r"R-9: training must be a batch of 1\.\.64"):
-        check_trainable(BINARY_4K, batch)
-
-
-def test_r_9_padding_is_refused() -> None:
-    architecture = first_layer(9, 9, conv(2, same=True))
-    with pytest.raises(NotTrainable, match="VALID padding"):
-        check_trainable(architecture, 1)
-    with pytest.raises(NotTrainable):
-        train(architecture, initial_state(architecture, b""), bytes(81), b"\0", [0], 1, [(1, 6)])
-
-
-@pytest.mark.parametrize(
-    ("allowed", "refused", "what"),
-    [
-        # 64 * 256 places * 1,023 * 128 fits int32, 272 places do not.
-        (
-            first_layer(18, 18, conv(2), bits=8),
-            first_layer(19, 18, conv(2), bits=8),
-            "gradients up to",
-        ),
-        # 64 * 1,024 * 32,767 fits, 33 * 32 places do not.
-        (first_layer(34, 34, conv(2)), first_layer(35, 34, conv(2)), "gradients up to"),
-        # 16 * 16 * 256 * 32,767 fits, 257 channels do not.
-        (
-            first_layer(18, 18, conv(256, kernel=16)),
-            first_layer(18, 18, conv(257, kernel=16)),
-            "signals up to",
-        ),
-    ],
-)
-def test_r_9_sum_that_could_leave_int32_is_refused(
-    allowed: Architecture, refused: Architecture, what: str
-) -> None:
-    check_trainable(allowed, constants.MAX_BATCH)
-    with pytest.raises(NotTrainable, match=what):
-        check_trainable(refused, constants.MAX_BATCH)
-
-
-def test_r_9_constants_of_the_tuned_families() -> None:
-    def rows(architecture: Architecture) -> list[tuple[int, int]]:
-        return [(c.window, c.signal_shift) for c in layer_constants(architecture)[:-1]]
-
-    assert rows(BINARY_4K) == [(4, 2), (12, 2), (14, 0)]
-    assert rows(UINT8_94K) == [(128, 3), (25, 3), (36, 3), (36, 2)]
-    assert rows(DENSE_256) == [(42, 0)]
-    assert [c.clamp for c in layer_constants(UINT8_94K)[:-1]] == [1_023, 32_767, 32_767, 32_767]
-    assert [c.threshold_slowdown for c in layer_constants(UINT8_94K)] == [0, 4, 4, 4, 4]
-    # Others: r = max(0, (bitlength(k * k * cout of the next layer) - 4) // 2).
-    assert rows(UINT8_1M) == [(128, 4), (50, 4), (72, 3), (72, 0)]

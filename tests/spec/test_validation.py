@@ -24,7 +24,7 @@ from edge_node.spec.engine import DatasetMissing, ReferenceEngine
 from edge_node.spec.errors import InvalidInput
 from edge_node.spec.ledger import BalanceTooLow, FeeTooLow, NonceMismatch
 from edge_node.spec.merkle import MountainRange
-from edge_node.spec.proof.evolution_errors import HeaderDisagrees
+from edge_node.spec.proof.errors import HeaderDisagrees
 from edge_node.spec.state import Have, State
 from edge_node.spec.transaction import TransactionSignatureInvalid, Transfer
 from edge_node.spec.validation import (
@@ -336,11 +336,20 @@ def test_dataset_that_is_not_here_is_no_fault_of_the_block() -> None:
         stage = stages()[kind]
         root = stage.tip.state.root()
         with pytest.raises(DatasetMissing) as caught:
-            validate_block(stage.block, stage.tip.state, network().rules, bare, stage.tip.models)
+            validate_block(
+                stage.block,
+                stage.tip.state,
+                network().rules,
+                bare,
+                stage.tip.models,
+                stage.tip.latents,
+            )
         assert not isinstance(caught.value, InvalidInput)
         assert stage.tip.state.root() == root
     late = stages()["fallback"]
-    validate_block(late.block, late.tip.state, network().rules, bare, late.tip.models)
+    validate_block(
+        late.block, late.tip.state, network().rules, bare, late.tip.models, late.tip.latents
+    )
 
 
 def test_cheap_checks_come_first() -> None:

@@ -7,7 +7,7 @@ Law of the file: everything follows from seeds; what is mined is judged by the l
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from edge_node.primitives.hashing import ZERO_HASH
@@ -29,7 +29,7 @@ from edge_node.spec.block import Block, Body, Header
 from edge_node.spec.constants import PROTOCOL_VERSION
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.difference import WeightRecord, hamming
-from edge_node.spec.engine import ModelSource
+from edge_node.spec.engine import LatentSource, ModelSource
 from edge_node.spec.genesis import Parameters
 from edge_node.spec.model import Model
 from edge_node.spec.proof.evolution import train_founder
@@ -39,9 +39,10 @@ from edge_node.spec.proof.evolution_proof import (
     FounderProof,
     PopulationProof,
     Proof,
-    ShapeOrigin,
-    family_id,
 )
+from edge_node.spec.proof.founding import ShapeOrigin, family_id
+from edge_node.spec.proof.guiding_gradient_proof import GuidingProof
+from edge_node.spec.proof.recipe_proof import LotteryProof
 from edge_node.spec.proof.rule import ProofContext
 from edge_node.spec.recipe import RecipeContext, Step, StepKind
 from edge_node.spec.signature import SIGNATURE_BYTES
@@ -99,22 +100,36 @@ BLOCK_MS = 2_000
 
 
 class Models:
-    """Models by their hash: a ModelSource."""
+    """Models by their hash, latents by their block: a ModelSource and a LatentSource."""
 
     def __init__(self, models: Iterable[Model] = ()) -> None:
         self._models = {model.model_hash(): model for model in models}
+        self._latents: dict[BlockHash, bytes] = {}
 
     def model(self, model_hash: ModelHash) -> Model:
         """See ModelSource."""
         return self._models[model_hash]
 
+    def latents(self, family: Family) -> bytes:
+        """See LatentSource."""
+        return self._latents[family.head]
+
     def add(self, model: Model) -> None:
         """Keep one more."""
         self._models[model.model_hash()] = model
 
+    def keep(self, verdict: Verdict) -> None:
+        """Keep what a valid block has brought."""
+        if verdict.model is not None:
+            self.add(verdict.model)
+        if verdict.latents:
+            self._latents[verdict.state.head] = verdict.latents
+
     def copy(self) -> "Models":
         """Return another shelf with the same models."""
-        return Models(self._models.values())
+        copied = Models(self._models.values())
+        copied._latents = dict(self._latents)
+        return copied
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +142,8 @@ class Tip:
     """The state after the block to build on."""
     models: ModelSource
     """Models up to there."""
+    latents: LatentSource = field(default_factory=Models)
+    """Latents of family heads up to there."""
 
     @property
     def parameters(self) -> Parameters:
@@ -141,12 +158,18 @@ class Tip:
             parent=self.state,
             engine=self.network.engine,
             models=self.models,
+            latents=self.latents,
         )
 
     def validate(self, block: Block) -> Verdict:
         """Judge a block on top of this tip."""
         return validate_block(
-            block, self.state, self.network.rules, self.network.engine, self.models
+            block,
+            self.state,
+            self.network.rules,
+            self.network.engine,
+            self.models,
+            self.latents,
         )
 
 
@@ -236,12 +259,12 @@ def founded(work: Work, architecture: Architecture, dataset: DatasetId) -> Famil
 
 def population(work: Work, family: FamilyId | None = None) -> Mined:
     """Mine one more back-propagated model of a family, by default of the due one."""
-    return _trained(work, _family(work, family), PopulationProof(steps=FOUNDER_STEPS))
+    return _trained(work, family_of(work, family), PopulationProof(steps=FOUNDER_STEPS))
 
 
 def child(work: Work, family: FamilyId | None = None) -> Mined:
     """Evolve a family's newest record into a better one, by default of the due family."""
-    tip, parent = work.tip, _family(work, family)
+    tip, parent = work.tip, family_of(work, family)
     record = parent.records[-1]
     base = tip.models.model(record.model_hash)
     context = RecipeContext(
@@ -280,7 +303,8 @@ def due(work: Work) -> Mined:
     return population(work)
 
 
-def _family(work: Work, family: FamilyId | None) -> Family:
+def family_of(work: Work, family: FamilyId | None) -> Family:
+    """Return the named family, or the due one."""
     tip = work.tip
     chosen = family or scheduling.turns(tip.state, tip.parameters, work.rung).due_family
     assert chosen is not None, "a founder is due"
@@ -320,7 +344,7 @@ def _differs(model: Model, family: Family, tip: Tip) -> bool:
 def assembled(
     work: Work,
     family: Family | None,
-    proof: Proof,
+    proof: Proof | LotteryProof | GuidingProof,
     model: Model | None,
     *,
     latent_root: Hash32 = ZERO_HASH,
@@ -343,7 +367,7 @@ def assembled(
         family=family.family_id if family else FamilyId(ZERO_HASH),
         generation=1 + len(family.records) if family else 0,
         rung=work.rung,
-        target=ZERO_HASH,
+        target=tip.state.target,
         history_root=tip.state.history.root(),
         state_root=tip.state.root(),
         tx_root=body.tx_root(),
@@ -396,14 +420,13 @@ class ToyChain:
     @property
     def tip(self) -> Tip:
         """Where the next block goes."""
-        return Tip(network=self.network, state=self.state, models=self.models)
+        return Tip(network=self.network, state=self.state, models=self.models, latents=self.models)
 
     def add(self, mined: Mined) -> Mined:
         """Append a block that the law accepts."""
         verdict = self.tip.validate(mined.block)
         self.state = verdict.state
-        if verdict.model is not None:
-            self.models.add(verdict.model)
+        self.models.keep(verdict)
         self.mined.append(mined)
         return mined
 

@@ -12,10 +12,10 @@ from edge_node.primitives.types import Address, Amount, PublicKey, Signature, Ti
 from edge_node.spec import signature
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.engine import Engine, ReferenceEngine
-from edge_node.spec.genesis import Genesis, Parameters
-from edge_node.spec.state import State, genesis_state
+from edge_node.spec.genesis import EVOLUTION, Genesis, Parameters
+from edge_node.spec.state import State
 from edge_node.spec.transaction import address_of
-from edge_node.spec.validation import Rules, rules_of
+from edge_node.spec.validation import Rules, first_state, rules_of
 from tests.spec.toy_data import ToyDataset
 
 GENESIS_TIME = TimestampMs(1_700_000_000_000)
@@ -83,7 +83,7 @@ class Network:
 
     def start(self) -> State:
         """Return the state before the first block."""
-        return genesis_state(self.genesis)
+        return first_state(self.genesis)
 
 
 def toy_network(
@@ -93,6 +93,7 @@ def toy_network(
     members: Sequence[Miner] = (),
     rich: Sequence[Miner] = (),
     uploads: Sequence[ToyDataset] = (),
+    proof: str = EVOLUTION,
 ) -> Network:
     """Return a network on some datasets, whose `rich` have ALLOCATION coins each.
 
@@ -100,7 +101,7 @@ def toy_network(
     """
     genesis = Genesis(
         name="toy",
-        proof="evolution",
+        proof=proof,
         timestamp=GENESIS_TIME,
         members=tuple(sorted(member.key for member in members)),
         datasets=tuple(dataset.manifest for dataset in datasets),

@@ -38,7 +38,7 @@ def test_page_is_up_to_date() -> None:
 def test_rule_tells_error_guard_source_and_tests(rules: dict[int, Rule]) -> None:
     assert rule_row(replace(rules[42], tests=("test_r_42_a", "test_r_42_b"))) == (
         '| <a id="r-42"></a>R-42 | The model was in a block before. | `DuplicateModel` | the model '
-        "| `spec/proof/evolution.py` | paper A, section 4.1 | `test_r_42_a`<br>`test_r_42_b` |\n"
+        "| `spec/proof/claims.py` | paper A, section 4.1 | `test_r_42_a`<br>`test_r_42_b` |\n"
     )
 
 
@@ -74,6 +74,6 @@ def test_sentence_leads_to_rule_error_guard_and_the_tests_that_it_names_first(
     one = {50: replace(rules[50], tests=("test_a", "test_b", "test_d", "test_e"))}
     assert sentence_row(section, sentence, one) == (
         "| 4.9 s3 | Once upon a time ... | It was. "
-        "| [R-50](#r-50) in `spec/fork_choice.py`<br>`gossip/cells.py: Cells` "
+        "| [R-50](#r-50) in `spec/fork_choice.py`, `spec/lottery.py`<br>`gossip/cells.py: Cells` "
         "| R-50: `test_b`, `test_a`, `test_d` and 1 more<br>`test_c` | It is not. |\n"
     )

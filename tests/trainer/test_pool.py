@@ -32,7 +32,8 @@ from edge_node.trainer.pool import (
     open_pool,
 )
 from edge_node.trainer.process import TrainerOptions, TrainerProcess
-from edge_node.trainer.task import Offer, Progress
+from edge_node.trainer.search import Message
+from edge_node.trainer.task import Offer
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
 from tests.trainer.toy_tasks import ANN, Splits, any_task_of, block_of, task_of
@@ -47,7 +48,7 @@ from tests.trainer.test_pool import on_ray
 on_ray()
 """
 
-Found = list[Offer | Progress]
+Found = list[Message]
 
 
 class Gone:

@@ -15,6 +15,7 @@ from edge_node.spec.dataset import SplitName
 from edge_node.spec.engine import LabelledImages
 from edge_node.spec.proof.evolution_proof import ChildProof, proof_from_bytes
 from edge_node.trainer.process import TrainerOptions, TrainerProcess
+from edge_node.trainer.search import Message
 from edge_node.trainer.task import Offer, Progress
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
@@ -117,9 +118,9 @@ def test_foreign_block_throws_no_climb_away() -> None:
     chain.grow(ANN, 2)
     base = task_of(chain).relatives
     trainer = TrainerProcess(Splits(dataset), TrainerOptions(selection_images=150, nice=0))
-    said: list[Offer | Progress] = []
+    said: list[Message] = []
 
-    def listen_until(enough: Callable[[Offer | Progress], bool]) -> None:
+    def listen_until(enough: Callable[[Message], bool]) -> None:
         end_s = time.monotonic() + PATIENCE_S
         while time.monotonic() < end_s:
             news = trainer.poll()
@@ -129,7 +130,7 @@ def test_foreign_block_throws_no_climb_away() -> None:
             time.sleep(0.02)
         raise AssertionError(f"not within {PATIENCE_S} s; {said[-3:]}")
 
-    def from_an_older_record(each: Offer | Progress) -> bool:
+    def from_an_older_record(each: Message) -> bool:
         if not isinstance(each, Offer) or each.head != chain.state.head:
             return False
         proof = proof_from_bytes(each.proof)

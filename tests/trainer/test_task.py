@@ -8,7 +8,8 @@ import pytest
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import FamilyId
 from edge_node.spec.architecture import Architecture, dense
-from edge_node.spec.proof.evolution_errors import ArchitectureNotAllowed
+from edge_node.spec.proof.errors import ArchitectureNotAllowed
+from edge_node.trainer.search import AnyTask
 from edge_node.trainer.task import Aim, FamilyShape, ShapeTask, Task, next_task
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
@@ -72,7 +73,7 @@ def test_family_of_one_layer_is_climbed_on_with_as_it_has_no_children() -> None:
     chain.add(toy.founder(toy.Work(tip=chain.tip, miner=ANN), shape))
     rules = chain.network.rules
 
-    def founding(choice: Architecture) -> Task | ShapeTask | None:
+    def founding(choice: Architecture) -> AnyTask | None:
         return next_task(
             chain.state,
             network=rules.network,

@@ -8,7 +8,8 @@ from edge_node.spec.architecture import Architecture
 from edge_node.spec.block import Block
 from edge_node.spec.dataset import Manifest, SplitName
 from edge_node.spec.engine import LabelledImages
-from edge_node.trainer.task import Aim, Offer, ShapeTask, Task, next_task
+from edge_node.trainer.search import AnyTask
+from edge_node.trainer.task import Aim, Offer, Task, next_task
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import ToyDataset
 
@@ -26,7 +27,7 @@ def task_of(chain: toy.ToyChain) -> Task:
     return task
 
 
-def any_task_of(chain: toy.ToyChain, aim: Aim = Aim.IN_TURN) -> Task | ShapeTask | None:
+def any_task_of(chain: toy.ToyChain, aim: Aim = Aim.IN_TURN) -> AnyTask | None:
     rules = chain.network.rules
     return next_task(
         chain.state,

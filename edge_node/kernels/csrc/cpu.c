@@ -2,9 +2,11 @@
 // CPUID on x86, HWCAP on ARM; see cpu.h.
 #include "cpu.h"
 
-#if defined(__arm__)
+#if defined(__arm__) || defined(__aarch64__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
+#elif defined(__x86_64__)
+#include <cpuid.h>
 #endif
 
 #if defined(__x86_64__)
@@ -34,4 +36,19 @@ int edge_path_supported(int path) {
     default:
         return 0;
     }
+}
+
+int cpu_hashes(void) {
+#if defined(__x86_64__)
+    // Leaf 7 tells of SHA in EBX; __builtin_cpu_supports does not know of it before GCC 14.
+    unsigned eax, ebx, ecx, edx;
+    __builtin_cpu_init(); // asked before main, too
+    if (!__builtin_cpu_supports("sse4.1") || !__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx))
+        return 0;
+    return ebx >> 29 & 1;
+#elif defined(__aarch64__)
+    return (getauxval(AT_HWCAP) & HWCAP_SHA2) != 0;
+#else
+    return 0;
+#endif
 }

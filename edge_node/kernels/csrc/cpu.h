@@ -19,4 +19,7 @@ enum edge_path {
 // Return 1 if the path was built into this library and this processor runs it, else 0.
 EDGE_EXPORT int edge_path_supported(int path);
 
+// Return 1 if this processor has instructions for SHA-256 for which a file of ours is.
+int cpu_hashes(void);
+
 #endif

@@ -274,6 +274,22 @@ void edge_training_get_state(const struct edge_trainer *trainer, int16_t *latent
     }
 }
 
+void edge_training_shift(struct edge_trainer *trainer, const int64_t *indices, int64_t count,
+                         int32_t shift) {
+    for (int64_t i = 0; i < count; i++)
+        trainer->path->sample(trainer, indices[i]);
+    trainer->path->shift(trainer, shift);
+}
+
+void edge_training_sum_gradients(struct edge_trainer *trainer, int64_t *sums) {
+    for (int32_t i = 0; i < trainer->layer_count; i++) {
+        struct training_layer *layer = &trainer->layers[i];
+        layer->gradient_sums = sums;
+        if (sums)
+            sums += layer->channels * layer->fan_in;
+    }
+}
+
 void edge_training_run(struct edge_trainer *trainer, const int64_t *indices, int64_t count,
                        int32_t batch, const int32_t *exponents) {
     for (int64_t start = 0; start < count; start += batch) {

@@ -42,4 +42,14 @@ EDGE_EXPORT void edge_training_get_state(const struct edge_trainer *trainer, int
 EDGE_EXPORT void edge_training_run(struct edge_trainer *trainer, const int64_t *indices,
                                    int64_t count, int32_t batch, const int32_t *exponents);
 
+// Take one step of plain gradient descent on the `count` samples of one batch, with a learning rate
+// of 2**-shift; shift: 0..24.
+EDGE_EXPORT void edge_training_shift(struct edge_trainer *trainer, const int64_t *indices,
+                                     int64_t count, int32_t shift);
+
+// From now on add the gradients of every step to `sums`, [weights] of all layers one after the
+// other, which must outlive the trainer or be taken back; NULL: no longer, which costs nothing.
+// Steps of edge_training_shift are not added.
+EDGE_EXPORT void edge_training_sum_gradients(struct edge_trainer *trainer, int64_t *sums);
+
 #endif

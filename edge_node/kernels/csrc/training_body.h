@@ -78,6 +78,13 @@ static void update_all(struct edge_trainer *trainer, int32_t exponent) {
     }
 }
 
-const struct training_path PATH_TABLE = {derive_all, train_sample, update_all};
+static void shift_all(struct edge_trainer *trainer, int32_t shift) {
+    for (int32_t i = 0; i < trainer->layer_count; i++) {
+        finish_gradient(&trainer->layers[i]);
+        shift_latents(&trainer->layers[i], shift);
+    }
+}
+
+const struct training_path PATH_TABLE = {derive_all, train_sample, update_all, shift_all};
 
 #endif

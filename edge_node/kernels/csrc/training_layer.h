@@ -84,6 +84,8 @@ struct training_layer {
     int32_t *pixel_sums;         // PIXELS [F][P]: sum of d * x
     int32_t *gradient;           // [O][R]: PIXELS sum of d * x, else sum of d where x is -1
     int32_t *bias_gradient;      // [O]
+
+    int64_t *gradient_sums; // [O][F], borrowed: gradients of all steps; NULL if nobody asks
 };
 
 struct edge_trainer;
@@ -93,6 +95,7 @@ struct training_path {
     void (*derive)(struct edge_trainer *);                // after latents were set
     void (*sample)(struct edge_trainer *, int64_t index); // forward and backward
     void (*update)(struct edge_trainer *, int32_t exponent);
+    void (*shift)(struct edge_trainer *, int32_t shift); // the other end of a step
 };
 
 extern const struct training_path training_scalar, training_avx2, training_avx512, training_neon;

@@ -2,7 +2,7 @@
 // The end of a step, part of training_body.h: latents move, and give the weights of the next step.
 //
 // Law of the file: theta is half the mean |gradient| of the layer, both divisions rounding down; a
-// latent moves by 2**u where its gradient lies beyond theta.
+// latent moves by 2**u where its gradient lies beyond theta; or by its gradient / 2**shift.
 // Read next: training.c.
 #ifndef EDGE_TRAINING_UPDATE_H
 #define EDGE_TRAINING_UPDATE_H
@@ -94,6 +94,16 @@ static int32_t dead_zone(const struct training_layer *layer) {
     return (int32_t)(total / count / 2);
 }
 
+// Keep one channel's gradients for those who ask for their sums.
+static void add_to_sums(const struct training_layer *layer, int32_t o) {
+    struct gradient_row row = gradient_row(layer, o);
+    uint32_t offset = row.offset[0], factor = row.factor[0];
+    const int32_t *restrict from = row.sums;
+    int64_t *restrict sums = layer->gradient_sums + (size_t)o * (size_t)layer->fan_in;
+    for (int32_t i = 0; i < layer->fan_in; i++)
+        sums[i] += (int32_t)(offset + factor * (uint32_t)from[i]);
+}
+
 // The weights of one channel in the next step.
 static void derive_row(struct training_layer *layer, int32_t o) {
     const int16_t *latents = layer->latents + (size_t)o * (size_t)layer->stride;
@@ -169,6 +179,8 @@ static void move_latents(struct training_layer *layer, int32_t exponent) {
     for (int32_t o = 0; o < layer->channels; o++) {
         struct gradient_row row = gradient_row(layer, o);
         int16_t *latents = layer->latents + (size_t)o * (size_t)layer->stride;
+        if (layer->gradient_sums)
+            add_to_sums(layer, o);
         for (int32_t i = 0; i < layer->fan_in; i += LANES32) {
             signed32 g = gradients(&row, i);
             signed32 moved = load_wide(latents + i) + ((g > zone) & step) - ((g < -zone) & step);
@@ -177,6 +189,36 @@ static void move_latents(struct training_layer *layer, int32_t exponent) {
         derive_row(layer, o); // while it is near
     }
     move_biases(layer, 1 << exponent >> layer->threshold_slowdown);
+    derive_channels(layer);
+}
+
+static void shift_biases(struct training_layer *layer, int32_t shift) {
+    int64_t half = INT64_C(1) << shift >> 1;
+    for (int32_t o = 0; o < layer->channels; o++) {
+        int64_t moved = layer->biases[o] + ((layer->bias_gradient[o] + half) >> shift);
+        moved = moved > BIAS_LATENT_MAX ? BIAS_LATENT_MAX : moved;
+        layer->biases[o] = (int32_t)(moved < -BIAS_LATENT_MAX ? -BIAS_LATENT_MAX : moved);
+        layer->bias_gradient[o] = 0;
+    }
+}
+
+// Every latent moves by its gradient / 2**shift, rounded half up. The half is the bit below, so
+// that nothing leaves int32; and a move beyond the range's whole width is no greater than that.
+static void shift_latents(struct training_layer *layer, int32_t shift) {
+    signed32 most = broadcast_signed(LATENT_MAX), width = broadcast_signed(2 * LATENT_MAX);
+    for (int32_t o = 0; o < layer->channels; o++) {
+        struct gradient_row row = gradient_row(layer, o);
+        int16_t *latents = layer->latents + (size_t)o * (size_t)layer->stride;
+        for (int32_t i = 0; i < layer->fan_in; i += LANES32) {
+            signed32 g = gradients(&row, i), move = g;
+            if (shift > 0)
+                move = (g >> shift) + ((g >> (shift - 1)) & 1);
+            signed32 moved = load_wide(latents + i) + clamp32(move, width);
+            store_narrow(latents + i, (lanes32)clamp32(moved, most));
+        }
+        derive_row(layer, o); // while it is near
+    }
+    shift_biases(layer, shift + layer->threshold_slowdown);
     derive_channels(layer);
 }
 

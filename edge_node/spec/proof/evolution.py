@@ -8,33 +8,36 @@ Law of the file: what the header claims is held against the state first, replaye
 Read next: evolution_proof.py for the forms, edge_node/spec/validation.py for the main path.
 """
 
-from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from edge_node.primitives.hashing import ZERO_HASH
-from edge_node.primitives.types import BlockHash, DatasetId, FamilyId, PublicKey
+from edge_node.primitives.types import BlockHash, Hash32, PublicKey
 from edge_node.spec import constants as limits
 from edge_node.spec import scheduling, training
 from edge_node.spec.architecture import Architecture
 from edge_node.spec.block import Block, Header
 from edge_node.spec.commits import check_import
 from edge_node.spec.dataset import SplitName
-from edge_node.spec.difference import WeightRecord, hamming
-from edge_node.spec.engine import ModelSource
 from edge_node.spec.genesis import Parameters
 from edge_node.spec.model import Model, model_from_blob
-from edge_node.spec.proof import founding
-from edge_node.spec.proof.evolution_errors import (
+from edge_node.spec.proof.claims import (
+    agree,
+    check_difference,
+    check_evolved,
+    check_fallback,
+    check_family,
+    check_founding,
+    check_new,
+    closed_if_done,
+    evaluation_images,
+    load,
+    skipped,
+)
+from edge_node.spec.proof.errors import (
     AccuracyTooLow,
-    ArchitectureNotAllowed,
     CorrectCountWrong,
-    DatasetNotOpen,
-    DifferenceTooSmall,
-    DuplicateModel,
-    HeaderDisagrees,
     LatentRootMismatch,
     ModelHashMismatch,
-    OutOfTurn,
     ReplayTooLong,
     UnknownParent,
     WrongStage,
@@ -45,16 +48,13 @@ from edge_node.spec.proof.evolution_proof import (
     FounderProof,
     ImportProof,
     PopulationProof,
-    ShapeOrigin,
     batch_seed,
-    family_id,
     proof_from_bytes,
-    start_seed,
 )
-from edge_node.spec.proof.rule import Learned, ProofContext
+from edge_node.spec.proof.founding import start_seed
+from edge_node.spec.proof.rule import FamilyBefore, Learned, ProofContext, ReplaySources
 from edge_node.spec.recipe import RecipeContext, StepKind, most_draws
 from edge_node.spec.scheduling import Turns
-from edge_node.spec.shapes import ShapeNotEvolved
 from edge_node.spec.state import Family, FamilyModel, State
 
 
@@ -66,7 +66,7 @@ class EvolutionRule:
         proof = proof_from_bytes(block.body.proof)
         turns = scheduling.turns(context.parent, context.parameters, block.header.rung)
         if isinstance(proof, FallbackProof):
-            _check_fallback(block.header, turns)
+            check_fallback(block.header, turns)
             return Learned(model=None, families=())
         if isinstance(proof, ImportProof):
             model = model_from_blob(proof.blob)
@@ -75,7 +75,7 @@ class EvolutionRule:
             family = _check_founder(block.header, proof, turns, context)
             model = _replay_training(block.header, proof.steps, family, context)
         else:
-            family = _check_family(block.header, turns, context.parent)
+            family = check_family(block.header, turns, context.parent)
             if isinstance(proof, PopulationProof):
                 _check_population(block.header, proof, family, context)
                 model = _replay_training(block.header, proof.steps, family, context)
@@ -84,7 +84,14 @@ class EvolutionRule:
                 model = _replay_recipe(block.header, proof, family, context)
         _check_model(block.header, model, family, context)
         after = _grown(block.header, model, family, context)
-        return Learned(model=model, families=(after, *_skipped(turns, after, context)))
+        return Learned(model=model, families=(after, *skipped(turns, after, context)))
+
+    def replay(self, block: Block, before: FamilyBefore, sources: ReplaySources) -> bytes:  # noqa: ARG002 - the port's
+        """See ProofRule: children descend from weights, so no latents are kept."""
+        return b""
+
+    def check_header(self, header: Header) -> None:
+        """See ProofRule: a header alone shows nothing."""
 
     def work(self, header: Header) -> int:
         """See ProofRule: 2**(MAX_RUNG - rung), nothing for a fallback (R-50)."""
@@ -92,31 +99,28 @@ class EvolutionRule:
             return 0
         return 1 << limits.MAX_RUNG - header.rung
 
-    def next_difficulty(self, family: Family, parameters: Parameters, interval_ms: int) -> int:
-        """See ProofRule: the family's needed gain (R-32)."""
-        return scheduling.next_needed_gain(parameters, family.needed_gain, interval_ms)
+    def first_target(self, parameters: Parameters) -> Hash32:  # noqa: ARG002 - the port's
+        """See ProofRule."""
+        return ZERO_HASH
 
-
-def _check_fallback(header: Header, turns: Turns) -> None:
-    # R-34: only the last rung may stand still.
-    if not turns.fallback:
-        raise OutOfTurn(expected=f"rung {limits.MAX_RUNG} for a fallback", actual=header.rung)
-    _agree("previous_model_hash", ZERO_HASH, header.previous_model_hash)
-    _agree("family", ZERO_HASH, header.family)
-    _agree("generation", 0, header.generation)
-    _agree("nonce", 0, header.nonce)
-    _agree("latent_root", ZERO_HASH, header.latent_root)
-    _agree("model_hash", ZERO_HASH, header.model_hash)
-    _agree("correct_count", 0, header.correct_count)
+    def next_difficulty(
+        self,
+        target: Hash32,
+        interval_ms: int,  # noqa: ARG002 - the port's
+        parameters: Parameters,  # noqa: ARG002 - the port's
+    ) -> Hash32:
+        """See ProofRule: what is hard here is each family's needed gain (R-32), not a ticket."""
+        return target
 
 
 def _check_founder(
     header: Header, proof: FounderProof, turns: Turns, context: ProofContext
 ) -> Family:
     """Return the family as it would be before its first block."""
-    family = _check_founding(header, proof.dataset, proof.architecture, turns, context)
+    family = check_founding(header, proof.dataset, proof.architecture, turns, context)
+    _check_learned(header, evaluation_images(family, context.parent), context.parameters)
     if proof.origin is not None:
-        _check_evolved(header, proof, proof.origin, context)
+        check_evolved(header, proof.dataset, proof.architecture, proof.origin, context)
     _check_steps(proof.steps, context.parameters.founder_steps(proof.architecture.macs))
     return family
 
@@ -129,94 +133,13 @@ def _check_import(
     context: ProofContext,
 ) -> Family:
     """Return the family as it would be before its first block."""
-    family = _check_founding(header, proof.dataset, architecture, turns, context)
+    family = check_founding(header, proof.dataset, architecture, turns, context)
+    _check_learned(header, evaluation_images(family, context.parent), context.parameters)
     check_import(context.parent, proof.blob, proof.salt, header.miner, context.parameters)
-    _agree("nonce", 0, header.nonce)
-    _agree("latent_root", ZERO_HASH, header.latent_root)
-    _check_new(header, context.parent)
+    agree("nonce", 0, header.nonce)
+    agree("latent_root", ZERO_HASH, header.latent_root)
+    check_new(header, context.parent)
     return family
-
-
-def _check_founding(
-    header: Header,
-    dataset: DatasetId,
-    architecture: Architecture,
-    turns: Turns,
-    context: ProofContext,
-) -> Family:
-    parent, parameters = context.parent, context.parameters
-    # R-34: a founder is due for one dataset, or anyone may found from FOUNDER_RUNG on.
-    if dataset != turns.due_dataset and not turns.any_founder:
-        raise OutOfTurn(
-            expected="a founder for the due dataset" if turns.due_dataset else "a family's block",
-            actual="a founder",
-        )
-    entry = parent.datasets.get(dataset)
-    if entry is None:
-        raise ArchitectureNotAllowed(expected="a known dataset", actual=dataset)
-    # R-59: enough miners can judge it, and its reserve is sealed yet.
-    if not entry.is_open:
-        raise DatasetNotOpen(expected="open", actual="closed" if entry.closed else "not yet held")
-    founding.check_shape(architecture, entry.manifest, _siblings(dataset, parent), parameters)
-    identity = family_id(dataset, architecture)
-    _agree("family", identity, header.family)
-    _agree("previous_model_hash", ZERO_HASH, header.previous_model_hash)
-    _agree("generation", 1, header.generation)
-    images = entry.manifest.splits[SplitName.EVALUATION].count
-    _check_learned(header, images, parameters)
-    return Family(
-        family_id=identity,
-        dataset=dataset,
-        architecture=architecture,
-        join_turn=scheduling.join_turn(parent),
-        skips=0,
-        idle=0,
-        needed_gain=scheduling.first_needed_gain(parameters, images),
-        closed=False,
-        models=(),
-        weight_record=WeightRecord(weight_count=architecture.weight_count),
-    )
-
-
-def _siblings(dataset: DatasetId, state: State) -> list[Architecture]:
-    return [each.architecture for each in state.families.values() if each.dataset == dataset]
-
-
-def _check_evolved(
-    header: Header,
-    proof: FounderProof,
-    origin: ShapeOrigin,
-    context: ProofContext,
-) -> None:
-    # R-52: who says that a shape is the child of two others shows it by their draws.
-    families = context.parent.families
-    for parent in (origin.first, origin.second):
-        if parent not in families:
-            raise UnknownParent(expected="a family", actual=parent)
-    shape = founding.evolved_shape(
-        families[origin.first].architecture,
-        families[origin.second].architecture,
-        founding.shape_seed(context.network, header.previous_hash, header.miner, origin.nonce),
-        manifest=context.parent.datasets[proof.dataset].manifest,
-        siblings=_siblings(proof.dataset, context.parent),
-        parameters=context.parameters,
-    )
-    if shape != proof.architecture:
-        raise ShapeNotEvolved(expected=shape.value(), actual=proof.architecture.value())
-
-
-def _check_family(header: Header, turns: Turns, parent: State) -> Family:
-    # R-34: families go in turn.
-    if header.family not in turns.families:
-        raise OutOfTurn(expected=_names(turns.families), actual=header.family)
-    family = parent.families[header.family]
-    _agree("previous_model_hash", family.head, header.previous_model_hash)
-    _agree("generation", 1 + len(family.records), header.generation)
-    return family
-
-
-def _names(families: Iterable[FamilyId]) -> str:
-    return " or ".join(family.hex() for family in families) or "a founder"
 
 
 def _check_population(
@@ -227,7 +150,7 @@ def _check_population(
     if family.model_count >= wanted:
         raise WrongStage(expected=f"under {wanted} models", actual=family.model_count)
     _check_steps(proof.steps, context.parameters.founder_steps(family.architecture.macs))
-    _check_learned(header, _evaluation_images(family, context.parent), context.parameters)
+    _check_learned(header, evaluation_images(family, context.parent), context.parameters)
 
 
 def _check_learned(header: Header, images: int, parameters: Parameters) -> None:
@@ -252,8 +175,8 @@ def _check_child(header: Header, proof: ChildProof, family: Family, context: Pro
     for step in proof.steps:
         if step.partner >= family.model_count:
             raise UnknownParent(expected=f"below {family.model_count}", actual=step.partner)
-    _agree("nonce", 0, header.nonce)
-    _agree("latent_root", ZERO_HASH, header.latent_root)
+    agree("nonce", 0, header.nonce)
+    agree("latent_root", ZERO_HASH, header.latent_root)
     # R-41: every record beats the one before, by less the longer nobody found one.
     needed = family.records[-1].correct_count + scheduling.needed_gain_at(family, header.rung)
     if header.correct_count < needed:
@@ -267,7 +190,7 @@ def _check_steps(actual: int, most: int) -> None:
 
 
 def _replay_training(header: Header, steps: int, family: Family, context: ProofContext) -> Model:
-    _check_new(header, context.parent)
+    check_new(header, context.parent)
     state = train_founder(
         header.previous_hash, header.miner, header.nonce, steps, family=family, context=context
     )
@@ -308,26 +231,16 @@ def train_founder(
 def _replay_recipe(
     header: Header, proof: ChildProof, family: Family, context: ProofContext
 ) -> Model:
-    _check_new(header, context.parent)
+    check_new(header, context.parent)
     base = family.models[proof.base]
     crosses = any(step.kind is StepKind.CROSS for step in proof.steps)
     return context.engine.apply_recipe(
         context.models.model(base.model_hash),
-        _load(family.models, context.models) if crosses else (),
+        load(family.models, context.models) if crosses else (),
         proof.steps,
         context.parameters.rates,
         RecipeContext(network=context.network, base=base.block, miner=header.miner),
     )
-
-
-def _check_new(header: Header, parent: State) -> None:
-    # R-42: a model is paid for once, in whatever family.
-    if header.model_hash in parent.models.hashes:
-        raise DuplicateModel(expected="new", actual=header.model_hash)
-
-
-def _load(models: Iterable[FamilyModel], source: ModelSource) -> list[Model]:
-    return [source.model(entry.model_hash) for entry in models]
 
 
 def _check_model(header: Header, model: Model, family: Family, context: ProofContext) -> None:
@@ -341,7 +254,7 @@ def _check_model(header: Header, model: Model, family: Family, context: ProofCon
     needed = scheduling.share_of(
         model.architecture.weight_count, context.parameters.min_population_diff_ppm
     )
-    check_difference(model, _load(rivals, context.models), needed)
+    check_difference(model, load(rivals, context.models), needed)
     # R-46: the whole evaluation split, on the bits that the header commits to.
     correct = context.engine.count_correct(model, family.dataset)
     if correct != header.correct_count:
@@ -358,24 +271,6 @@ def _of_one_shape(architecture: Architecture, state: State) -> list[FamilyModel]
     return found
 
 
-def check_difference(model: Model, rivals: Sequence[Model], needed: int) -> None:
-    """Check the distance of a model to each of its rivals.
-
-    Raises
-    ------
-    DifferenceTooSmall
-        R-45.
-    """
-    for rival in rivals:
-        distance = hamming(model, rival)
-        if distance < needed:
-            raise DifferenceTooSmall(expected=f"at least {needed}", actual=distance)
-
-
-def _evaluation_images(family: Family, state: State) -> int:
-    return state.datasets[family.dataset].manifest.splits[SplitName.EVALUATION].count
-
-
 def _grown(header: Header, model: Model, family: Family, context: ProofContext) -> Family:
     """Return the family with the block's model."""
     parameters = context.parameters
@@ -385,6 +280,7 @@ def _grown(header: Header, model: Model, family: Family, context: ProofContext) 
         model_hash=header.model_hash,
         correct_count=header.correct_count,
         record=bool(family.records),
+        latent_root=header.latent_root,
     )
     grown = replace(family, models=(*family.models, entry))
     if entry.record:
@@ -392,12 +288,12 @@ def _grown(header: Header, model: Model, family: Family, context: ProofContext) 
         grown = replace(
             grown,
             idle=0,
-            needed_gain=EvolutionRule().next_difficulty(family, parameters, interval_ms),
+            needed_gain=scheduling.next_needed_gain(parameters, family.needed_gain, interval_ms),
             weight_record=family.weight_record.noted(model),
         )
     elif grown.model_count >= parameters.min_population:
         grown = _with_first_record(grown, model, context)
-    return _closed_if_done(grown, parameters)
+    return closed_if_done(grown, parameters)
 
 
 def _with_first_record(family: Family, newest: Model, context: ProofContext) -> Family:
@@ -411,30 +307,3 @@ def _with_first_record(family: Family, newest: Model, context: ProofContext) -> 
         ),
         weight_record=family.weight_record.noted(first),
     )
-
-
-def _skipped(turns: Turns, grown: Family, context: ProofContext) -> tuple[Family, ...]:
-    """Return the family whose turn another block took, one skip further (R-31)."""
-    if turns.due_family is None or turns.due_family == grown.family_id:
-        return ()
-    family = context.parent.families[turns.due_family]
-    skipped = replace(family, skips=family.skips + 1, idle=family.idle + 1)
-    return (_closed_if_done(skipped, context.parameters),)
-
-
-def _closed_if_done(family: Family, parameters: Parameters) -> Family:
-    # R-35: at max_family_generations, or idle for too long.
-    done = (
-        len(family.records) >= parameters.max_family_generations
-        or family.idle >= parameters.max_idle_blocks
-    )
-    return replace(family, closed=True) if done else family
-
-
-def _agree(name: str, expected: object, actual: object) -> None:
-    # R-36: no field of a header is free, so nothing can be hidden in one or ground on.
-    if actual != expected:
-        raise HeaderDisagrees(
-            expected=f"{name} {expected.hex() if isinstance(expected, bytes) else expected}",
-            actual=actual,
-        )

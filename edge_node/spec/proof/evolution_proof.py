@@ -7,36 +7,17 @@ Read next: evolution.py.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from edge_node.primitives.hashing import tagged_hash
-from edge_node.primitives.types import BlockHash, DatasetId, FamilyId, Hash32, NetworkId, PublicKey
+from edge_node.primitives.types import BlockHash, DatasetId, Hash32, NetworkId, PublicKey
 from edge_node.spec.architecture import Architecture, architecture_from_value
 from edge_node.spec.constants import COMMIT_SALT_BYTES, MAX_PROOF_BYTES
-from edge_node.spec.encoding import Decoded, Value, decode, encode
-from edge_node.spec.errors import InvalidProof
-from edge_node.spec.recipe import MAX_NONCE, Step, step_from_value
+from edge_node.spec.encoding import Value, decode, encode
+from edge_node.spec.proof.errors import ProofMalformed
+from edge_node.spec.proof.founding import ShapeOrigin, origin_from_value
+from edge_node.spec.recipe import Step, step_from_value
 
 FOUNDER, POPULATION, CHILD, FALLBACK, IMPORT = range(5)
-
-
-class ProofMalformed(InvalidProof):
-    """A proof does not have the form of R-33."""
-
-    reason: ClassVar[str] = "R-33"
-    wants: ClassVar[str] = "the proof"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShapeOrigin:
-    """How a shape came from those of two families (R-52)."""
-
-    first: FamilyId
-    """The family whose layers are at the front."""
-    second: FamilyId
-    """The family whose layers are at the back; it may be the first."""
-    nonce: int
-    """The miner's choice, 0..MAX_NONCE."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +113,7 @@ def proof_from_bytes(data: bytes) -> Proof:
                 dataset=DatasetId(Hash32(dataset)),
                 architecture=architecture_from_value(genome),
                 steps=steps,
-                origin=_origin_from_value(origin),
+                origin=origin_from_value(origin),
             )
         case [kind, int(steps)] if kind == POPULATION:
             return PopulationProof(steps=steps)
@@ -148,30 +129,6 @@ def proof_from_bytes(data: bytes) -> Proof:
             raise ProofMalformed(
                 expected="a founder, population, child, fallback or import", actual="another form"
             )
-
-
-def _origin_from_value(value: list[Decoded]) -> ShapeOrigin | None:
-    match value:
-        case []:
-            return None
-        case [bytes(first), bytes(second), int(nonce)] if (
-            len(first) == len(second) == 32 and 0 <= nonce <= MAX_NONCE
-        ):
-            return ShapeOrigin(
-                first=FamilyId(Hash32(first)), second=FamilyId(Hash32(second)), nonce=nonce
-            )
-        case _:
-            raise ProofMalformed(expected="[] or [family, family, nonce]", actual=value)
-
-
-def family_id(dataset: DatasetId, architecture: Architecture) -> FamilyId:
-    """Return the hash that names a family."""
-    return FamilyId(tagged_hash("family", dataset, encode(architecture.value())))
-
-
-def start_seed(network: NetworkId, dataset: DatasetId, architecture: Architecture) -> bytes:
-    """Return the seed of the latents from which every founder of a family starts."""
-    return tagged_hash("family-start", network, dataset, encode(architecture.value()))
 
 
 def batch_seed(network: NetworkId, parent: BlockHash, miner: PublicKey, nonce: int) -> bytes:

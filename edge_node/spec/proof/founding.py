@@ -8,16 +8,63 @@ Read next: evolution.py.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from edge_node.primitives.hashing import tagged_hash
-from edge_node.primitives.types import BlockHash, NetworkId, PublicKey
-from edge_node.spec import shapes, training
+from edge_node.primitives.types import BlockHash, DatasetId, FamilyId, Hash32, NetworkId, PublicKey
+from edge_node.spec import shapes
 from edge_node.spec.architecture import Architecture
 from edge_node.spec.dataset import Manifest, SplitName
 from edge_node.spec.difference import shape_distance_ppm
+from edge_node.spec.encoding import Decoded, encode
 from edge_node.spec.errors import InvalidInput
 from edge_node.spec.genesis import Parameters
-from edge_node.spec.proof.evolution_errors import ArchitectureNotAllowed, FamilyTooSimilar
+from edge_node.spec.proof.errors import ArchitectureNotAllowed, FamilyTooSimilar, ProofMalformed
+from edge_node.spec.recipe import MAX_NONCE
+from edge_node.spec.training_bounds import check_trainable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShapeOrigin:
+    """How a shape came from those of two families (R-52)."""
+
+    first: FamilyId
+    """The family whose layers are at the front."""
+    second: FamilyId
+    """The family whose layers are at the back; it may be the first."""
+    nonce: int
+    """The miner's choice, 0..MAX_NONCE."""
+
+
+def origin_from_value(value: list[Decoded]) -> ShapeOrigin | None:
+    """Return the origin that a decoded value names; None for an empty list.
+
+    Raises
+    ------
+    ProofMalformed
+        R-33.
+    """
+    match value:
+        case []:
+            return None
+        case [bytes(first), bytes(second), int(nonce)] if (
+            len(first) == len(second) == 32 and 0 <= nonce <= MAX_NONCE
+        ):
+            return ShapeOrigin(
+                first=FamilyId(Hash32(first)), second=FamilyId(Hash32(second)), nonce=nonce
+            )
+        case _:
+            raise ProofMalformed(expected="[] or [family, family, nonce]", actual=value)
+
+
+def family_id(dataset: DatasetId, architecture: Architecture) -> FamilyId:
+    """Return the hash that names a family."""
+    return FamilyId(tagged_hash("family", dataset, encode(architecture.value())))
+
+
+def start_seed(network: NetworkId, dataset: DatasetId, architecture: Architecture) -> bytes:
+    """Return the seed of the latents from which every founder of a family starts."""
+    return tagged_hash("family-start", network, dataset, encode(architecture.value()))
 
 
 def shape_seed(network: NetworkId, previous_hash: BlockHash, miner: PublicKey, nonce: int) -> bytes:
@@ -95,7 +142,7 @@ def check_shape(
             expected=f"at most {parameters.max_evaluation_macs} multiplications to count with",
             actual=macs,
         )
-    training.check_trainable(shape, parameters.founder_batch)
+    check_trainable(shape, max(parameters.founder_batch, parameters.burst_batch))
     # R-38: a family that differs by one neuron would collect the rewards of another.
     needed = max(1, parameters.min_family_diff_ppm)
     for sibling in siblings:

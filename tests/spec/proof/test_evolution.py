@@ -10,19 +10,16 @@ from edge_node.primitives.types import BlockHash, FamilyId, Hash32, ModelHash
 from edge_node.spec.block import Header
 from edge_node.spec.encoding import InvalidEncoding, encode
 from edge_node.spec.errors import InvalidInput
-from edge_node.spec.proof.evolution_errors import (
+from edge_node.spec.proof.errors import (
     HeaderDisagrees,
     OutOfTurn,
+    ProofMalformed,
     ReplayTooLong,
     UnknownParent,
     WrongStage,
 )
-from edge_node.spec.proof.evolution_proof import (
-    FallbackProof,
-    PopulationProof,
-    ProofMalformed,
-    family_id,
-)
+from edge_node.spec.proof.evolution_proof import FallbackProof, PopulationProof
+from edge_node.spec.proof.founding import family_id
 from edge_node.spec.recipe import (
     EvolutionRates,
     RecipeContext,

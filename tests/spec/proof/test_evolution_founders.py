@@ -10,9 +10,10 @@ from edge_node.primitives.types import DatasetId, Hash32
 from edge_node.spec.architecture import Architecture, conv, dense
 from edge_node.spec.block import Block
 from edge_node.spec.dataset import SplitName
-from edge_node.spec.proof.evolution_errors import ArchitectureNotAllowed, FamilyTooSimilar
-from edge_node.spec.proof.evolution_proof import FounderProof, family_id
-from edge_node.spec.training import NotTrainable
+from edge_node.spec.proof.errors import ArchitectureNotAllowed, FamilyTooSimilar
+from edge_node.spec.proof.evolution_proof import FounderProof
+from edge_node.spec.proof.founding import family_id
+from edge_node.spec.training_bounds import NotTrainable
 from tests.spec.stages import Stage, refused, stages, validate_with, with_proof
 from tests.spec.toy_chain import ARCHITECTURE
 

@@ -25,6 +25,7 @@ from edge_node.spec.architecture import (
 from edge_node.spec.constants import MAX_PROOF_BYTES
 from edge_node.spec.encoding import Decoded, InvalidEncoding, encode
 from edge_node.spec.errors import InvalidInput
+from edge_node.spec.proof.errors import ProofMalformed
 from edge_node.spec.proof.evolution_proof import (
     ChildProof,
     FallbackProof,
@@ -32,13 +33,10 @@ from edge_node.spec.proof.evolution_proof import (
     ImportProof,
     PopulationProof,
     Proof,
-    ProofMalformed,
-    ShapeOrigin,
     batch_seed,
-    family_id,
     proof_from_bytes,
-    start_seed,
 )
+from edge_node.spec.proof.founding import ShapeOrigin, family_id, start_seed
 from edge_node.spec.recipe import MAX_NONCE, Step, StepKind, StepMalformed
 from tests.spec.samples import random_architecture
 

@@ -10,8 +10,9 @@ from edge_node.primitives.hashing import tagged_hash
 from edge_node.primitives.types import DatasetId, FamilyId, Hash32
 from edge_node.spec.architecture import Architecture
 from edge_node.spec.proof import founding
-from edge_node.spec.proof.evolution_errors import UnknownParent
-from edge_node.spec.proof.evolution_proof import FounderProof, ShapeOrigin, proof_from_bytes
+from edge_node.spec.proof.errors import UnknownParent
+from edge_node.spec.proof.evolution_proof import FounderProof, proof_from_bytes
+from edge_node.spec.proof.founding import ShapeOrigin
 from edge_node.spec.shapes import ShapeNotEvolved
 from tests.spec.evolved_shapes import evolved, evolved_founder
 from tests.spec.stages import ALICE, BOB, FALLBACK_MS, Stage, refused, stages, with_proof

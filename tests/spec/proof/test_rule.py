@@ -3,9 +3,9 @@
 
 from dataclasses import replace
 
+from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.spec.proof.evolution import EvolutionRule
 from edge_node.spec.proof.rule import ProofRule
-from edge_node.spec.scheduling import next_needed_gain
 from tests.spec.stages import network, stages
 
 
@@ -25,13 +25,11 @@ def test_fallback_learns_nothing() -> None:
     assert learned.families == ()
 
 
-def test_difficulty_of_evolution_is_the_needed_gain() -> None:
-    (family,) = stages()["child"].tip.state.families.values()
-    parameters = network().rules.parameters
+def test_evolution_has_no_lottery() -> None:
+    parameters, header = network().rules.parameters, stages()["child"].header
+    assert EvolutionRule().first_target(parameters) == header.target == ZERO_HASH
     for interval_ms in (1, 2_999, 3_000, 10_000):
-        assert EvolutionRule().next_difficulty(family, parameters, interval_ms) == next_needed_gain(
-            parameters, family.needed_gain, interval_ms
-        )
+        assert EvolutionRule().next_difficulty(ZERO_HASH, interval_ms, parameters) == ZERO_HASH
 
 
 def test_r_50_work_of_a_block_halves_with_each_rung() -> None:

@@ -9,9 +9,10 @@
 __attribute__((weak)) int test_bitslice(void);
 __attribute__((weak)) int test_engine(void);
 __attribute__((weak)) int test_training(void);
+__attribute__((weak)) int test_burst(void);
 
 int main(void) {
-    int (*const tests[])(void) = {test_bitslice, test_engine, test_training};
+    int (*const tests[])(void) = {test_bitslice, test_engine, test_training, test_burst};
     int failed = 0, run = 0;
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
         if (tests[i] != NULL) {

@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be wrong with a proof of `evolution`: one class per rule.
+"""What can be wrong with a proof of learning: one class per rule.
 
-Law of the file: names and numbers; the guards are in evolution.py.
-Read next: evolution.py.
+Law of the file: names and numbers; the guards are in claims.py, evolution.py and recipe.py.
+Read next: claims.py.
 """
 
 from typing import ClassVar
 
 from edge_node.spec.errors import InvalidProof
+
+
+class ProofMalformed(InvalidProof):
+    """A proof does not have the form of R-33."""
+
+    reason: ClassVar[str] = "R-33"
+    wants: ClassVar[str] = "the proof"
 
 
 class OutOfTurn(InvalidProof):

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The lottery: one burst after another on top of a family's head, until a ticket wins.
+
+Every trial is a nonce and a moment: a new seed, hence another burst. Trials have no memory, so a
+new head or other transactions cost no more than the burst under way (design, section 7).
+Law of the file: what is offered wins, meets its requirements and has the accuracy that its rung
+asks for, or, on the last rung, is a fallback.
+Read next: edge_node/spec/burst.py, edge_node/kernels/burst.py.
+"""
+
+from dataclasses import dataclass, replace
+
+from edge_node.primitives.clock import Clock
+from edge_node.primitives.hashing import ZERO_HASH
+from edge_node.primitives.types import BlockHash, DatasetId, ModelHash, TimestampMs
+from edge_node.spec import scheduling
+from edge_node.spec.block import Header, proof_root_of
+from edge_node.spec.burst import BurstRules, BurstStart, draw_operator, seed_of
+from edge_node.spec.constants import MAX_RUNG, PPM
+from edge_node.spec.dataset import SplitName
+from edge_node.spec.genesis import Parameters
+from edge_node.spec.proof.founding import ShapeOrigin
+from edge_node.spec.proof.recipe import Needs
+from edge_node.spec.proof.recipe_proof import (
+    BurntProof,
+    LotteryFounderProof,
+    LotteryProof,
+    StepProof,
+    recipe_of,
+)
+from edge_node.trainer.judges import Judge
+from edge_node.trainer.task import ONLY_LANE, Lane, Progress
+
+STEP_MACS = 1 << 27
+"""Multiplications, counted forward, after which a step of the search looks at what came in: some
+20 ms on a PC."""
+MAX_STEP_TRIALS = 64
+"""Of the smallest nets the hash costs more than the burst."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LotteryTask:
+    """What the next block may be: all of it but the moment, the nonce, and what the burst gives."""
+
+    core: Header
+    """The header so far; `timestamp`, `rung`, `nonce` and all from `proof_root` on are to come."""
+    parent_ms: TimestampMs
+    """The parent's timestamp."""
+    parameters: Parameters
+    """The network's chosen rules."""
+    clock: Clock
+    """The time of the machine that searches."""
+    dataset: DatasetId
+    """What to learn."""
+    rules: BurstRules
+    """What every burst of the family obeys."""
+    start: BurstStart
+    """Where its bursts begin."""
+    target: int
+    """A ticket below it wins."""
+    needs: tuple[Needs, ...]
+    """What a block must reach, by rung."""
+    founds: bool
+    """It is to found its family."""
+    origin: ShapeOrigin | None = None
+    """Where a founder's shape comes from; None if the miner chose it."""
+
+    @property
+    def head(self) -> BlockHash:
+        """The block that the win will follow."""
+        return self.core.previous_hash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Win:
+    """A ticket that wins, with what it won."""
+
+    header: Header
+    """The block's, whole but for its signature."""
+    proof: bytes
+    """Encoded proof of learning."""
+    train_ppm: int
+    """Accuracy on the images that selection would look at."""
+
+
+class Lottery:
+    """Tries bursts for a task.
+
+    Parameters
+    ----------
+    task : LotteryTask
+    judge : Judge
+        Runs bursts, and counts correct images.
+    lane : Lane, optional
+        Of `count` lanes each tries every `count`-th nonce.
+    """
+
+    def __init__(self, task: LotteryTask, judge: Judge, lane: Lane = ONLY_LANE) -> None:
+        self._task = task
+        self._judge = judge
+        self._lane = lane
+        self._tries = 0
+        self._best_train_ppm = 0
+        self._runner = judge.burst_runner(task.rules, task.dataset)
+        self._begun = False
+
+    @property
+    def progress(self) -> Progress:
+        """How it is going."""
+        return Progress(
+            stage="found" if self._task.founds else "lottery",
+            candidates=self._tries,
+            best_train_ppm=self._best_train_ppm,
+        )
+
+    def step(self) -> Win | None:
+        """Run some bursts; return a win if one of them would make a block."""
+        if not self._begun:
+            self._runner.begin(self._task.start)
+            self._begun = True
+        for _ in range(min(MAX_STEP_TRIALS, max(1, STEP_MACS // self._task.rules.cost))):
+            win = self._trial()
+            if win is not None:
+                return win
+        return None
+
+    def _trial(self) -> Win | None:
+        task = self._task
+        core = self._core()
+        self._tries += 1
+        seed = seed_of(core)
+        trial = self._runner.trial(seed, task.target)
+        if trial.ticket >= task.target or not trial.met:
+            return None
+        model = self._runner.model()
+        correct, _ = self._judge.count(model, task.dataset, SplitName.EVALUATION)
+        recipe = recipe_of(task.rules, draw_operator(seed, task.rules, task.start))
+        header = replace(core, latent_root=trial.latent_root)
+        if correct < task.needs[core.rung].least:
+            if core.rung < MAX_RUNG or task.founds:
+                return None
+            return _won(header, BurntProof(recipe=recipe), ModelHash(ZERO_HASH), 0, 0)
+        proof: LotteryProof = StepProof(recipe=recipe)
+        if task.founds:
+            proof = LotteryFounderProof(
+                recipe=recipe,
+                architecture=task.rules.architecture,
+                dataset=task.dataset,
+                origin=task.origin,
+            )
+        trained, seen = self._judge.count(model, task.dataset, SplitName.TRAIN)
+        self._best_train_ppm = max(self._best_train_ppm, trained * PPM // seen)
+        return _won(header, proof, model.model_hash(), correct, trained * PPM // seen)
+
+    def _core(self) -> Header:
+        """Return the next trial's header up to the nonce."""
+        task = self._task
+        earliest = task.parent_ms + max(1, task.parameters.min_interval_ms)
+        timestamp = TimestampMs(max(task.clock.now_ms(), earliest))
+        return replace(
+            task.core,
+            timestamp=timestamp,
+            rung=scheduling.rung_at(task.parameters, task.parent_ms, timestamp),
+            nonce=self._lane.index + self._tries * self._lane.count,
+        )
+
+
+def _won(
+    header: Header, proof: LotteryProof, model_hash: ModelHash, correct: int, train_ppm: int
+) -> Win:
+    encoded = proof.encode()
+    whole = replace(
+        header,
+        proof_root=proof_root_of(encoded),
+        model_hash=model_hash,
+        correct_count=correct,
+    )
+    return Win(header=whole, proof=encoded, train_ppm=train_ppm)
