@@ -40,7 +40,7 @@ _UNITS = {
         "records": "generations",
         "images": "images",
         "datasets": "datasets have",
-        "samples": "batch",
+        "samples": "batch samples",
         "samples, exponent": "schedule",
         "height, version": "upgrades",
         "steps": "steps",

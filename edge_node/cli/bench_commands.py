@@ -20,6 +20,7 @@ from edge_node.bench.run import BenchOptions, run_bench
 from edge_node.cli.edition_store import stored_mnist
 from edge_node.cli.output import console, emit, json_option, table
 from edge_node.cli.paper_commands import paper
+from edge_node.cli.proof_commands import proof
 from edge_node.cli.session import Session
 from edge_node.kernels.shared_object import load_library
 
@@ -52,7 +53,7 @@ def bench(
     """Measure speeds on one core; takes about three minutes.
 
     Times are processor time of one thread, medians of several repetitions.
-    `bench paper` measures the paper's own tables.
+    `bench paper` measures the paper's own tables, `bench proof` what the lottery rules promise.
     """
     if context.invoked_subcommand is not None:
         return
@@ -76,6 +77,7 @@ def bench(
 
 
 bench.add_command(paper)
+bench.add_command(proof)
 
 
 def _show(machine: Machine, rows: Sequence[Row]) -> None:

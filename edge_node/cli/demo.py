@@ -41,7 +41,7 @@ from edge_node.spec.genesis import EVOLUTION, PROOF_RULES, RECIPE
 
 MAX_FAMILIES = 8
 """More would hardly get a turn."""
-EVOLUTION_BLOCKS, LOTTERY_BLOCKS = 12, 30
+EVOLUTION_BLOCKS, LOTTERY_BLOCKS = 12, 20
 """Heights of a demonstration that takes a minute or so."""
 
 _LOG = logging.getLogger(__name__)

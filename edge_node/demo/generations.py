@@ -10,33 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edge_node.chain.block_store import BlockStore, StoredBlock
+from edge_node.demo.proofs import AnyFounder, AnyProof, proof_of, way_of
 from edge_node.node.engine import NodeEngine
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import DatasetId, FamilyId, PublicKey
 from edge_node.spec.block import body_from_bytes, header_from_bytes
 from edge_node.spec.constants import PPM
 from edge_node.spec.dataset import Manifest, SplitName
-from edge_node.spec.genesis import GUIDING_GRADIENT_PAPER, LOTTERIES, Genesis
-from edge_node.spec.proof.evolution_proof import (
-    ChildProof,
-    FallbackProof,
-    FounderProof,
-    ImportProof,
-    Proof,
-    proof_from_bytes,
-)
-from edge_node.spec.proof.guiding_gradient_proof import (
-    GuidingProof,
-    WalkFounderProof,
-    WalkProof,
-    guiding_proof_from_bytes,
-)
-from edge_node.spec.proof.recipe_proof import (
-    LotteryFounderProof,
-    LotteryProof,
-    StepProof,
-    lottery_proof_from_bytes,
-)
+from edge_node.spec.genesis import Genesis
 from edge_node.spec.transport import TransportKind
 
 
@@ -113,8 +94,8 @@ def generation_reports(
         if header.model_hash != ZERO_HASH:
             model = blocks.model(header.model_hash)
             body = body_from_bytes(stored.body)
-            proof = _proof(body.proof, genesis)
-            if isinstance(proof, (FounderProof, LotteryFounderProof, WalkFounderProof)):
+            proof = proof_of(body.proof, genesis.proof)
+            if isinstance(proof, AnyFounder):
                 learned[header.family] = datasets[proof.dataset]
             manifest = learned[header.family]
             train, evaluation, reserve = (
@@ -142,29 +123,7 @@ def generation_reports(
     return reports
 
 
-def _proof(data: bytes, genesis: Genesis) -> Proof | LotteryProof | GuidingProof:
-    if genesis.proof == GUIDING_GRADIENT_PAPER:
-        return guiding_proof_from_bytes(data)
-    if genesis.proof in LOTTERIES:
-        return lottery_proof_from_bytes(data)
-    return proof_from_bytes(data)
-
-
-def _payload(proof: Proof | LotteryProof | GuidingProof, transport: bytes) -> str:
-    if isinstance(proof, (WalkFounderProof, WalkProof)):
-        founds = "founder, " if isinstance(proof, WalkFounderProof) else ""
-        return f"{founds}{len(proof.batches)} batches"
-    if isinstance(proof, (LotteryFounderProof, StepProof)):
-        founds = "founder, " if isinstance(proof, LotteryFounderProof) else ""
-        return f"{founds}{proof.recipe.drawn.operator.name.lower()}"
-    if isinstance(proof, FallbackProof):
-        return "fallback"
-    kind = "population"
-    if isinstance(proof, FounderProof):
-        kind = "founder"
-    elif isinstance(proof, ImportProof):
-        kind = "import"
-    elif isinstance(proof, ChildProof):
-        kind = f"{len(proof.steps)} steps"
+def _payload(proof: AnyProof, transport: bytes) -> str:
+    way = way_of(proof)
     # The second byte of a transport is its kind: an array's head, then a small integer.
-    return f"{kind} + {TransportKind(transport[1]).name.lower()}" if transport else kind
+    return f"{way} + {TransportKind(transport[1]).name.lower()}" if transport else way

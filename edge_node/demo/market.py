@@ -28,13 +28,13 @@ from edge_node.demo.bounties import (
     uploads,
 )
 from edge_node.demo.generations import Exports, GenerationReport
+from edge_node.demo.proofs import AnyFounder, proof_of
 from edge_node.node.architecture_text import architecture_text
 from edge_node.node.engine import NodeEngine
 from edge_node.primitives.types import FamilyId
 from edge_node.spec import scheduling
 from edge_node.spec.block import Header, body_from_bytes, header_from_bytes
 from edge_node.spec.genesis import Genesis, Parameters
-from edge_node.spec.proof.evolution_proof import FounderProof, proof_from_bytes
 from edge_node.spec.state import Family, State
 
 MAX_SPREAD = 1
@@ -211,6 +211,7 @@ def market_report(
     generations: Sequence[GenerationReport],
     exports: Sequence[Exports],
     *,
+    proof: str,
     offered: int = 0,
 ) -> MarketReport:
     """Return what families did on a chain.
@@ -227,6 +228,8 @@ def market_report(
         The accuracies of its models.
     exports : sequence of Exports
         Files of each dataset's best.
+    proof : str
+        The network's proof rule.
     offered : int
         Datasets that a user has sent with a bounty.
     """
@@ -236,7 +239,7 @@ def market_report(
     open_at_once = parameters.min_families * len(head.datasets)
     blocks_of_one = parameters.min_population - 1 + parameters.max_family_generations
     return MarketReport(
-        families=tuple(_families(chain, states, generations)),
+        families=tuple(_families(chain, states, generations, proof)),
         turns=tuple(
             _turn(header, before, after, parameters)
             for header, (before, after) in zip(headers, pairwise(states), strict=True)
@@ -266,12 +269,15 @@ def _turn(header: Header, before: State, after: State, parameters: Parameters) -
 
 
 def _families(
-    chain: Sequence[StoredBlock], states: Sequence[State], generations: Sequence[GenerationReport]
+    chain: Sequence[StoredBlock],
+    states: Sequence[State],
+    generations: Sequence[GenerationReport],
+    rule: str,
 ) -> Iterator[FamilyReport]:
     head, labels = states[-1], dict[FamilyId, str]()
     for block in chain:
-        proof = proof_from_bytes(body_from_bytes(block.body).proof)
-        if not isinstance(proof, FounderProof):
+        proof = proof_of(body_from_bytes(block.body).proof, rule)
+        if not isinstance(proof, AnyFounder):
             continue
         name = header_from_bytes(block.header).family
         family = head.families[name]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CURVES = (
-    ("train_ppm", "train (climbed on)", "#0072B2", "^"),
+    ("train_ppm", "train (learned from)", "#0072B2", "^"),
     ("evaluation_ppm", "evaluation (decides)", "#D55E00", "o"),
     ("reserve_ppm", "untouched", "#009E73", "s"),
 )

@@ -243,6 +243,7 @@ def _report(
             genesis.parameters,
             generations,
             exports,
+            proof=genesis.proof,
             offered=len(options.offered),
         )
         draw_market(generations, market, Path(exports[0].plot))

@@ -8,7 +8,7 @@ Read next: edge_node/spec/block.py.
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.spec.block import Header
 
-KINDS = ("founder", "import", "population", "child", "fallback")
+KINDS = ("founder", "import", "population", "child", "step", "fallback")
 """Every word that `kind_of` has."""
 
 
@@ -19,4 +19,5 @@ def kind_of(header: Header) -> str:
     first = header.previous_model_hash == ZERO_HASH
     if header.latent_root == ZERO_HASH:  # nothing was trained by the chain's rules
         return "import" if first else "child"
-    return "founder" if first else "population"
+    later = "population" if header.target == ZERO_HASH else "step"
+    return "founder" if first else later

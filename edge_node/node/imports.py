@@ -29,9 +29,11 @@ from edge_node.spec.dataset import SplitName
 from edge_node.spec.encoding import decode, encode
 from edge_node.spec.engine import DatasetMissing, Engine
 from edge_node.spec.errors import InvalidInput, InvalidTransaction
+from edge_node.spec.genesis import EVOLUTION
 from edge_node.spec.model import Model, model_from_blob
 from edge_node.spec.proof.evolution_proof import ImportProof
 from edge_node.spec.proof.founding import check_shape, family_id
+from edge_node.spec.state import DatasetEntry
 from edge_node.spec.transaction import ModelCommit, commitment_to
 
 _LOG = logging.getLogger(__name__)
@@ -226,13 +228,13 @@ class Imports:
     def _hindrance(self, waiting: WaitingModel, engine: Engine) -> str | None:
         """Return why a model can found no family, or None."""
         head, parameters = self._importer.head, self._importer.rules.parameters
+        entry = head.datasets.get(waiting.dataset)
+        if self._importer.proof != EVOLUTION:
+            return f"by {self._importer.proof} families are founded by training alone"
         if waiting.model.model_hash() in head.models.hashes:
             return "it is in a block"
-        entry = head.datasets.get(waiting.dataset)
-        if entry is None:
-            return f"the chain has no dataset {waiting.dataset.hex()[:12]}"
-        if entry.closed:
-            return f"mining on {entry.manifest.name} has ended"
+        if entry is None or entry.closed:
+            return _no_mining(waiting.dataset, entry)
         siblings = [
             family.architecture
             for family in head.families.values()
@@ -264,3 +266,9 @@ class Imports:
         self._counts.pop(waiting.model.model_hash(), None)
         path = self._folder / f"{waiting.model.model_hash().hex()}{SUFFIX}"
         path.replace(path.with_suffix(".done"))
+
+
+def _no_mining(dataset: DatasetId, entry: DatasetEntry | None) -> str:
+    if entry is None:
+        return f"the chain has no dataset {dataset.hex()[:12]}"
+    return f"mining on {entry.manifest.name} has ended"

@@ -34,6 +34,9 @@ published."""
 HARDENED = (4, 0)
 """k and cross_weight of guiding_gradient, hardened: no crossover (design, section 7)."""
 
+MAX_WALK_SAMPLES = 1 << 14
+"""burst_steps * burst_batch of guiding_gradient as published: its proof, which names each image,
+stays within MAX_ITEMS and MAX_PROOF_BYTES."""
 MAX_MEMBERS = 256
 """Members that may sign checkpoints."""
 MAX_ALLOCATIONS = 1_024
@@ -275,6 +278,9 @@ class Genesis:
                     expected=f"one with requirements and cross_weight {HARDENED} for its rule",
                     actual=asked,
                 )
+        if self.proof == GUIDING_GRADIENT_PAPER:
+            samples = self.parameters.burst_steps * self.parameters.burst_batch
+            _check_within("burst_steps * burst_batch", samples, 1, MAX_WALK_SAMPLES)
         _check_within("bytes of the name", len(_utf_8(self.name)), 1, _MAX_NAME_BYTES)
         _check_within("the timestamp", self.timestamp, 0, _MAX_TIMESTAMP)
         _check_within("members", len(self.members), 0, MAX_MEMBERS)

@@ -194,7 +194,7 @@ class Progress:
     """How a trainer is doing."""
 
     stage: str
-    """`found`, `shape`, `populate` or `evolve`."""
+    """`found`, `shape`, `populate`, `evolve`, `lottery` or `walk`."""
     candidates: int
     """Candidates tried for this task."""
     best_train_ppm: int

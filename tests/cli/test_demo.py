@@ -20,6 +20,7 @@ from edge_node.demo.run import DemoOptions, Watch
 from edge_node.inference.backend import Backend
 from edge_node.inference.select import BackendStatus
 from edge_node.primitives.clock import Clock
+from edge_node.spec.genesis import PROOF_RULES
 from tests.cli.typing_in import typed
 from tests.demo.market_chain import stopped
 
@@ -103,6 +104,15 @@ def test_json_is_one_object_with_the_contracts_keys(
     assert (options.blocks, options.output, len(options.backends)) == (4, tmp_path / "out", 3)
 
 
+@pytest.mark.parametrize("proof", PROOF_RULES)
+def test_every_proof_rule_can_be_shown(
+    tmp_path: Path, ending_with: Callable[[DemoReport], list[DemoOptions]], proof: str
+) -> None:
+    asked = ending_with(REPORT)
+    assert typed(tmp_path, *demo(tmp_path, "--proof", proof)).code == 0
+    assert [options.proof for options in asked] == [proof]
+
+
 def test_tables_are_whole_in_80_columns(
     tmp_path: Path, ending_with: Callable[[DemoReport], list[DemoOptions]]
 ) -> None:
@@ -111,7 +121,7 @@ def test_tables_are_whole_in_80_columns(
     assert seen.code == 0, seen.err
     assert max(map(len, seen.out.splitlines())) <= 80
     assert "…" not in seen.out
-    for wanted in ("height 1 of 30", "all nodes agree", "79.00 % -> 100.00 %", "o/best.tflite"):
+    for wanted in ("height 1 of 20", "all nodes agree", "79.00 % -> 100.00 %", "o/best.tflite"):
         assert wanted in seen.out
 
 

@@ -19,7 +19,7 @@ from edge_node.gossip.ports import Publish
 from edge_node.gossip.topics import Kind, Topic, network_prefix
 from edge_node.node.data_directory import DataDirectory
 from edge_node.node.service import options_of
-from edge_node.spec.genesis import Genesis
+from edge_node.spec.genesis import PROOF_RULES, Genesis
 from tests.chain.workshop import easy_dataset, easy_network
 from tests.cli.typing_in import typed
 from tests.datasets.samples import random_samples, stored
@@ -57,6 +57,15 @@ def test_network_on_a_dataset_that_is_here(with_dataset: Path, rules: str) -> No
     before = (with_dataset / "key").read_bytes()
     assert "name another --data-dir" in typed(with_dataset, *words[:-1]).sentence(3)
     assert (with_dataset / "key").read_bytes() == before
+
+
+@pytest.mark.parametrize("proof", PROOF_RULES)
+def test_new_network_runs_the_proof_rule_that_is_named(
+    with_dataset: Path, rules: str, proof: str
+) -> None:
+    words = ("init", "--dataset", "easy", "--parameters", rules, "--proof", proof)
+    assert typed(with_dataset, *words).code == 0
+    assert DataDirectory(with_dataset).genesis().proof == proof
 
 
 def test_network_on_a_dataset_of_another_node(

@@ -16,6 +16,7 @@ from edge_node.inference.select import open_backend
 from edge_node.kernels.libsodium import load_ed25519
 from edge_node.node.engine import NodeEngine
 from edge_node.spec import scheduling
+from edge_node.spec.genesis import EVOLUTION
 from edge_node.spec.state import State
 from tests.chain.workshop import ANN, BOB, opened, take
 from tests.datasets.samples import stored
@@ -57,7 +58,9 @@ class Stopped:
 
     def market(self) -> MarketReport:
         """Return the report."""
-        return market_report(self.chain, self.states, RULES, self.generations, [EXPORTS])
+        return market_report(
+            self.chain, self.states, RULES, self.generations, [EXPORTS], proof=EVOLUTION
+        )
 
 
 @contextmanager

@@ -8,7 +8,10 @@ import pytest
 from edge_node.spec.block import header_from_bytes
 from edge_node.spec.constants import PPM
 from edge_node.spec.dataset import SplitName
+from tests.chain.workshop import ANN
 from tests.demo.market_chain import BLOCKS, grown, stopped
+from tests.spec import toy_walks as walks
+from tests.spec.toy_chain import ToyChain
 from tests.spec.toy_data import toy_dataset
 
 pytestmark = pytest.mark.slow
@@ -33,3 +36,19 @@ def test_every_line_says_what_its_block_and_the_law_say(tmp_path: Path) -> None:
     assert kinds[:3] == ["founder", "founder", "population"]
     assert kinds[4:6] == ["founder", "population"]
     assert all(kinds[number].endswith("steps") for number in (3, 6))
+
+
+def test_walks_are_told_by_their_batches(tmp_path: Path) -> None:
+    chain = ToyChain(walks.walks_network())
+    walks.grow(chain, ANN, 3)
+    seen = stopped(tmp_path, chain, [toy_dataset()])
+    lines = seen.generations
+    assert [line.generation for line in lines] == [1, 1, 2]
+    assert lines[0].payload.startswith("founder, ")
+    assert all(line.payload.endswith(" batches") for line in lines)
+    assert [line.evaluation_ppm for line in lines] == [
+        mined.block.header.correct_count * PPM // 100 for mined in chain.mined
+    ]
+    assert [line.model_bytes for line in lines] == [
+        len(mined.block.body.proof) for mined in chain.mined
+    ]

@@ -4,7 +4,6 @@
 import ctypes
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -18,11 +17,9 @@ from edge_node.primitives.hashing import tagged_hash
 from edge_node.spec import burst as law_module
 from edge_node.spec.burst import BurstStart, draw_operator, ticket
 from tests.kernels.burst_runs import CASES, arguments, case, law, silent_case
-from tests.kernels.c_bursts import law_digest
 from tests.kernels.compiled import need_library, this_cpus_path
 
 BIGGEST = max(range(CASES), key=lambda number: case(number).rules.architecture.weight_count)
-C_TEST = Path(shared_object.__file__).parent / "csrc/test/test_burst.c"
 
 
 @pytest.fixture(params=list(KernelPath), ids=[path.name for path in KernelPath])
@@ -130,8 +127,3 @@ def test_sha256_is_hashlibs(plain: int) -> None:
         for piece in (1, 63, 64, 65, 150, 4_000):
             hashed(message, size, piece, plain, digest)
             assert digest.raw == hashlib.sha256(message[:size]).digest(), (size, piece)
-
-
-def test_the_c_tests_digest_is_the_laws() -> None:
-    """So emulated ARM, where no Python runs, is held against the law too."""
-    assert f'"{law_digest()}"' in C_TEST.read_text()

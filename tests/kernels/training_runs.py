@@ -48,6 +48,7 @@ def network(
 
 NETWORKS = {
     "one dense layer": network(5, 7, 1, 1, [dense(3)]),
+    "one dense layer, no patterns": network(3, 3, 1, 1, [dense(3)]),
     "dense, odd widths": network(5, 7, 1, 1, [dense(33), dense(17), dense(4)]),
     "deep and dense, signals saturate": network(4, 4, 1, 1, [dense(15)] * 6 + [dense(2)]),
     "dense, more than a vector": network(9, 9, 1, 1, [dense(130), dense(65), dense(10)]),

@@ -11,6 +11,7 @@ from edge_node.node.errors import DirectoryDamaged, ImportRefused
 from edge_node.node.imports import SUFFIX, save_import
 from edge_node.primitives.types import DatasetId, Hash32
 from edge_node.spec.block import body_from_bytes, header_from_bytes
+from edge_node.spec.genesis import RECIPE
 from edge_node.spec.model import Model
 from edge_node.spec.proof.evolution_proof import ImportProof, proof_from_bytes
 from edge_node.spec.transaction import ModelCommit
@@ -18,8 +19,10 @@ from tests.chain.workshop import ANN, EASY, Tree
 from tests.node.rig import Rig, World, sent, world
 from tests.spec import toy_chain as toy
 from tests.spec.samples import random_model
+from tests.spec.toy_lottery import LOTTERY
 
 SALT = bytes(range(32))
+LOTTERY_HERE = replace(LOTTERY, min_evaluation_images=20)
 RULES = replace(EASY, commit_delay_blocks=2, min_family_acc_ppm=0)
 
 
@@ -79,6 +82,18 @@ def test_model_made_elsewhere_founds_a_family(tmp_path: Path) -> None:
         made.run()
         assert ann.node.imports.count == 0
         assert not list(ann.directory.imports.glob(f"*{SUFFIX}"))
+
+
+def test_lottery_takes_no_model_from_elsewhere(tmp_path: Path) -> None:
+    with world(tmp_path, LOTTERY_HERE, proof=RECIPE) as made:
+        ann = made.add("ann", mines=True)
+        made.run()
+        model = random_model(toy.ARCHITECTURE, "from elsewhere")
+        folder = ann.directory.imports
+        save_import(folder, made.data.dataset_id, model, SALT)
+        with pytest.raises(ImportRefused, match="by recipe families are founded by training"):
+            ann.node.imports.admit(model.model_hash(), ann.node.parts.engine)
+        assert not list(folder.glob(f"*{SUFFIX}"))
 
 
 def test_model_whose_dataset_is_not_there_holds_no_other_up(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from edge_node.spec.dataset import Manifest, ManifestMalformed, Split
 from edge_node.spec.encoding import Decoded, InvalidEncoding, decode, encode
 from edge_node.spec.genesis import (
     GUIDING_GRADIENT,
+    GUIDING_GRADIENT_PAPER,
     LOTTERIES,
     MAX_ALLOCATIONS,
     MAX_MEMBERS,
@@ -155,6 +156,15 @@ def test_r_24_hardened_guiding_gradient_has_its_own_numbers(asked: tuple[int, in
     with pytest.raises(GenesisMalformed, match=r"requirements and cross_weight \(4, 0\)"):
         replace(GENESIS, proof=GUIDING_GRADIENT, parameters=rules)
     assert replace(GENESIS, proof=RECIPE, parameters=rules).parameters == rules
+
+
+def test_r_24_walk_of_paper_b_fits_a_proof() -> None:
+    rules = replace(PARAMETERS, burst_steps=1 << 10, burst_batch=16)
+    assert replace(GENESIS, proof=GUIDING_GRADIENT_PAPER, parameters=rules).parameters == rules
+    longer = replace(rules, burst_batch=17)
+    with pytest.raises(GenesisMalformed, match="burst_steps \\* burst_batch"):
+        replace(GENESIS, proof=GUIDING_GRADIENT_PAPER, parameters=longer)
+    assert replace(GENESIS, proof=RECIPE, parameters=longer).parameters == longer
 
 
 def test_r_24_all_coins_that_will_ever_be_minted_fit_u64() -> None:

@@ -9,7 +9,9 @@ import json
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
+from edge_node.bench.machine import Machine
 from edge_node.bench.paper.goals import Goal, goals
 from edge_node.bench.paper.plots import draw_plots
 from edge_node.bench.paper.run import PaperReport
@@ -46,14 +48,43 @@ def markdown(report: PaperReport, *, command: str) -> str:
     command : str
         The command line that measured it.
     """
-    parts = ["# Paper A's tables, measured\n", _machine(report, command)]
+    parts = ["# Paper A's tables, measured\n", machine_words(report, command)]
     if asked := goals(report):
         parts.append(_goals(asked))
     parts += [_SECTIONS[name](report) for name in report.measured]
     return "\n".join(parts)
 
 
-def _machine(report: PaperReport, command: str) -> str:
+class Run(Protocol):
+    """What reports of measurements have in common."""
+
+    @property
+    def machine(self) -> Machine:
+        """What was measured on."""
+
+    @property
+    def cores(self) -> int:
+        """Processors that the run might use."""
+
+    @property
+    def load_before(self) -> float:
+        """Load average before anything was measured."""
+
+    @property
+    def load_after(self) -> float:
+        """The same at the end."""
+
+    @property
+    def quick(self) -> bool:
+        """Whether little was measured."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+
+
+def machine_words(report: Run, command: str) -> str:
+    """Return the paragraph on what was measured where, and by which command."""
     machine = report.machine
     quick = " These are the small figures of `--quick`." if report.quick else ""
     return (

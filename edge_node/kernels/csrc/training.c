@@ -56,16 +56,17 @@ static int32_t round_up(int32_t number, int32_t unit) {
     return (number + unit - 1) / unit * unit;
 }
 
-static enum training_source choose_source(const int32_t *numbers, int first) {
+static enum training_source choose_source(const int32_t *numbers, int first, int last) {
     if (first && numbers[EIGHT_BIT])
         return TRAINING_PIXELS;
-    int pattern = first && numbers[IN_CHANNELS] == 1 && numbers[KERNEL_HEIGHT] == 3 &&
+    // Logits are summed from bits, even those of a lone layer over a 3 x 3 map.
+    int pattern = first && !last && numbers[IN_CHANNELS] == 1 && numbers[KERNEL_HEIGHT] == 3 &&
                   numbers[KERNEL_WIDTH] == 3 && numbers[CHANNELS] <= MAX_PATTERN_CHANNELS;
     return pattern ? TRAINING_PATTERN : TRAINING_BITS;
 }
 
 static void describe(struct training_layer *layer, const int32_t *numbers, int first, int last) {
-    layer->source = choose_source(numbers, first);
+    layer->source = choose_source(numbers, first, last);
     layer->in_height = numbers[IN_HEIGHT];
     layer->in_width = numbers[IN_WIDTH];
     layer->in_channels = numbers[IN_CHANNELS];

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the rules have in common whose families are trained block after block, each from the last.
 
-Rules R-44 and R-46 (model) and R-45 (difference of records); design, sections 6 and 7. Bursts and
-walks both begin with the latents of the family's head, and leave the family with one model more.
+Rules R-43, R-44 and R-46 (model) and R-45 (difference of records); design, sections 6 and 7. Bursts
+and walks begin with the latents of the family's head, and leave the family with one model more.
 Law of the file: what training has left is judged and kept here; how it went is the rules' own.
 Read next: recipe.py, guiding_gradient.py.
 """

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Forms of paper B's proofs: each goes round, every other form is refused by its number."""
 
+from dataclasses import replace
+
 import pytest
 
 from edge_node.primitives.types import DatasetId, FamilyId, Hash32
+from edge_node.spec.architecture import dense
+from edge_node.spec.constants import MAX_LAYERS
 from edge_node.spec.encoding import Value, encode
+from edge_node.spec.genesis import MAX_WALK_SAMPLES
 from edge_node.spec.proof.errors import ProofMalformed
 from edge_node.spec.proof.evolution_proof import FallbackProof
 from edge_node.spec.proof.founding import ShapeOrigin
@@ -44,6 +49,20 @@ GENOME = ARCHITECTURE.value()
     ids=["walk", "empty walk", "founder", "evolved founder", "fallback"],
 )
 def test_proof_goes_round(proof: GuidingProof) -> None:
+    assert guiding_proof_from_bytes(proof.encode()) == proof
+
+
+@pytest.mark.parametrize("batch", [1, 16, 64])
+def test_longest_walk_that_a_genesis_may_allow_can_be_proven(batch: int) -> None:
+    steps = min(1 << 10, MAX_WALK_SAMPLES // batch)
+    batches = (tuple(range((1 << 31) - batch, 1 << 31)),) * steps
+    layers = (dense(2),) * (MAX_LAYERS - 1) + ARCHITECTURE.layers[-1:]
+    proof = WalkFounderProof(
+        batches=batches,
+        architecture=replace(ARCHITECTURE, layers=layers),
+        dataset=DATASET,
+        origin=ShapeOrigin(first=FIRST, second=SECOND, nonce=7),
+    )
     assert guiding_proof_from_bytes(proof.encode()) == proof
 
 
