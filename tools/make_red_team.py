@@ -31,9 +31,8 @@ What the figures do not say:
 
 - Data and nets are small (8 x 8 images; 1,072 to 4,288 weights), so that all of it runs in CI.
 - Row 3 charges the attacker nothing for its tables, nor to find out which weights have changed.
-- Row 7: the hashes that are left to choose from win nothing in the lottery, but they are blocks:
-  who finds one may show another to each part of a network, without more work, and each is replayed
-  and kept. An evolved founder's were counted among 100 of 2**64 nonces of its shape's origin.
+- Row 7: an evolved founder's were counted among 100 nonces of its shape's origin. This row found
+  two choices that were left after a win, and what a proof says is in the seed since.
 - Row 11: the gain of who picks among many bursts is faked in part, but costs all of them.
 - Row 12a: who squeezes the times of a private chain makes fewer and heavier blocks, so its luck
   varies more; its mean does not.

@@ -112,12 +112,19 @@ class BurstResult:
     """The network that they stand for."""
 
 
-def seed_of(header: Header) -> Hash32:
+def seed_of(header: Header, label: bytes = b"") -> Hash32:
     """Return the seed of a header's burst: the hash of its core (R-69).
 
     The core is every field before `proof_root`: whoever changes one has another burst to run.
+
+    Parameters
+    ----------
+    header : Header
+    label : bytes, optional
+        What a proof says that follows from nothing else (proof/recipe_proof.py).
     """
-    return tagged_hash("burst-seed", encode([getattr(header, name) for name in _CORE_FIELDS]))
+    core = encode([getattr(header, name) for name in _CORE_FIELDS])
+    return tagged_hash("burst-seed", core, label)
 
 
 def draw_operator(seed: bytes, rules: BurstRules, start: BurstStart) -> Drawn:

@@ -4,7 +4,7 @@
 Every trial is a nonce and a moment: a new seed, hence another burst. Trials have no memory, so a
 new head or other transactions cost no more than the burst under way (design, section 7).
 Law of the file: what is offered wins, meets its requirements and has the accuracy that its rung
-asks for, or, on the last rung, is a fallback.
+asks for; whether a burst is for a fallback is settled before it begins.
 Read next: edge_node/spec/burst.py, edge_node/kernels/burst.py.
 """
 
@@ -15,7 +15,7 @@ from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import BlockHash, DatasetId, ModelHash, TimestampMs
 from edge_node.spec import scheduling
 from edge_node.spec.block import Header, proof_root_of
-from edge_node.spec.burst import BurstRules, BurstStart, draw_operator, seed_of
+from edge_node.spec.burst import BurstRules, BurstStart, Drawn, Operator
 from edge_node.spec.constants import MAX_RUNG, PPM
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.genesis import Parameters
@@ -27,6 +27,7 @@ from edge_node.spec.proof.recipe_proof import (
     LotteryProof,
     StepProof,
     recipe_of,
+    seed_for,
 )
 from edge_node.trainer.judges import Judge
 from edge_node.trainer.task import ONLY_LANE, Lane, Progress
@@ -126,41 +127,53 @@ class Lottery:
 
     def _trial(self) -> Win | None:
         task = self._task
-        core = self._core()
+        timestamp, rung = self._moment()
+        core, proof = self._core(timestamp, rung), self._proof(rung)
         self._tries += 1
-        seed = seed_of(core)
+        seed = seed_for(core, proof)
         trial = self._runner.trial(seed, task.target)
         if trial.ticket >= task.target or not trial.met:
             return None
+        proof = replace(proof, recipe=recipe_of(task.rules, trial.drawn))
+        header = replace(core, latent_root=trial.latent_root)
+        if isinstance(proof, BurntProof):
+            return _won(header, proof, ModelHash(ZERO_HASH), 0, 0)
         model = self._runner.model()
         correct, _ = self._judge.count(model, task.dataset, SplitName.EVALUATION)
-        recipe = recipe_of(task.rules, draw_operator(seed, task.rules, task.start))
-        header = replace(core, latent_root=trial.latent_root)
         if correct < task.needs[core.rung].least:
-            if core.rung < MAX_RUNG or task.founds:
-                return None
-            return _won(header, BurntProof(recipe=recipe), ModelHash(ZERO_HASH), 0, 0)
-        proof: LotteryProof = StepProof(recipe=recipe)
-        if task.founds:
-            proof = LotteryFounderProof(
-                recipe=recipe,
-                architecture=task.rules.architecture,
-                dataset=task.dataset,
-                origin=task.origin,
-            )
+            return None
         trained, seen = self._judge.count(model, task.dataset, SplitName.TRAIN)
         self._best_train_ppm = max(self._best_train_ppm, trained * PPM // seen)
         return _won(header, proof, model.model_hash(), correct, trained * PPM // seen)
 
-    def _core(self) -> Header:
-        """Return the next trial's header up to the nonce."""
+    def _proof(self, rung: int) -> LotteryProof:
+        """Return what the next trial is for; on the last rung every other one is for nothing."""
+        task = self._task
+        nothing_drawn = recipe_of(task.rules, Drawn(operator=Operator.CONTINUE))
+        if task.founds:
+            return LotteryFounderProof(
+                recipe=nothing_drawn,
+                architecture=task.rules.architecture,
+                dataset=task.dataset,
+                origin=task.origin,
+            )
+        if rung == MAX_RUNG and self._tries % 2:
+            return BurntProof(recipe=nothing_drawn)
+        return StepProof(recipe=nothing_drawn)
+
+    def _moment(self) -> tuple[TimestampMs, int]:
+        """Return the time of a trial that is made now, and its rung."""
         task = self._task
         earliest = task.parent_ms + max(1, task.parameters.min_interval_ms)
         timestamp = TimestampMs(max(task.clock.now_ms(), earliest))
+        return timestamp, scheduling.rung_at(task.parameters, task.parent_ms, timestamp)
+
+    def _core(self, timestamp: TimestampMs, rung: int) -> Header:
+        """Return the next trial's header up to the nonce."""
         return replace(
-            task.core,
+            self._task.core,
             timestamp=timestamp,
-            rung=scheduling.rung_at(task.parameters, task.parent_ms, timestamp),
+            rung=rung,
             nonce=self._lane.index + self._tries * self._lane.count,
         )
 

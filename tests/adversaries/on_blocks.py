@@ -218,12 +218,16 @@ def _founder_twins(nonces: int = 100) -> Iterator[tuple[Tip, Block]]:
     shape, origins = max(shapes.items(), key=lambda item: len(item[1]))
     work = Work(tip=tip, miner=ALICE, after_ms=FOUNDER_RUNG * RUNG_MS)
     course = lotto.Course(work=work, family=toy.founded(work, shape, parent.dataset))
-    trial = course.won(lambda _: True)
+    proof = LotteryFounderProof(
+        recipe=lotto.NOTHING_YET.recipe,
+        architecture=shape,
+        dataset=parent.dataset,
+        origin=origins[0],
+    )
+    trial = course.won(lambda _: True, proof=proof)
     for claimed in (None, *origins):
-        proof = LotteryFounderProof(
-            recipe=trial.recipe, architecture=shape, dataset=parent.dataset, origin=claimed
-        )
-        yield tip, course.block(trial, proof).block
+        other = replace(proof, recipe=trial.recipe, origin=claimed)
+        yield tip, course.block(trial, other).block
 
 
 # 8. and 9. Another's block under one's own name, as it is or a little changed.

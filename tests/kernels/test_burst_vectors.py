@@ -44,6 +44,7 @@ from tools.make_burst_vectors import (
 
 C_TEST = Path(shared_object.__file__).parent / "csrc/test/test_burst.c"
 TABLES = ["small", "reference", "product"]
+SLOW_SMALL = [pytest.param("small", marks=pytest.mark.slow), *TABLES[1:]]
 EVERY = 25
 LONG = f"{PRODUCT[0].label} #0"
 
@@ -54,13 +55,11 @@ recorded = cache(read_vectors)
 
 
 @cache
-def questions() -> dict[str, list[Case]]:
-    """Return the cases of all vectors, by the name of their table."""
-    return {
-        "small": [small_case(number) for number in range(SMALL_CASES)],
-        "reference": series_cases(REFERENCE),
-        "product": series_cases(PRODUCT),
-    }
+def questions(table: str) -> list[Case]:
+    """Return the cases of all vectors of a table."""
+    if table == "small":
+        return [small_case(number) for number in range(SMALL_CASES)]
+    return series_cases(REFERENCE if table == "reference" else PRODUCT)
 
 
 def answers(table: str) -> list[Vector]:
@@ -93,49 +92,52 @@ def check(vectors: Iterable[Vector], outcomes: Iterable[Outcome], path: str) -> 
 
 
 def ask(table: str, outcomes: Outcomes) -> list[Outcome]:
-    alike = groupby(questions()[table], key=lambda case: case.name.partition("#")[0])
+    alike = groupby(questions(table), key=lambda case: case.name.partition("#")[0])
     return [outcome for _, cases in alike for outcome in outcomes(list(cases))]
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", SLOW_SMALL)
 def test_every_path_comes_to_what_is_recorded(path: KernelPath, table: str) -> None:
     actual = ask(table, lambda cases: compiled_outcomes(cases, path))
     check(answers(table), actual, path.name)
 
 
-@pytest.mark.parametrize("table", [*TABLES[:2], pytest.param(TABLES[2], marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("table", TABLES)
 def test_numpy_comes_to_what_is_recorded(table: str) -> None:
     check(answers(table), ask(table, numpy_outcomes), "numpy")
 
 
 def test_the_law_comes_to_what_is_recorded() -> None:
-    check(answers("small")[::EVERY], map(law_outcome, questions()["small"][::EVERY]), "the law")
+    some = [small_case(number) for number in range(0, SMALL_CASES, EVERY)]
+    check(answers("small")[::EVERY], map(law_outcome, some), "the law")
 
 
 @pytest.mark.slow
 def test_the_law_comes_to_all_small_ones() -> None:
-    check(answers("small"), map(law_outcome, questions()["small"]), "the law")
+    check(answers("small"), map(law_outcome, questions("small")), "the law")
 
 
 @pytest.mark.slow
 def test_the_law_comes_to_a_burst_of_the_product() -> None:
     """The C path that recorded it is held against what defines it, in the size that it ships in."""
     (vector,) = (vector for vector in answers("product") if vector.name == LONG)
-    (case,) = (case for case in questions()["product"] if case.name == LONG)
+    (case,) = (case for case in questions("product") if case.name == LONG)
     check([vector], [law_outcome(case)], "the law")
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", SLOW_SMALL)
 def test_each_answer_is_to_its_question(table: str) -> None:
     """Cases that are drawn otherwise want to be recorded again, and say nothing of the paths."""
-    asked = [(case.name, case_digits(case)) for case in questions()[table]]
+    asked = [(case.name, case_digits(case)) for case in questions(table)]
     assert asked == [(vector.name, vector.case) for vector in answers(table)], (
         "run `python -m tools.make_burst_vectors`"
     )
 
 
+@pytest.mark.slow
 def test_enough_is_recorded() -> None:
-    cases = questions()
+    cases = {table: questions(table) for table in TABLES}
     weights = [case.rules.architecture.weight_count for case in cases["small"]]
     assert len(weights) == 1_000
     assert max(weights) <= MOST_SMALL_WEIGHTS

@@ -27,6 +27,7 @@ from edge_node.spec.proof.recipe_proof import (
     Recipe,
     StepProof,
     recipe_of,
+    seed_for,
 )
 from edge_node.spec.state import Family
 from tests.spec import toy_chain as toy
@@ -140,14 +141,19 @@ class Course:
         object.__setattr__(self, "rules", rules)
         object.__setattr__(self, "start", recipe.start_of(self.family, tip.context()))
 
-    def won(self, takes: Callable[[BurstResult], bool], wish: Wish = ANYTHING) -> Trial:
-        """Return the first trial that wins and whose result is taken."""
+    def won(
+        self,
+        takes: Callable[[BurstResult], bool],
+        wish: Wish = ANYTHING,
+        proof: LotteryProof | None = None,
+    ) -> Trial:
+        """Return the first trial that wins and whose result is taken, by default for a step."""
         tip = self.work.tip
         blank = toy.assembled(self.work, self.family, NOTHING_YET, None).block.header
         target = lottery.family_target(blank.target, self.rules.cost, tip.parameters.max_cost)
         for nonce in self.work.nonces():
             header = replace(blank, nonce=nonce)
-            seed = burst.seed_of(header)
+            seed = seed_for(header, proof or NOTHING_YET)
             drawn = burst.draw_operator(seed, self.rules, self.start)
             if wish.operator not in (None, drawn.operator):
                 continue
@@ -180,11 +186,11 @@ def founder(
     chosen = dataset or scheduling.turns(tip.state, tip.parameters, work.rung).due_dataset
     assert chosen is not None, "no founder is due: name a dataset"
     course = Course(work=work, family=toy.founded(work, architecture, chosen))
-    trial = course.won(lambda _: True)
     proof = LotteryFounderProof(
-        recipe=trial.recipe, architecture=architecture, dataset=chosen, origin=origin
+        recipe=NOTHING_YET.recipe, architecture=architecture, dataset=chosen, origin=origin
     )
-    return course.block(trial, proof)
+    trial = course.won(lambda _: True, proof=proof)
+    return course.block(trial, replace(proof, recipe=trial.recipe))
 
 
 def step(work: Work, family: FamilyId | None = None, wish: Wish = ANYTHING) -> Mined:
@@ -215,7 +221,7 @@ def _differs(model: Model, family: Family, tip: Tip) -> bool:
 def fallback(work: Work, family: FamilyId | None = None) -> Mined:
     """Mine a block without a model; `after_ms` must reach the last rung."""
     course = Course(work=work, family=toy.family_of(work, family))
-    trial = course.won(lambda _: True)
+    trial = course.won(lambda _: True, proof=BurntProof(recipe=NOTHING_YET.recipe))
     return course.block(trial, BurntProof(recipe=trial.recipe), keep=False)
 
 

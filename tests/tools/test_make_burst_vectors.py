@@ -71,6 +71,7 @@ def test_another_question_has_another_hash(what: str) -> None:
     assert case_digits(others[what]) != case_digits(case)
 
 
+@pytest.mark.slow
 def test_a_name_stands_for_one_burst() -> None:
     cases = series_cases((*REFERENCE, *PRODUCT))
     assert len({case.name for case in cases}) == len({case.sha256() for case in cases})

@@ -14,7 +14,7 @@ from edge_node.spec.architecture import Architecture, architecture_from_value
 from edge_node.spec.constants import COMMIT_SALT_BYTES, MAX_PROOF_BYTES
 from edge_node.spec.encoding import Value, decode, encode
 from edge_node.spec.proof.errors import ProofMalformed
-from edge_node.spec.proof.founding import ShapeOrigin, origin_from_value
+from edge_node.spec.proof.founding import ShapeOrigin, origin_from_value, origin_value
 from edge_node.spec.recipe import Step, step_from_value
 
 FOUNDER, POPULATION, CHILD, FALLBACK, IMPORT = range(5)
@@ -35,9 +35,7 @@ class FounderProof:
 
     def encode(self) -> bytes:
         """Return the canonical bytes."""
-        origin: list[Value] = []
-        if self.origin is not None:
-            origin = [self.origin.first, self.origin.second, self.origin.nonce]
+        origin = origin_value(self.origin)
         return encode([FOUNDER, self.dataset, self.architecture.value(), self.steps, origin])
 
 

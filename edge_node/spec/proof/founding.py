@@ -16,7 +16,7 @@ from edge_node.spec import shapes
 from edge_node.spec.architecture import Architecture
 from edge_node.spec.dataset import Manifest, SplitName
 from edge_node.spec.difference import shape_distance_ppm
-from edge_node.spec.encoding import Decoded, encode
+from edge_node.spec.encoding import Decoded, Value, encode
 from edge_node.spec.errors import InvalidInput
 from edge_node.spec.genesis import Parameters
 from edge_node.spec.proof.errors import ArchitectureNotAllowed, FamilyTooSimilar, ProofMalformed
@@ -34,6 +34,11 @@ class ShapeOrigin:
     """The family whose layers are at the back; it may be the first."""
     nonce: int
     """The miner's choice, 0..MAX_NONCE."""
+
+
+def origin_value(origin: ShapeOrigin | None) -> list[Value]:
+    """Return an origin as an encodable value; an empty list for none."""
+    return [] if origin is None else [origin.first, origin.second, origin.nonce]
 
 
 def origin_from_value(value: list[Decoded]) -> ShapeOrigin | None:

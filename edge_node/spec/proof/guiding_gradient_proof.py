@@ -19,7 +19,7 @@ from edge_node.spec.genesis import Parameters
 from edge_node.spec.guiding import Batch
 from edge_node.spec.proof.errors import ProofMalformed
 from edge_node.spec.proof.evolution_proof import FALLBACK, FallbackProof
-from edge_node.spec.proof.founding import ShapeOrigin, origin_from_value
+from edge_node.spec.proof.founding import ShapeOrigin, origin_from_value, origin_value
 
 FOUNDER, STEP = 0, 1
 
@@ -69,9 +69,7 @@ class WalkFounderProof:
 
     def encode(self) -> bytes:
         """Return the canonical bytes."""
-        origin: list[Value] = []
-        if self.origin is not None:
-            origin = [self.origin.first, self.origin.second, self.origin.nonce]
+        origin = origin_value(self.origin)
         genome = self.architecture.value()
         return encode([FOUNDER, _value(self.batches), self.dataset, genome, origin])
 

@@ -43,6 +43,7 @@ from edge_node.spec.proof.recipe_proof import (
     LotteryProof,
     Recipe,
     lottery_proof_from_bytes,
+    seed_for,
 )
 from edge_node.spec.proof.rule import FamilyBefore, Learned, ProofContext, ReplaySources
 from edge_node.spec.proof.trained import check_model, check_root, grown, head_latents
@@ -130,7 +131,7 @@ class RecipeRule:
         turns = scheduling.turns(context.parent, context.parameters, header.rung)
         family = _family_of(header, proof, turns, context)
         rules = burst.rules_for(family.architecture, context.parameters)
-        seed = burst.seed_of(header)
+        seed = seed_for(header, proof)
         _check_recipe(proof.recipe, rules)
         check_ticket(seed, header, rules, context.parameters)
         if isinstance(proof, LotteryFounderProof) and proof.origin is not None:
@@ -161,11 +162,16 @@ class RecipeRule:
         parameters = sources.parameters
         rules = burst.rules_for(before.architecture, parameters)
         start = _start(before, parameters, sources.models)
-        seed = burst.seed_of(block.header)
+        seed = seed_for(block.header, lottery_proof_from_bytes(block.body.proof))
         return sources.engine.burst(seed, rules, start, before.dataset).latents
 
     def check_header(self, header: Header) -> None:
-        """See ProofRule: a ticket wins at most below the header's target (R-72)."""
+        """See ProofRule: a ticket wins at most below the header's target (R-72).
+
+        What else than its header is in the seed of a founder or a fallback, its body tells.
+        """
+        if ZERO_HASH in (header.previous_model_hash, header.model_hash):
+            return
         _check_below(burst.seed_of(header), header, int.from_bytes(header.target, "big"))
 
     def work(self, header: Header) -> int:

@@ -13,12 +13,13 @@ from typing import ClassVar
 
 from edge_node.primitives.types import DatasetId, Hash32
 from edge_node.spec.architecture import Architecture, architecture_from_value
-from edge_node.spec.burst import BurstRules, Drawn, Operator
+from edge_node.spec.block import Header
+from edge_node.spec.burst import BurstRules, Drawn, Operator, seed_of
 from edge_node.spec.constants import MAX_PROOF_BYTES
 from edge_node.spec.encoding import Decoded, Value, decode, encode
 from edge_node.spec.errors import InvalidProof
 from edge_node.spec.proof.errors import ProofMalformed
-from edge_node.spec.proof.founding import ShapeOrigin, origin_from_value
+from edge_node.spec.proof.founding import ShapeOrigin, origin_from_value, origin_value
 
 FOUNDER, STEP, FALLBACK = range(3)
 
@@ -64,10 +65,7 @@ class LotteryFounderProof:
 
     def encode(self) -> bytes:
         """Return the canonical bytes."""
-        origin: list[Value] = []
-        if self.origin is not None:
-            origin = [self.origin.first, self.origin.second, self.origin.nonce]
-        genome = self.architecture.value()
+        genome, origin = self.architecture.value(), origin_value(self.origin)
         return encode([FOUNDER, self.recipe.value(), self.dataset, genome, origin])
 
 
@@ -96,6 +94,19 @@ class BurntProof:
 
 
 LotteryProof = LotteryFounderProof | StepProof | BurntProof
+
+
+def seed_for(header: Header, proof: LotteryProof) -> Hash32:
+    """Return the seed of a block's burst (R-69): one win is one block.
+
+    What a proof says beside what follows from the seed is in the seed: that the burst is for
+    nothing, and where the shape of a founder comes from.
+    """
+    if isinstance(proof, BurntProof):
+        return seed_of(header, encode([FALLBACK]))
+    if isinstance(proof, LotteryFounderProof) and proof.origin is not None:
+        return seed_of(header, encode(origin_value(proof.origin)))
+    return seed_of(header)
 
 
 def recipe_of(rules: BurstRules, drawn: Drawn) -> Recipe:

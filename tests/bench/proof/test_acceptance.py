@@ -14,6 +14,8 @@ from edge_node.primitives.hashing import tagged_hash
 from edge_node.spec.burst import BurstStart
 from tests.bench.proof.small import quick_bench
 
+pytestmark = pytest.mark.slow
+
 
 def test_rows_name_stage_and_k(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(acceptance, "SETUPS", SETUPS[:1])

@@ -3,8 +3,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from edge_node.bench.proof.fairness import interval_rows, share_rows
 from tests.bench.proof.small import quick_bench
+
+pytestmark = pytest.mark.slow
 
 
 def test_simulated_rows_say_so_and_reach_their_goals(tmp_path: Path) -> None:

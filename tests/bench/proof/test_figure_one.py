@@ -3,8 +3,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from edge_node.bench.proof.figure_one import figure_rows
 from tests.bench.proof.small import quick_bench
+
+pytestmark = pytest.mark.slow
 
 LABELS = ["paper, as published", "paper, accuracy free", "recipe"]
 

@@ -10,6 +10,8 @@ from edge_node.bench.proof.learning import learning_rows
 from edge_node.bench.proof.workbench import SETUPS
 from tests.bench.proof.small import quick_bench
 
+pytestmark = pytest.mark.slow
+
 
 def test_each_family_has_its_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learning, "SETUPS", SETUPS[:1])

@@ -11,6 +11,8 @@ from edge_node.spec import lottery
 from edge_node.spec.burst import Operator
 from tests.bench.proof.small import quick_bench
 
+pytestmark = pytest.mark.slow
+
 SETUP = SETUPS[0]
 
 

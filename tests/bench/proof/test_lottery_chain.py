@@ -19,6 +19,8 @@ from edge_node.node.networks import LAN_LOTTERY
 from edge_node.spec.errors import InvalidInput
 from tests.bench.proof.small import quick_options
 
+pytestmark = pytest.mark.slow
+
 PARAMETERS = replace(LAN_LOTTERY, first_work=1, burst_steps=2, burst_batch=8)
 SEEDS = (bytes([1]) * 32, bytes([2]) * 32)
 

@@ -8,6 +8,8 @@ from edge_node.bench.proof.published import PublishedChain
 from edge_node.bench.proof.workbench import SETUPS, Workbench
 from tests.bench.proof.small import quick_bench
 
+pytestmark = pytest.mark.slow
+
 SETUP = SETUPS[0]
 
 

@@ -4,8 +4,12 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from edge_node.bench.proof.real_lottery import TARGET_MS, Rations, mined_blocks
 from tests.bench.proof.small import quick_bench
+
+pytestmark = pytest.mark.slow
 
 SHARES = (0.5, 0.3, 0.2)
 

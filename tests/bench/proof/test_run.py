@@ -4,9 +4,13 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from edge_node.bench.proof.run import TABLES, run_proof
 from edge_node.node.system import SystemClock
 from tests.bench.proof.small import quick_options
+
+pytestmark = pytest.mark.slow
 
 
 def test_run_of_some_tables_is_plain_json(tmp_path: Path) -> None:

@@ -3,8 +3,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from edge_node.bench.proof.verification import verification_rows
 from tests.bench.proof.small import quick_bench
+
+pytestmark = pytest.mark.slow
 
 
 def test_every_block_of_the_chain_is_replayed_and_timed(tmp_path: Path) -> None:

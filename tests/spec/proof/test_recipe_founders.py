@@ -10,6 +10,7 @@ import pytest
 from edge_node.primitives.types import FamilyId, Hash32
 from edge_node.spec import burst
 from edge_node.spec.architecture import Architecture
+from edge_node.spec.block import Block
 from edge_node.spec.errors import InvalidInput
 from edge_node.spec.proof.errors import UnknownParent
 from edge_node.spec.proof.founding import ShapeOrigin
@@ -68,8 +69,7 @@ def test_r_52_shape_that_its_nonce_does_not_draw_is_refused() -> None:
     assert origin is not None
     others = (replace(origin, nonce=origin.nonce + more) for more in range(1, 100))
     other = next(each for each in others if draws_another(each, honest.architecture))
-    block = with_proof(stage(), with_origin(nonce=other.nonce).encode())
-    refused(stage().tip, block, ShapeNotEvolved)
+    refused(stage().tip, founded_from(other), ShapeNotEvolved)
 
 
 def draws_another(origin: ShapeOrigin, shape: Architecture) -> bool:
@@ -81,8 +81,26 @@ def draws_another(origin: ShapeOrigin, shape: Architecture) -> bool:
 
 @pytest.mark.parametrize("which", ["first", "second"])
 def test_r_40_shape_of_unknown_parents_is_refused(which: str) -> None:
-    block = with_proof(stage(), with_origin(**{which: FamilyId(Hash32(bytes(32)))}).encode())
-    refused(stage().tip, block, UnknownParent)
+    origin = with_origin(**{which: FamilyId(Hash32(bytes(32)))}).origin
+    assert origin is not None
+    refused(stage().tip, founded_from(origin), UnknownParent)
+
+
+def founded_from(origin: ShapeOrigin) -> Block:
+    """Return a founder of the stage's shape with a ticket of its own for another origin."""
+    honest = with_origin()
+    work = Work(tip=stage().tip, miner=ALICE, after_ms=FALLBACK_MS)
+    return toy.founder(work, honest.architecture, honest.dataset, origin).block
+
+
+def test_r_69_win_with_one_origin_is_none_with_another() -> None:
+    origin = with_origin().origin
+    assert origin is not None
+    for claimed in (None, *(replace(origin, nonce=origin.nonce + more) for more in range(1, 9))):
+        block = with_proof(stage(), replace(with_origin(), origin=claimed).encode())
+        with pytest.raises(InvalidInput) as caught:
+            stage().tip.validate(block)
+        assert caught.value.reason in {"R-43", "R-52", "R-71", "R-72", "R-77"}
 
 
 def test_r_72_no_shape_is_replayed_for_a_ticket_that_does_not_win() -> None:
