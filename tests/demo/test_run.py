@@ -23,6 +23,7 @@ from edge_node.spec.block import header_from_bytes
 from edge_node.spec.constants import PPM
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.evaluation import count_correct, slice_images
+from edge_node.spec.genesis import EVOLUTION
 from tests.demo.pictures import SIZES, patterns, stored_patterns
 from tests.demo.test_network import processes_of
 
@@ -41,7 +42,13 @@ def test_nodes_on_three_back_ends_agree_and_the_report_is_what_the_law_says(
     monkeypatch.setenv("TMPDIR", str(scratch))
     datasets, dataset = stored_patterns(tmp_path / "datasets")
     backends = ("native", "reference", "numpy")
-    options = DemoOptions(output=tmp_path, blocks=BLOCKS, backends=backends, datasets=(dataset,))
+    options = DemoOptions(
+        output=tmp_path,
+        blocks=BLOCKS,
+        backends=backends,
+        datasets=(dataset,),
+        proof=EVOLUTION,
+    )
     seen: list[Sequence[NodeGlimpse]] = []
     report = run_demo(options, datasets, open_backend("native"), CLOCK, seen.append)
 
@@ -98,6 +105,7 @@ def test_two_datasets_with_two_families_each_take_turns(tmp_path: Path) -> None:
     datasets, first = stored_patterns(tmp_path / "datasets")
     second = datasets.add(patterns(seed=2, name="more-patterns"))
     options = DemoOptions(
+        proof=EVOLUTION,
         output=tmp_path,
         blocks=MARKET_BLOCKS,
         backends=("native", "numpy"),
@@ -130,6 +138,7 @@ def test_an_upload_is_mined_on_paid_for_revealed_and_settled(tmp_path: Path) -> 
     datasets, first = stored_patterns(tmp_path / "datasets")
     second = datasets.add(patterns(seed=2, name="more-patterns"))
     options = DemoOptions(
+        proof=EVOLUTION,
         output=tmp_path,
         blocks=LEAST_BLOCKS_OF_AN_OFFER,
         backends=("native", "native", "numpy"),
@@ -165,6 +174,7 @@ def test_an_upload_is_mined_on_paid_for_revealed_and_settled(tmp_path: Path) -> 
 def test_blocks_that_do_not_come_in_time_are_told_and_nothing_stays_behind(tmp_path: Path) -> None:
     datasets, dataset = stored_patterns(tmp_path / "datasets")
     options = DemoOptions(
+        proof=EVOLUTION,
         output=tmp_path,
         blocks=1_000,
         backends=("native", "native"),
