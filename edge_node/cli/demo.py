@@ -56,9 +56,7 @@ _LOG = logging.getLogger(__name__)
 @click.option(
     "--proof",
     type=click.Choice(PROOF_RULES),
-    default=RECIPE,
-    show_default=True,
-    help="By what a block wins.",
+    help=f"By what a block wins.  [default: {RECIPE}, of several datasets or families {EVOLUTION}]",
 )
 @click.option(
     "--datasets",
@@ -86,7 +84,7 @@ _LOG = logging.getLogger(__name__)
 def demo(
     *,
     blocks: int | None,
-    proof: str,
+    proof: str | None,
     datasets: int,
     families: int,
     output: Path,
@@ -104,6 +102,8 @@ def demo(
     untouched images rose; with more than one dataset or family, also only if turns were fair,
     and what was uploaded came to its settlement.
     """
+    if proof is None:
+        proof = RECIPE if datasets == families == 1 else EVOLUTION
     if blocks is None:
         blocks = EVOLUTION_BLOCKS if proof == EVOLUTION else LOTTERY_BLOCKS
     output.mkdir(parents=True, exist_ok=True)
