@@ -7,10 +7,12 @@
 VENV ?= .venv
 JOBS ?= 2
 export PYTHON VENV APT
+# Hundreds of processes of the tests import what was compiled once, wherever this may be set.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := $(VENV)/bin
 SETUP := tools/setup_environment.sh
-PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
+PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal --durations=25
 FAST := not slow and not acceptance and not board
 BUILD := $(BIN)/python -m edge_node.kernels.build
 C_FILES = $(wildcard edge_node/kernels/csrc/*.[ch] edge_node/kernels/csrc/test/*.[ch])

@@ -7,6 +7,7 @@ Law of the file: rows in, Markdown out; nothing is attacked here.
 Read next: tests/adversaries/red_team.py.
 """
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,6 +50,7 @@ def page(table: Sequence[Row]) -> str:
 
 def main() -> None:
     """Play all attacks and write the page."""
+    logging.disable(logging.WARNING)  # of nodes that say whom they refuse
     PAGE.write_text(page(rows()))
 
 

@@ -27,6 +27,7 @@ CHECKPOINTS_PER_MEMBER = 64
 PRUNED = b""
 """Stands where a body was; no real body is empty."""
 _PRUNED_KEY = "pruned"
+_UNREPLAYED_KEY = "unreplayed"
 _HASH_BYTES = 32
 _WORK_BYTES = 32
 
@@ -186,6 +187,16 @@ class BlockStore:
         """Remember up to where the chain was pruned; the caller holds the transaction."""
         self._database.connection.execute(
             "INSERT OR REPLACE INTO meta VALUES (?, ?)", (_PRUNED_KEY, height)
+        )
+
+    def unreplayed(self) -> bool:
+        """Return True if blocks were stored whose bursts nobody replayed here."""
+        return bool(self._database.meta(_UNREPLAYED_KEY))
+
+    def note_unreplayed(self) -> None:
+        """Remember that a block was not replayed; the caller holds the transaction."""
+        self._database.connection.execute(
+            "INSERT OR REPLACE INTO meta VALUES (?, ?)", (_UNREPLAYED_KEY, 1)
         )
 
     def keep_models(self, needed: Collection[ModelHash]) -> int:

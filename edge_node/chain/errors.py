@@ -8,7 +8,7 @@ Read next: database.py.
 from typing import ClassVar
 
 from edge_node.primitives.errors import EdgeNodeError
-from edge_node.primitives.types import BlockHash, Height
+from edge_node.primitives.types import BlockHash, Height, ModelHash
 from edge_node.spec.errors import InvalidInput
 
 
@@ -23,6 +23,28 @@ class StoreCorrupt(EdgeNodeError):
             "the node then fetches the chain from its peers"
         )
         self.what = what
+
+
+class BlocksNotReplayed(EdgeNodeError):
+    """The chain was stored by an offloading node, and another kind of node is to go on with it."""
+
+    reason: ClassVar[str] = "blocks-not-replayed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the chain in this data directory was evaluated but not replayed; name the full nodes "
+            "in [offload] again, or move chain.sqlite3 away: the node then fetches the chain anew"
+        )
+
+
+class ModelMissing(EdgeNodeError):
+    """A node that does not replay has to evaluate a model that is not here yet."""
+
+    reason: ClassVar[str] = "model-missing"
+
+    def __init__(self, model_hash: ModelHash) -> None:
+        super().__init__(f"model {model_hash.hex()} is not here yet; a full node is asked for it")
+        self.model_hash = model_hash
 
 
 class StoreUnavailable(EdgeNodeError):

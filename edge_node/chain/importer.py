@@ -10,21 +10,34 @@ Read next: reorg.py.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
+from edge_node.chain.attestation import attested_block
 from edge_node.chain.block_store import BlockStore, StoredBlock
 from edge_node.chain.database import Database
-from edge_node.chain.errors import KnownInvalid, ParentPruned, ParentUnknown, StoreCorrupt
+from edge_node.chain.errors import (
+    BlocksNotReplayed,
+    KnownInvalid,
+    ParentPruned,
+    ParentUnknown,
+    StoreCorrupt,
+)
 from edge_node.chain.latent_store import LatentStore
 from edge_node.chain.ledger_store import LedgerStore
+from edge_node.chain.offload import EvaluatingRule, FetchedModels, NoLatents
 from edge_node.chain.pruning import Pruned, prune, prune_height
 from edge_node.chain.reorg import ForkTracker
 from edge_node.primitives.types import BlockHash, Height, TimestampMs
 from edge_node.spec.block import Block, Body, Header, body_from_bytes, header_from_bytes
-from edge_node.spec.engine import Engine
+from edge_node.spec.engine import Engine, LatentSource
 from edge_node.spec.errors import InvalidInput
-from edge_node.spec.fork_choice import MAX_CHECKPOINT_HEIGHT, Checkpoint, check_checkpoint
+from edge_node.spec.fork_choice import (
+    MAX_CHECKPOINT_HEIGHT,
+    Candidate,
+    Checkpoint,
+    check_checkpoint,
+)
 from edge_node.spec.genesis import EVOLUTION, LOTTERIES, Genesis
 from edge_node.spec.proof.evolution_proof import ChildProof, ImportProof, proof_from_bytes
 from edge_node.spec.state import State
@@ -71,17 +84,37 @@ class Importer:
     genesis : Genesis
     engine : Engine
         Does the heavy work of validation.
+    fetched : FetchedModels or None, optional
+        For a node that evaluates these models in the place of replaying bursts: blocks are stored,
+        and only `follow` moves the head.
+
+    Raises
+    ------
+    BlocksNotReplayed
+        Such a node has stored blocks here, and this one is to replay.
+    StoreCorrupt
     """
 
-    def __init__(self, database: Database, genesis: Genesis, engine: Engine) -> None:
+    def __init__(
+        self,
+        database: Database,
+        genesis: Genesis,
+        engine: Engine,
+        fetched: FetchedModels | None = None,
+    ) -> None:
         self.rules: Rules = rules_of(genesis)
+        if fetched is not None:
+            self.rules = replace(self.rules, proof_rule=EvaluatingRule(fetched))
         self.blocks = BlockStore(database)
+        if fetched is None and self.blocks.unreplayed():
+            raise BlocksNotReplayed
+        self.fetched = fetched
         self._database = database
         self.proof = genesis.proof
-        # Members decide between chains where no lottery does (R-51).
-        self.members = genesis.members if genesis.proof == EVOLUTION else ()
+        self.members = genesis.deciding_members
         self._engine = engine
         self.latents = LatentStore(database, self.blocks, self.rules, engine)
+        self._latent_source: LatentSource = self.latents if fetched is None else NoLatents()
         self._genesis = first_state(genesis)
         self._ledger = LedgerStore(database, self._genesis)
         self._head = self._ledger.load()
@@ -96,6 +129,16 @@ class Importer:
     def has_lottery(self) -> bool:
         """True if blocks win by a ticket."""
         return self.proof in LOTTERIES
+
+    @property
+    def replays(self) -> bool:
+        """False for a node that evaluates only."""
+        return self.fetched is None
+
+    @property
+    def replays_bursts(self) -> bool:
+        """True if blocks win by a ticket, and are replayed here before that counts."""
+        return self.has_lottery and self.replays
 
     @property
     def head(self) -> State:
@@ -158,6 +201,10 @@ class Importer:
     def is_known(self, block_hash: BlockHash) -> bool:
         """Return True if the block is stored, or is the genesis."""
         return block_hash == self._genesis.head or self.blocks.has(block_hash)
+
+    def is_refused(self, block_hash: BlockHash) -> bool:
+        """Return True if the block was found invalid, as far as that is remembered."""
+        return block_hash in self._invalid
 
     def check_header(self, header: Header) -> None:
         """Check what a header shows by itself, before its body is worth fetching.
@@ -257,6 +304,23 @@ class Importer:
         """Return the checkpoints that make the final block final; none without one."""
         return self._forks.quorum()
 
+    def follow(self, tip: BlockHash) -> tuple[BlockHash, ...]:
+        """Make a stored block the head, whatever work others have; return what left the chain.
+
+        Raises
+        ------
+        ParentUnknown
+            It is not stored.
+        StoreCorrupt
+        """
+        if not self.is_known(tip):
+            raise ParentUnknown(tip)
+        return () if tip == self._head.head else self._switch_to(tip)
+
+    def attested(self, tips: Sequence[BlockHash], quorum: int) -> Candidate | None:
+        """Return the stored block of most work that so many of some stored tips stand on."""
+        return attested_block(tips, quorum, self.blocks, self._genesis.head)
+
     def descends(self, block: BlockHash, ancestor: BlockHash) -> bool:
         """Return True if both blocks are stored and the first is, or stands above, the second."""
         here = self.is_known(block) and self.is_known(ancestor)
@@ -305,6 +369,8 @@ class Importer:
             raise ParentPruned(expected=pruned, actual=height)
 
     def _follow_best(self) -> tuple[BlockHash, ...] | None:
+        if not self.replays:
+            return None
         best = self._forks.best_tip(self._head.head)
         return None if best == self._head.head else self._switch_to(best)
 
@@ -331,7 +397,7 @@ class Importer:
     def _judge(self, block: Block, parent: State) -> Verdict:
         try:
             return validate_block(
-                block, parent, self.rules, self._engine, self.blocks, self.latents
+                block, parent, self.rules, self._engine, self.blocks, self._latent_source
             )
         except (BlockSignatureInvalid, BodyMismatch):
             raise  # a bad message: the hash covers neither, so it stays open
@@ -359,11 +425,13 @@ class Importer:
         self, block: Block, parent: State, verdict: Verdict, stored: StoredBlock, *, own: bool
     ) -> Imported:
         state = verdict.state
-        leads = block.header.previous_hash == self._head.head
+        leads = self.replays and block.header.previous_hash == self._head.head
         with self._database.transaction():
             if own:
                 self.blocks.note_signed(block.header)
             self.blocks.add(stored, verdict.model)
+            if not self.replays:
+                self.blocks.note_unreplayed()
             if verdict.latents:
                 self.latents.add(state.families[block.header.family], verdict.latents)
             if leads:
@@ -375,7 +443,7 @@ class Importer:
         disconnected: tuple[BlockHash, ...] = ()
         if leads:
             self._head = state
-        elif self._forks.better(state.head, self._head.head):
+        elif self.replays and self._forks.better(state.head, self._head.head):
             disconnected = self._switch_to(state.head)
             leads = True
         return Imported(
@@ -398,7 +466,7 @@ class Importer:
     def _transport(self, header: Header, body: Body, verdict: Verdict, parent: State) -> bytes:
         """Return the shortest transport of a block's model; the full one on a tie (R-16)."""
         model = verdict.model
-        if model is None or verdict.latents:
+        if model is None or self.proof != EVOLUTION:
             return b""  # bursts and walks are replayed, and latents do not travel
         proof = proof_from_bytes(body.proof)
         if isinstance(proof, ImportProof):

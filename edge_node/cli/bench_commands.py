@@ -18,6 +18,7 @@ from edge_node.bench.machine import Machine, describe_machine
 from edge_node.bench.rows import Row
 from edge_node.bench.run import BenchOptions, run_bench
 from edge_node.cli.edition_store import stored_mnist
+from edge_node.cli.measured_page import offline_option
 from edge_node.cli.output import console, emit, json_option, table
 from edge_node.cli.paper_commands import paper
 from edge_node.cli.proof_commands import proof
@@ -38,7 +39,7 @@ _LOG = logging.getLogger(__name__)
     multiple=True,
     help="One section; may be given several times.  [default: all]",
 )
-@click.option("--offline", is_flag=True, help="Take MNIST from the cache only.")
+@offline_option
 @json_option
 @click.pass_context
 def bench(

@@ -52,7 +52,7 @@ class ReadChain:
 
     def final_checkpoint(self) -> Checkpoint | None:
         """Return a checkpoint of the main chain's block that members have made final, if any."""
-        final = quorum_checkpoint(self.genesis.members, self.blocks.checkpoints())
+        final = quorum_checkpoint(self.genesis.deciding_members, self.blocks.checkpoints())
         if final is None or self.blocks.main_hash(final.height) != final.block:
             return None
         return final

@@ -22,6 +22,7 @@ from edge_node.kernels.libsodium import load_ed25519
 from edge_node.node.block_kind import kind_of
 from edge_node.node.control import JsonObject
 from edge_node.node.engine import NodeEngine
+from edge_node.node.errors import NothingFinal
 from edge_node.spec.block import Block, body_from_bytes, header_from_bytes
 from edge_node.spec.errors import InvalidInput
 from edge_node.spec.validation import rules_of, validate_block
@@ -45,14 +46,15 @@ def chain() -> None:
 def show_chain(session: Session, /, *, last: int, as_json: bool) -> None:
     """Show the last blocks of the main chain."""
     with open_chain(session) as read:
-        start = max(1, read.state.height - last + 1)
+        genesis, state = read.genesis, read.state
+        start = max(1, state.height - last + 1)
         stored, final_height = read.blocks.main_blocks(start, last), read.final_height()
     headers = [(block, header_from_bytes(block.header)) for block in stored]
     rows = [
         {
             "height": header.height,
             "hash": block.block_hash.hex(),
-            "kind": kind_of(header),
+            "kind": kind_of(header, genesis.proof, state),
             "family": header.family.hex(),
             "generation": header.generation,
             "rung": header.rung,
@@ -160,14 +162,17 @@ def prune_chain(session: Session, /, *, keep: int, as_json: bool) -> None:
     """Let go of old blocks' bodies, transports, records and models.
 
     For a node that does not run; one that runs prunes by itself with storage.keep_blocks. Only what
-    a quorum of members has made final can go. Headers stay, and a pruned node goes on as before,
-    but can not serve old blocks to nodes that join.
+    a quorum of members has made final can go, so nothing where no members decide, as in a lottery.
+    Headers stay, and a pruned node goes on as before, but can not serve old blocks to nodes that
+    join.
     """
     directory = session.directory
     directory.open()
     try:
         size_before = _chain_bytes(directory.chain)
         with open_chain(session) as read:
+            if not read.genesis.deciding_members:
+                raise NothingFinal(read.genesis.proof)
             final = read.final_checkpoint()
             height = prune_height(read.state, final, keep)
             pruned = prune(read.database, read.blocks, read.ledger, read.state, height)

@@ -142,6 +142,9 @@ def _show_status(answer: JsonObject) -> None:
     }
     if answer["waiting_models"]:
         facts["imports"] = f"{answer['waiting_models']} models wait until a founder is due"
+    offload = answer.get("offload")
+    if isinstance(offload, dict):
+        facts["offload"] = f"{offload['words']}; evaluates, and never mines, attests or relays"
     for name, value in facts.items():
         click.echo(f"{name:10}{value}")
     if families:

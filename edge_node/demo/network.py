@@ -169,6 +169,8 @@ class DemoNetwork:
         # Two for each node: one may wait for an answer while it is told something.
         self._askers = ThreadPoolExecutor(2 * len(backends), thread_name_prefix="demo")
         self._asked: dict[str, Future[NodeGlimpse | None]] = {}
+        # Ctrl-C reaches the main thread only: a node that is being started there would be nobody's.
+        self._launcher = ThreadPoolExecutor(1, thread_name_prefix="launch")
         try:
             seeds = [secrets.token_bytes(SEED_BYTES) for _ in backends]
             ed25519 = load_ed25519()
@@ -183,15 +185,15 @@ class DemoNetwork:
             for number, (backend, seed) in enumerate(zip(backends, seeds, strict=True), start=1):
                 directory = DataDirectory(folder / f"node-{number}")
                 directory.initialise(self.genesis, seed)
-                for each in (*learned, *(() if self.nodes else offered)):
+                for each in (*learned, *(offered if number == 1 else ())):
                     target = directory.datasets / each.hex()
                     shutil.copytree(datasets.folder(each), target, copy_function=os.link)
-                self.nodes += (self._launch(directory, backend),)
+                self._launcher.submit(self._launch, directory, backend).result()
         except BaseException:
             self.stop()
             raise
 
-    def _launch(self, directory: DataDirectory, backend: str) -> DemoNode:
+    def _launch(self, directory: DataDirectory, backend: str) -> None:
         log = directory.root / "log"
         command = [*_program(directory), *_trainer_settings()]
         command += ["run", "--broker", str(self.broker.address), "--backend", backend]
@@ -200,13 +202,14 @@ class DemoNetwork:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=environment
             )
-        return DemoNode(
+        node = DemoNode(
             name=directory.root.name,
             directory=directory,
             backend=backend,
             process=process,
             log=log,
         )
+        self.nodes += (node,)
 
     def glimpses(self) -> list[NodeGlimpse]:
         """Return what the nodes say of themselves; those that do not answer yet are left out.
@@ -268,6 +271,7 @@ class DemoNetwork:
         """End all nodes, then the broker; Ctrl-C waits for that."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
+            self._launcher.shutdown(cancel_futures=True)
             for node in self.nodes:
                 node.process.send_signal(signal.SIGTERM)
             for node in self.nodes:

@@ -37,6 +37,8 @@ INCHES_PER_PART = 0.95
 DOTS_PER_INCH = 120
 PANEL_INCHES = (4.5, 3.6)
 """Of one of several panels beside each other."""
+GRID_ROW_INCHES, GRID_DOTS_PER_INCH = 2.7, 160
+"""Of a grid of panels, two of which are as wide as a README."""
 
 
 def draw(generations: Sequence[GenerationReport], path: Path) -> None:
@@ -230,6 +232,26 @@ class Series:
     """What the legend calls it."""
     points: tuple[tuple[float, float], ...]
     """(x, y) of each; bars count their places as x from 0."""
+    colour: int | None = None
+    """Place in COLOURS; the series' own in its panel if None."""
+    faint: bool = False
+    """Whether a grid shows it as small pale dots, not as a line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Words beside a point of a panel, which say more directly than a legend."""
+
+    text: str
+    """A few words, in lines."""
+    point: tuple[float, float]
+    """What they are about."""
+    place: tuple[float, float]
+    """Where they stand: their middle, in shares of the panel's width and height."""
+    colour: int
+    """Of the series that they are about."""
+    led: bool = False
+    """Whether a line leads from them to the point."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +270,12 @@ class Panel:
     """Names of the places of bars; none for curves."""
     log: bool = False
     """Whether the y axis is logarithmic."""
+    ticks: tuple[tuple[float, str], ...] = ()
+    """Places on the y axis of a grid's panel, and what stands there; matplotlib's own if none."""
+    y_limits: tuple[float, float] | None = None
+    """Ends of the y axis of a grid's panel; those of the data if None."""
+    notes: tuple[Note, ...] = ()
+    """On a grid's panel, instead of a legend."""
 
 
 def draw_panels(panels: Sequence[Panel], path: Path) -> None:
@@ -268,6 +296,77 @@ def draw_panels(panels: Sequence[Panel], path: Path) -> None:
         for panel, axes in zip(panels, row, strict=True):
             _panel(axes, panel)
         figure.savefig(path)
+
+
+def draw_grid(rows: Sequence[Sequence[Panel]], path: Path) -> None:
+    """Write a PNG with rows of panels that share their axes, and have notes instead of legends.
+
+    Parameters
+    ----------
+    rows : sequence of sequence of Panel
+        All of one length. Titles stand over the first row only, the x axis' label under the last.
+    path : Path
+
+    Raises
+    ------
+    ModuleNotFoundError
+        matplotlib is not installed.
+    """
+    from matplotlib import rc_context, rcParamsDefault  # noqa: PLC0415 - an extra
+    from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
+
+    with rc_context(
+        {
+            **rcParamsDefault,
+            "font.size": 10,
+            "axes.grid": True,
+            "grid.alpha": 0.25,
+            "grid.linewidth": 0.6,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlesize": 11,
+        }
+    ):
+        size = (PANEL_INCHES[0] * len(rows[0]), GRID_ROW_INCHES * len(rows))
+        figure = Figure(figsize=size, dpi=GRID_DOTS_PER_INCH, layout="constrained")
+        grid = figure.subplots(len(rows), len(rows[0]), squeeze=False, sharex=True, sharey="row")
+        for place, (panels, row) in enumerate(zip(rows, grid, strict=True)):
+            for panel, axes in zip(panels, row, strict=True):
+                _grid_panel(axes, panel)
+                if place == 0:
+                    axes.set_title(panel.title, loc="left", fontweight="bold", pad=10)
+                if place == len(rows) - 1:
+                    axes.set_xlabel(panel.x_label)
+            row[0].set_ylabel(panels[0].y_label)
+        figure.savefig(path)
+
+
+def _grid_panel(axes: "Axes", panel: Panel) -> None:
+    for number, series in enumerate(panel.series):
+        colour = COLOURS[number if series.colour is None else series.colour]
+        xs, ys = [x for x, _ in series.points], [y for _, y in series.points]
+        if series.faint:
+            axes.plot(xs, ys, color=colour, linestyle="none", marker="o", ms=2.2, mew=0, alpha=0.45)
+        else:
+            axes.plot(xs, ys, color=colour, linewidth=1.8)
+    if panel.log:
+        axes.set_yscale("log")
+    if panel.ticks:
+        axes.set_yticks([place for place, _ in panel.ticks], [text for _, text in panel.ticks])
+        axes.minorticks_off()
+    if panel.y_limits is not None:
+        axes.set_ylim(*panel.y_limits)
+    for note in panel.notes:
+        axes.annotate(
+            note.text,
+            note.point,
+            note.place,
+            textcoords="axes fraction",
+            color=COLOURS[note.colour],
+            ha="center",
+            va="center",
+            arrowprops={"arrowstyle": "-", "color": COLOURS[note.colour]} if note.led else None,
+        )
 
 
 def _panel(axes: "Axes", panel: Panel) -> None:

@@ -49,7 +49,7 @@ BOUNTY = 400_000_000
 LEAST_BLOCKS_OF_AN_OFFER = 16
 """In fewer no dataset could be uploaded, mined on, revealed and settled."""
 SPARE_BLOCKS = 2
-"""An upload may be in the second block, or the third."""
+"""An upload may be in the next block, or in the one after it."""
 POLL_S = 0.2
 """How often the nodes are asked: a node answers between two blocks that it judges."""
 
@@ -165,19 +165,39 @@ def run_demo(
 
 
 def _upload(network: DemoNetwork, options: DemoOptions, clock: Clock, watch: Watch) -> None:
-    """Upload what is offered, once all nodes are there to hear of it."""
+    """Upload what is offered, once all nodes are there to hear of it.
+
+    Meanwhile nobody mines: of a lottery several blocks would come before the upload does.
+    """
+    if not options.offered:
+        return
     limit_ms = clock.monotonic_ms() + options.limit_ms
-    while options.offered:
+    height = _until_heard(network, options, clock, watch, limit_ms=limit_ms, miners=0)
+    after_mining = network.genesis.parameters.reveal_blocks + SPARE_BLOCKS
+    for dataset in options.offered:
+        network.publish(dataset, bounty=BOUNTY, blocks=options.blocks - height - after_mining)
+    everyone = len(network.nodes)
+    _until_heard(network, options, clock, watch, limit_ms=limit_ms, miners=everyone)
+
+
+def _until_heard(
+    network: DemoNetwork,
+    options: DemoOptions,
+    clock: Clock,
+    watch: Watch,
+    *,
+    limit_ms: int,
+    miners: int,
+) -> int:
+    """Let so many nodes mine, once all of them answer; return the height of the highest."""
+    while True:
         time.sleep(POLL_S)
         glimpses = network.glimpses()
         watch(glimpses)
-        if len(glimpses) == len(network.nodes):
-            break
+        if len(glimpses) == len(network.nodes) and network.let_mine(miners):
+            return max(glimpse.height for glimpse in glimpses)
         if clock.monotonic_ms() > limit_ms:
             raise DemoTimedOut(blocks=options.blocks, limit_ms=options.limit_ms, glimpses=glimpses)
-    after_mining = network.genesis.parameters.reveal_blocks + SPARE_BLOCKS
-    for dataset in options.offered:
-        network.publish(dataset, bounty=BOUNTY, blocks=options.blocks - 1 - after_mining)
 
 
 def _until_agreed(network: DemoNetwork, options: DemoOptions, clock: Clock, watch: Watch) -> None:

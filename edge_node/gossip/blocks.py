@@ -129,6 +129,10 @@ class BlockDesk:
             return
         if self._sync.expects(block_hash):
             return
+        if not self._exchange.is_source(peer):
+            # Those whose blocks are taken may have it by now.
+            self._sync.compare_by(now_ms + limits.SETTLE_MS)
+            return
         if not is_stamp(block.header, block.stamp, self._stamp_bits):
             raise StampMissing(expected=f"one of {self._stamp_bits} bits", actual=block.stamp)
         verdict = self._exchange.port.precheck_header(block.header)

@@ -368,7 +368,12 @@ class Downloads:
         """Choose among the holders that can be asked now, the least busy first."""
         if now_ms < job.not_before_ms:
             return None
-        holders = [peer for peer in online if job.may_have(peer)]
+        anybody = job.kind not in {ObjectKind.BLOCK, ObjectKind.MODEL}
+        holders = [
+            peer
+            for peer in online
+            if job.may_have(peer) and (anybody or self._exchange.is_source(peer))
+        ]
         if not holders:
             job.end_round(now_ms)
             return None

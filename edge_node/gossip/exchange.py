@@ -7,7 +7,7 @@ Law of the file: no decisions; who is asked what is decided in sync.py and downl
 Read next: answers.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from edge_node.gossip import codec, limits, messages
@@ -95,6 +95,8 @@ class Exchange:
         Chooses between peers that will do equally well.
     pool : TransactionPool or None
         The waiting transactions; None for a node that keeps none.
+    sources : frozenset of NodeId or None
+        Who gives us blocks and models; None for anybody.
     """
 
     def __init__(
@@ -104,11 +106,13 @@ class Exchange:
         port: ChainPort,
         random: RandomSource,
         pool: TransactionPool | None = None,
+        sources: frozenset[NodeId] | None = None,
     ) -> None:
         self.identity = identity
         self.port = port
         self.random = random
         self._pool = pool
+        self._sources = sources
         self.peers = PeerTable()
         self._actions: list[Action] = []
         self._sequence = 0
@@ -119,6 +123,10 @@ class Exchange:
     def waiting_transactions(self) -> Sequence[bytes]:
         """Return the transactions that wait here."""
         return () if self._pool is None else self._pool.waiting()
+
+    def is_source(self, peer: Peer) -> bool:
+        """Say whether blocks and models are taken from a peer."""
+        return self._sources is None or peer.node in self._sources
 
     def emit(self, event: Event) -> None:
         """Tell the node something."""
@@ -157,9 +165,9 @@ class Exchange:
         retain = topic.kind in RETAINED
         self._actions.append(Publish(topic=topic.path(), payload=payload, qos=qos, retain=retain))
 
-    def clear(self, node: NodeId) -> None:
-        """Have the broker forget what it keeps of a node."""
-        for kind in sorted(RETAINED):
+    def clear(self, node: NodeId, kinds: Collection[Kind] = RETAINED) -> None:
+        """Have the broker forget what it keeps of a node, or some of it."""
+        for kind in sorted(kinds):
             topic = Topic(network=self.identity.network, kind=kind, sender=node)
             self._publish(topic, b"")
 

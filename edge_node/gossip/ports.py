@@ -21,7 +21,7 @@ class HeaderVerdict(Enum):
     """What the node says of a header before it spends bandwidth on the body."""
 
     PLAUSIBLE = "plausible"  # the parent is stored or being imported, nothing cheap is wrong
-    ORPHAN = "orphan"  # the parent is not known
+    ORPHAN = "orphan"  # the parent is not known, or there is no place to wait for its replay
     INVALID = "invalid"  # breaks a rule
 
 
@@ -29,7 +29,7 @@ class BlockVerdict(Enum):
     """What the node says of a block that gossip delivered."""
 
     ACCEPTED = "accepted"  # valid, on the main chain or not
-    ORPHAN = "orphan"  # the parent is not known
+    ORPHAN = "orphan"  # the parent is not known, or there was no place to wait
     HELD = "held"  # kept for later, or not judged: nobody is to blame
     INVALID = "invalid"  # the hash stands for an invalid block, whatever came with it
     BAD_MESSAGE = "bad message"  # transport or signature wrong; the hash is not to blame

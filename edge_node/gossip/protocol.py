@@ -68,6 +68,8 @@ class Profile:
     """Back ends and devices."""
     genesis: bytes = b""
     """Canonical genesis bytes for who joins; none are told if empty."""
+    sources: frozenset[NodeId] | None = None
+    """Only these give us blocks and models, and we tell no tip of our own; None for anybody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +136,9 @@ class Gossip:
         self._port = port
         self._profile = profile
         timing = timing if timing is not None else BodyTiming()
-        self._exchange = Exchange(identity=identity, port=port, random=random, pool=pool)
+        self._exchange = Exchange(
+            identity=identity, port=port, random=random, pool=pool, sources=profile.sources
+        )
         self._cells = Cells(self._exchange, timing)
         self._answers = Answers(self._exchange, self._cells)
         self._downloads = Downloads(self._exchange)
@@ -191,6 +195,10 @@ class Gossip:
         """The peer whose chain is being fetched, if any."""
         return self._sync.target
 
+    def expects(self, block_hash: BlockHash) -> bool:
+        """Say whether a block is part of the sync under way."""
+        return self._sync.expects(block_hash)
+
     def peers(self) -> tuple[PeerView, ...]:
         """Return all known peers in the order of their ids."""
         return tuple(
@@ -235,6 +243,8 @@ class Gossip:
         self._connection += 1
         self._exchange.tell_will(self.will())
         self._publish_retained(now_ms)
+        if self._profile.sources is not None:
+            self._exchange.clear(self.node, (Kind.TIP,))  # told when this key had a word of its own
         self._refresh_at_ms = now_ms + limits.REFRESH_MS
         self._sync.finished = False
         self._sync.compare_by(now_ms + limits.SETTLE_MS)
@@ -476,8 +486,8 @@ class Gossip:
         tip = self._port.tip()
         self._tip_due = False
         self._tip_at_ms = now_ms + limits.TIP_INTERVAL_MS
-        if not tip.header:
-            # At the genesis there is nothing to tell.
+        if not tip.header or self._profile.sources is not None:
+            # At the genesis there is nothing to tell; who takes others' word has none of its own.
             return
         self._exchange.publish(
             Kind.TIP,

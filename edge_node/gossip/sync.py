@@ -118,6 +118,8 @@ class ChainSync:
         """Sync with a peer, unless a sync is under way or its chain led nowhere lately."""
         if self.phase is not Phase.IDLE or now_ms < target.sync_after_ms or target.tip is None:
             return
+        if not self._exchange.is_source(target):
+            return
         ours = self._exchange.port.tip().height
         theirs = target.tip.height
         self._target = target
@@ -139,7 +141,10 @@ class ChainSync:
         others = [
             peer
             for peer in self._exchange.peers.online(now_ms)
-            if peer is not target and peer.tip is not None and now_ms >= peer.sync_after_ms
+            if peer is not target
+            and peer.tip is not None
+            and now_ms >= peer.sync_after_ms
+            and self._exchange.is_source(peer)
         ]
         return others[self._exchange.random.below(len(others))] if others else None
 
@@ -409,6 +414,7 @@ class ChainSync:
             peer
             for peer in self._exchange.peers.online(now_ms)
             if peer.tip is not None
+            and self._exchange.is_source(peer)
             # While the final block is missing, whoever may have it will do, with less work too.
             and (
                 peer.tip.rank >= ours.rank
@@ -418,6 +424,7 @@ class ChainSync:
             and now_ms >= peer.quiet_until_ms
             and peer.tip.block_hash not in self._rejected
             and not port.known(peer.tip.block_hash)
+            and peer.tip.block_hash not in self._judging
             and not self._downloads.wants(ObjectKind.BLOCK, peer.tip.block_hash)
         ]
         if ahead:

@@ -15,7 +15,7 @@ from edge_node.kernels.numpy_training import NumpyTrainer
 from edge_node.kernels.training_data import Samples
 from edge_node.primitives.hashing import Prf, tagged_hash
 from edge_node.spec import burst as law
-from edge_node.spec.burst import BurstResult, BurstRules, BurstStart, Operator
+from edge_node.spec.burst import BurstRules, BurstStart, Operator
 from edge_node.spec.constants import PPM
 from edge_node.spec.recipe import cross_count
 
@@ -107,27 +107,6 @@ class NumpyBurstRunner(FamilyInBursts):
             if int(sums[weight]) * (-1 if odd else 1) <= 0:
                 return False
         return True
-
-
-def run_burst(
-    seed: bytes,
-    rules: BurstRules,
-    start: BurstStart,
-    images: Samples,
-    labels: Samples,
-) -> BurstResult:
-    """Return what the burst of a seed comes to; see spec.burst.run_burst.
-
-    Raises
-    ------
-    NotTrainable, TooManyRequirements, SamplesDoNotFit, NoSamples
-        See burst.BurstRunner.
-    LatentsDoNotFit, LatentOutOfRange, NoRelatives, RelativeDoesNotFit, StepTooSmall
-        See FamilyInBursts.begin.
-    """
-    runner = NumpyBurstRunner(rules, images, labels)
-    runner.begin(start)
-    return runner.run(seed)
 
 
 def _turn(latents: npt.NDArray[np.int16], places: npt.NDArray[np.int64]) -> None:

@@ -10,25 +10,19 @@ Law of the file: floats hold whole numbers only; equal to the law in every bit.
 Read next: training.py, the same in C and many times faster.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from edge_node.kernels.arrays import flat_latents, packed_from_state, split_latents
-from edge_node.kernels.training_data import (
-    Indices,
-    NetworkInTraining,
-    Samples,
-    trained_from_sums,
-)
+from edge_node.kernels.arrays import flat_latents, split_latents
+from edge_node.kernels.training_data import NetworkInTraining, Samples
 from edge_node.spec import constants as limits
 from edge_node.spec.architecture import Architecture, LayerShape
 from edge_node.spec.bnn import PIXEL_ZERO
 from edge_node.spec.gradients import SOFTMAX_TABLE
-from edge_node.spec.training import LatentState, Trained
 from edge_node.spec.training_bounds import LayerConstants, layer_constants
 
 Numbers = npt.NDArray[np.int64]
@@ -101,10 +95,6 @@ class NumpyTrainer(NetworkInTraining):
         ]
         self._sums: Numbers | None = None
 
-    def set_state(self, state: LatentState) -> None:
-        """Go on from `state`."""
-        self.set_packed(packed_from_state(state))
-
     def set_packed(self, packed: bytes) -> None:
         """Go on from packed latents; see NetworkInTraining."""
         flat = flat_latents(self.architecture, packed)
@@ -159,73 +149,6 @@ class NumpyTrainer(NetworkInTraining):
             [layer.latents.reshape(-1).astype(np.int16) for layer in self._layers],
             [layer.biases.astype(np.int32) for layer in self._layers],
         )
-
-
-def train(
-    architecture: Architecture,
-    state: LatentState,
-    images: Samples,
-    labels: Samples,
-    indices: Indices,
-    batch: int,
-    schedule: Sequence[tuple[int, int]],
-    samples_seen: int = 0,
-) -> LatentState:
-    """Return the state after one step per `batch` indices; see spec.training.train.
-
-    Raises
-    ------
-    NotTrainable, SamplesDoNotFit, SampleOutOfRange, StepTooSmall
-        See NumpyTrainer.
-    """
-    trainer = NumpyTrainer(architecture, images, labels)
-    trainer.set_state(state)
-    trainer.run(indices, batch, schedule, samples_seen)
-    return trainer.state()
-
-
-def train_summed(
-    architecture: Architecture,
-    state: LatentState,
-    images: Samples,
-    labels: Samples,
-    indices: Indices,
-    batch: int,
-    schedule: Sequence[tuple[int, int]],
-    samples_seen: int = 0,
-) -> Trained:
-    """Do as `train`, and say what the gradients were in all; see spec.training.train_summed.
-
-    Raises
-    ------
-    NotTrainable, SamplesDoNotFit, SampleOutOfRange, StepTooSmall
-        See NumpyTrainer.
-    """
-    trainer = NumpyTrainer(architecture, images, labels)
-    trainer.set_state(state)
-    sums = trainer.run_summed(indices, batch, schedule, samples_seen)
-    return trained_from_sums(architecture, trainer.state(), sums)
-
-
-def shifted_step(
-    architecture: Architecture,
-    state: LatentState,
-    images: Samples,
-    labels: Samples,
-    indices: Indices,
-    shift: int,
-) -> LatentState:
-    """Return the state after one step of plain gradient descent; see spec.training.shifted_step.
-
-    Raises
-    ------
-    NotTrainable, SamplesDoNotFit, SampleOutOfRange, ShiftOutOfRange
-        See NumpyTrainer.
-    """
-    trainer = NumpyTrainer(architecture, images, labels)
-    trainer.set_state(state)
-    trainer.shift(indices, shift)
-    return trainer.state()
 
 
 def _forward(layers: list[_Layer], images: npt.NDArray[np.uint8]) -> list[_Trace]:

@@ -14,14 +14,13 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from edge_node.kernels.arrays import flat_latents, packed_from_state, split_latents
+from edge_node.kernels.arrays import flat_latents, split_latents
 from edge_node.kernels.numpy_training import NumpyTrainer
 from edge_node.kernels.shared_object import KernelPath, choose_path, load_library
 from edge_node.kernels.training_data import (
     Indices,
     NetworkInTraining,
     Samples,
-    trained_from_sums,
 )
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.spec.architecture import Architecture
@@ -88,10 +87,6 @@ class Trainer(NetworkInTraining):
             )
         self._handle = ctypes.c_void_p(handle)
         weakref.finalize(self, self._library.edge_training_free, self._handle)
-
-    def set_state(self, state: LatentState) -> None:
-        """Go on from `state`."""
-        self.set_packed(packed_from_state(state))
 
     def set_packed(self, packed: bytes) -> None:
         """Go on from packed latents; see NetworkInTraining."""
@@ -162,9 +157,7 @@ def train(  # noqa: PLR0913 - the law's arguments, in its order
         See Trainer.
     """
     trainer = new_trainer(architecture, images, labels, path)
-    trainer.set_state(state)
-    trainer.run(indices, batch, schedule, samples_seen)
-    return trainer.state()
+    return trainer.train(state, indices, batch, schedule, samples_seen)
 
 
 def train_summed(  # noqa: PLR0913 - the law's arguments, in its order
@@ -187,9 +180,7 @@ def train_summed(  # noqa: PLR0913 - the law's arguments, in its order
         See Trainer.
     """
     trainer = new_trainer(architecture, images, labels, path)
-    trainer.set_state(state)
-    sums = trainer.run_summed(indices, batch, schedule, samples_seen)
-    return trained_from_sums(architecture, trainer.state(), sums)
+    return trainer.train_summed(state, indices, batch, schedule, samples_seen)
 
 
 def shifted_step(
@@ -216,10 +207,7 @@ def shifted_step(
     NotTrainable, SamplesDoNotFit, SampleOutOfRange, ShiftOutOfRange, TrainerUnavailable
         See Trainer.
     """
-    trainer = new_trainer(architecture, images, labels, path)
-    trainer.set_state(state)
-    trainer.shift(indices, shift)
-    return trainer.state()
+    return new_trainer(architecture, images, labels, path).shifted_step(state, indices, shift)
 
 
 def layer_numbers(architecture: Architecture) -> npt.NDArray[np.int32]:

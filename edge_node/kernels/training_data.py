@@ -16,6 +16,7 @@ import numpy.typing as npt
 from edge_node.kernels.arrays import (
     flat_latents,
     model_from_arrays,
+    packed_from_state,
     packed_latents,
     split_latents,
     state_from_arrays,
@@ -112,9 +113,9 @@ class NetworkInTraining(ABC):
         self.architecture = architecture
         self._samples = training_set(architecture, images, labels)
 
-    @abstractmethod
     def set_state(self, state: LatentState) -> None:
         """Go on from `state`."""
+        self.set_packed(packed_from_state(state))
 
     @abstractmethod
     def set_packed(self, packed: bytes) -> None:
@@ -191,6 +192,40 @@ class NetworkInTraining(ABC):
             raise ShiftOutOfRange(limit=limits.MAX_LEARNING_SHIFT, actual=shift)
         self._shift(self._samples.check_indices(indices), shift)
 
+    def train(
+        self,
+        state: LatentState,
+        indices: Indices,
+        batch: int,
+        schedule: Sequence[tuple[int, int]],
+        samples_seen: int = 0,
+    ) -> LatentState:
+        """Return where `run` leads from a state: spec.training.train."""
+        self.set_state(state)
+        self.run(indices, batch, schedule, samples_seen)
+        return self.state()
+
+    def train_summed(
+        self,
+        state: LatentState,
+        indices: Indices,
+        batch: int,
+        schedule: Sequence[tuple[int, int]],
+        samples_seen: int = 0,
+    ) -> Trained:
+        """Return where `run_summed` leads from a state, and the sums: spec.training's."""
+        self.set_state(state)
+        sums = self.run_summed(indices, batch, schedule, samples_seen)
+        ends = np.cumsum([shape.weight_count for shape in self.architecture.shapes])[:-1]
+        layers = tuple(tuple(layer.tolist()) for layer in np.split(sums, ends))
+        return Trained(state=self.state(), gradient_sums=layers)
+
+    def shifted_step(self, state: LatentState, indices: Indices, shift: int) -> LatentState:
+        """Return where `shift` leads from a state: spec.training.shifted_step."""
+        self.set_state(state)
+        self.shift(indices, shift)
+        return self.state()
+
     @abstractmethod
     def _run(
         self, indices: npt.NDArray[np.int64], batch: int, exponents: npt.NDArray[np.int32]
@@ -247,15 +282,6 @@ def step_exponents(
     if exponents and min(exponents) < 0:
         raise StepTooSmall(actual=min(exponents))
     return np.array([min(u, MAX_EXPONENT) for u in exponents], dtype=np.int32)
-
-
-def trained_from_sums(
-    architecture: Architecture, state: LatentState, sums: npt.NDArray[np.int64]
-) -> Trained:
-    """Return the law's form of what `run_summed` leaves."""
-    ends = np.cumsum([shape.weight_count for shape in architecture.shapes])[:-1]
-    layers = tuple(tuple(layer.tolist()) for layer in np.split(sums, ends))
-    return Trained(state=state, gradient_sums=layers)
 
 
 def model_from_packed(architecture: Architecture, packed: bytes) -> Model:

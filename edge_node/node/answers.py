@@ -10,10 +10,11 @@ from dataclasses import asdict
 
 from edge_node.datasets.errors import DatasetError
 from edge_node.node.control import MAX_REQUEST_BYTES, JsonObject, Request
+from edge_node.node.errors import OffloadNeverMines
+from edge_node.node.mining.miner import Miner
+from edge_node.node.mining.slot import MAX_TRAINER_RESTARTS
 from edge_node.node.node import Node
-from edge_node.node.parts import BlockMiner
 from edge_node.node.status import FamilyStatus, NodeStatus, PeerStatus
-from edge_node.node.trainer_slot import MAX_TRAINER_RESTARTS
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import DatasetId, Hash32, ModelHash
@@ -61,11 +62,13 @@ def status(node: Node) -> NodeStatus:
         imported=node.imported,
         mined=node.mined,
         held_blocks=len(parts.held),
+        waiting_blocks=len(parts.replays or ()),
         waiting_transactions=len(parts.mempool),
         waiting_models=node.imports.count,
         balance=head.accounts.get(address).balance,
         immature=sum(reward.amount for reward in head.immature if reward.address == address),
         trainer=_trainer_words(parts.miner),
+        offload=None if node.offload is None else node.offload.status(),
         families=tuple(_family(node, family) for family in head.families.values()),
         peers=tuple(
             PeerStatus(
@@ -80,7 +83,7 @@ def status(node: Node) -> NodeStatus:
     )
 
 
-def _trainer_words(miner: BlockMiner | None) -> str:
+def _trainer_words(miner: Miner | None) -> str:
     if miner is None:
         return "off"
     if miner.given_up:
@@ -162,6 +165,8 @@ def _submit_all(node: Node, arguments: JsonObject) -> JsonObject:
 
 def _imports(node: Node, arguments: JsonObject) -> JsonObject:
     """Look anew which models wait to found a family, and refuse the one asked for if it can not."""
+    if node.offload is not None:
+        raise OffloadNeverMines
     name = bytes.fromhex(str(arguments.get("model")))
     node.imports.admit(ModelHash(Hash32(name)), node.parts.engine)
     return {"waiting": node.imports.count}

@@ -2,7 +2,7 @@
 """What gossip may ask of chain, datasets and mempool: its ports, answered from the stores.
 
 A block that is held (held_blocks.py) counts as known: it need not come again, and its children can
-be judged right after it.
+be judged right after it. One that waits for its replay is not known yet, but its children may come.
 Law of the file: translation only; every call is quick and changes nothing.
 Read next: edge_node/gossip/ports.py.
 """
@@ -17,6 +17,7 @@ from edge_node.datasets.store import JUDGING, DatasetStore
 from edge_node.gossip.messages import ObjectKind
 from edge_node.gossip.ports import BlockParts, ChainTip, FinalBlock, HeaderFacts, HeaderVerdict
 from edge_node.node.held_blocks import HeldBlocks
+from edge_node.node.replay_queue import ReplayQueue
 from edge_node.node.reserves import is_sealed
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import BlockHash, DatasetId, Hash32, Height, ModelHash
@@ -35,14 +36,21 @@ class ChainView:
     datasets : DatasetStore
     held : HeldBlocks, optional
         The blocks that the node holds.
+    replays : ReplayQueue or None
+        The blocks that wait for their replay; None where none do.
     """
 
     def __init__(
-        self, importer: Importer, datasets: DatasetStore, held: HeldBlocks | None = None
+        self,
+        importer: Importer,
+        datasets: DatasetStore,
+        held: HeldBlocks | None = None,
+        replays: ReplayQueue | None = None,
     ) -> None:
         self._importer = importer
         self._datasets = datasets
         self._held = HeldBlocks() if held is None else held
+        self._replays = replays
 
     def header_facts(self, header: bytes) -> HeaderFacts | None:
         """See ChainPort."""
@@ -56,6 +64,7 @@ class ChainView:
 
     def precheck_header(self, header: bytes) -> HeaderVerdict:
         """See ChainPort."""
+        replays = self._replays
         try:
             decoded = header_from_bytes(header)
             self._importer.check_header(decoded)
@@ -63,10 +72,12 @@ class ChainView:
             # Whoever is on that branch has not heard of the final block yet: no fault of its own.
             return HeaderVerdict.ORPHAN
         except ParentUnknown as error:
-            waits = error.parent in self._held
-            return HeaderVerdict.PLAUSIBLE if waits else HeaderVerdict.ORPHAN
+            if error.parent not in self._held and error.parent not in (replays or ()):
+                return HeaderVerdict.ORPHAN
         except InvalidInput:
             return HeaderVerdict.INVALID
+        if replays is not None and replays.refuses(decoded.miner, decoded.previous_hash):
+            return HeaderVerdict.ORPHAN
         return HeaderVerdict.PLAUSIBLE
 
     def known(self, block_hash: BlockHash) -> bool:
@@ -137,6 +148,25 @@ class ChainView:
             return chunk_table_from_bytes(data).dataset_id
         except InvalidInput:
             return ZERO_HASH
+
+
+class SilentView(ChainView):
+    """The view of a node that does not replay: it serves datasets, whose bytes show what they are.
+
+    Nobody gets a header, a block or a model of it that only others have vouched for.
+    """
+
+    def headers(self, start: Height, count: int) -> list[bytes]:  # noqa: ARG002 - the port's
+        """See ChainPort: none."""
+        return []
+
+    def block(self, block_hash: BlockHash) -> BlockParts | None:  # noqa: ARG002 - the port's
+        """See ChainPort: none."""
+        return None
+
+    def model_blob(self, model_hash: ModelHash) -> bytes | None:  # noqa: ARG002 - the port's
+        """See ChainPort: none."""
+        return None
 
 
 class PoolView:

@@ -147,6 +147,17 @@ class MarketSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OffloadSection:
+    """For boards that can not replay the blocks of a lottery."""
+
+    full_nodes: tuple[str, ...] = ()
+    """Public keys of nodes that do, in hex as their `edge-node status` tells them: only blocks of
+    theirs are taken, evaluated, and followed once they have signed them; none: replay here."""
+    quorum: int = 0
+    """How many of them must agree on a head; 0 for more than half."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitsSection:
     """What the node may take."""
 
@@ -178,5 +189,7 @@ class Config:
     """Datasets that others upload."""
     market: MarketSection = field(default_factory=MarketSection)
     """The dataset market."""
+    offload: OffloadSection = field(default_factory=OffloadSection)
+    """Following instead of replaying."""
     limits: LimitsSection = field(default_factory=LimitsSection)
     """What the node may take."""

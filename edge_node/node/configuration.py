@@ -27,6 +27,7 @@ from edge_node.node.config import (
     MetricsSection,
     NetworkSection,
     NodeSection,
+    OffloadSection,
     StorageSection,
     TrainerSection,
 )
@@ -260,6 +261,7 @@ def _build(chosen: _Layer) -> Config:
         gossip=GossipSection(**section("gossip")),  # type: ignore[arg-type]  # see above
         datasets=DatasetsSection(**section("datasets")),  # type: ignore[arg-type]  # see above
         market=MarketSection(**section("market")),  # type: ignore[arg-type]  # see above
+        offload=OffloadSection(**section("offload")),  # type: ignore[arg-type]  # see above
         limits=LimitsSection(**section("limits")),  # type: ignore[arg-type]  # see above
     )
 
@@ -296,6 +298,7 @@ def _check_together(config: Config, chosen: _Layer) -> None:
             other="an empty list network.brokers",
             cure="name a broker",
         )
+    _check_offload(config, chosen)
     try:
         parse_architecture(config.trainer.architecture)
     except (ArchitectureTextInvalid, ArchitectureOutOfRange) as error:
@@ -305,6 +308,31 @@ def _check_together(config: Config, chosen: _Layer) -> None:
             expected=f"a possible network ({error})",
             actual=config.trainer.architecture,
         ) from error
+
+
+def _check_offload(config: Config, chosen: _Layer) -> None:
+    names = [each.lower() for each in config.offload.full_nodes]
+    quorum = config.offload.quorum
+    if quorum > len(names):
+        raise SettingsContradict(
+            one=f"offload.quorum = {quorum}",
+            other=f"a list of {len(names)} offload.full_nodes",
+            cure="name more full nodes, or set a lower quorum",
+        )
+    double = next((each for each in names if names.count(each) > 1), None)
+    if double is not None:
+        raise SettingsContradict(
+            one=f"offload.full_nodes with {double} twice",
+            other="a quorum of different nodes",
+            cure="name each node once",
+        )
+    trainer = chosen.get(("trainer", "enabled"))
+    if names and trainer is not None and trainer.value is True:
+        raise SettingsContradict(
+            one=f"trainer.enabled = true ({trainer.source})",
+            other="offload.full_nodes: who does not replay never mines",
+            cure="remove one of them",
+        )
 
 
 def _origins(config: Config, chosen: _Layer) -> Iterator[Origin]:

@@ -29,7 +29,11 @@ LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 LOG_FORMATS: Final = ("text", "json")
 EMBEDDED_BROKERS: Final = ("auto", "mosquitto", "amqtt", "none")
 
+MAX_FULL_NODES: Final = 32
+"""Whose word an offloading node takes."""
+
 _MAX_NICE = 19
+_KEY_DIGITS = 64
 _MAX_PORT = 65_535
 _MAX_IMAGES = 1 << 24
 _MAX_MIB = 1 << 30
@@ -94,6 +98,17 @@ def _check_broker(text: str) -> None:
         raise ValidationError(str(error)) from error
 
 
+def _keys() -> "fields.Field[Any]":
+    return fields.List(
+        fields.String(validate=validate.Regexp(rf"[0-9a-fA-F]{{{_KEY_DIGITS}}}\Z")),
+        validate=validate.Length(max=MAX_FULL_NODES),
+        metadata={
+            "expected": f"a list of up to {MAX_FULL_NODES} public keys, each of {_KEY_DIGITS} hex"
+            " digits, as `edge-node status --json` tells a node's public_key"
+        },
+    )
+
+
 def _order() -> "fields.Field[Any]":
     return fields.List(
         fields.String(validate=validate.OneOf(BACKENDS)),
@@ -155,6 +170,10 @@ _SECTIONS: Final[Mapping[str, Mapping[str, "fields.Field[Any]"]]] = {
     },
     "market": {
         "auto_reveal": _switch(),
+    },
+    "offload": {
+        "full_nodes": _keys(),
+        "quorum": _number(0, MAX_FULL_NODES),
     },
     "limits": {
         "min_free_mib": _number(0, _MAX_MIB),

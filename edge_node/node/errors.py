@@ -45,6 +45,27 @@ class DirectoryDamaged(NodeError):
         self.path = path
 
 
+class OffloadImpossible(NodeError):
+    """The node can not follow full nodes on this network, or not these."""
+
+    reason = "offload-impossible"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"no offload: {why}")
+
+
+class OffloadNeverMines(NodeError):
+    """A node that does not replay was asked to mine."""
+
+    reason = "offload-never-mines"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this node evaluates and does not replay, so it never mines; remove [offload] from its"
+            " configuration, or mine on a full node"
+        )
+
+
 class ImportRefused(NodeError):
     """A model that was made elsewhere can found no family of the chain."""
 
@@ -185,6 +206,19 @@ class GenesisDiffers(NodeError):
         )
         self.expected = expected
         self.actual = actual
+
+
+class NothingFinal(NodeError):
+    """No block of the network ever becomes final, so none can be pruned."""
+
+    reason = "nothing-final"
+
+    def __init__(self, proof: str) -> None:
+        super().__init__(
+            f"no members make blocks final in this network by {proof}, so none can be pruned; keep"
+            " room on the disk for all of them"
+        )
+        self.proof = proof
 
 
 class SessionOvertaken(NodeError):

@@ -5,8 +5,8 @@ Law of the file: it looks at a node and changes nothing.
 Read next: watching.py, health_server.py.
 """
 
+from edge_node.node.mining.miner import Miner
 from edge_node.node.node import Node
-from edge_node.node.parts import BlockMiner
 from edge_node.node.watching import Health
 from edge_node.primitives.clock import Clock
 from edge_node.primitives.types import Height
@@ -55,6 +55,8 @@ def health_of(node: Node) -> Health:
         reasons.append("not connected to a broker")
     elif not parts.gossip.synced:
         reasons.append("not in sync with its peers")
+    if node.offload is not None and not node.offload.agreed:
+        reasons.append(f"offload {node.offload.status().words}")
     if age_ms > allowed_ms:
         reasons.append(
             f"the head is {age_ms // 1_000} s old, more than {allowed_ms // 1_000} s: no new block"
@@ -65,6 +67,7 @@ def health_of(node: Node) -> Health:
         final_height=0 if final is None else final.height,
         head_age_ms=age_ms,
         peers=sum(peer.online for peer in parts.gossip.peers()),
+        waiting_blocks=len(parts.replays or ()),
         waiting_transactions=len(parts.mempool),
         connected=node.connected,
         synced=parts.gossip.synced,
@@ -77,7 +80,7 @@ def stalled_after_ms(parameters: Parameters) -> int:
     return STALLED_TARGETS * (parameters.target_ms or parameters.rung_ms)
 
 
-def trainer_state(miner: BlockMiner | None) -> str:
+def trainer_state(miner: Miner | None) -> str:
     """Return one of watching.TRAINER_STATES."""
     if miner is None:
         return "off"

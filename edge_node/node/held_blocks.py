@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Blocks that can not be judged yet: they lie ahead of the clock, or a dataset is not here.
+"""Blocks that can not be judged yet: they are early, or a dataset or a model is not here.
 
 There is room for few, and keys are free: so each sender has a share, and what lies furthest ahead
 goes first. A block that is due soon leaves by being judged; whoever sends many that are due late
@@ -24,9 +24,21 @@ MAX_HELD_OF_SENDER = 8
 
 
 class HeldBlocks:
-    """The blocks that wait."""
+    """The blocks that wait.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    most : int, optional
+        All that may wait.
+    most_of_sender : int, optional
+        Of these, from one node.
+    """
+
+    def __init__(
+        self, most: int = MAX_HELD_BLOCKS, most_of_sender: int = MAX_HELD_OF_SENDER
+    ) -> None:
+        self._most = most
+        self._most_of_sender = most_of_sender
         self._blocks: dict[BlockHash, tuple[TimestampMs, BlockReceived]] = {}
 
     def __contains__(self, block_hash: BlockHash) -> bool:
@@ -43,9 +55,9 @@ class HeldBlocks:
         kept = replace(block, transport=b"")
         self._blocks.setdefault(block.block_hash, (timestamp, kept))
         shares = [each for _, each in self._blocks.values() if each.sender == block.sender]
-        if len(shares) > MAX_HELD_OF_SENDER:
+        if len(shares) > self._most_of_sender:
             self._drop_latest([each.block_hash for each in shares])
-        elif len(self._blocks) > MAX_HELD_BLOCKS:
+        elif len(self._blocks) > self._most:
             self._drop_latest(list(self._blocks))
         return block.block_hash in self._blocks
 

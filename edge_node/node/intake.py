@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from edge_node.chain.errors import MempoolRejected, ParentPruned, ParentUnknown
+from edge_node.chain.errors import MempoolRejected, ModelMissing, ParentPruned, ParentUnknown
 from edge_node.chain.importer import Importer
 from edge_node.chain.mempool import Mempool
 from edge_node.datasets.errors import StoreCorrupt
@@ -31,7 +31,7 @@ from edge_node.node.watching import Watcher
 from edge_node.primitives.clock import Clock
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.primitives.types import BlockHash, DatasetId, TimestampMs
-from edge_node.spec.block import Block, HeaderMalformed, body_from_bytes, header_from_bytes
+from edge_node.spec.block import Block, Header, HeaderMalformed, body_from_bytes, header_from_bytes
 from edge_node.spec.dataset import ManifestMalformed
 from edge_node.spec.encoding import InvalidEncoding
 from edge_node.spec.engine import DatasetMissing
@@ -125,8 +125,20 @@ class Intake:
         self._needed_datasets: set[DatasetId] = set()
         self._waits_for: dict[BlockHash, tuple[DatasetId, int]] = {}  # and how long at most
 
-    def take_block(self, block: BlockReceived) -> list[Action]:
-        """Judge a block that gossip delivered."""
+    @property
+    def held_count(self) -> int:
+        """How many blocks wait."""
+        return len(self._held)
+
+    def take_block(self, block: BlockReceived, *, silent: bool = False) -> list[Action]:
+        """Judge a block that gossip delivered.
+
+        Parameters
+        ----------
+        block : BlockReceived
+        silent : bool, optional
+            If it is held, gossip hears nothing until it is judged, and so delivers few others.
+        """
         try:
             parsed = _sound_block(block)
         except InvalidInput as error:
@@ -137,6 +149,8 @@ class Intake:
         if verdict is BlockVerdict.HELD and not self._held.hold(block, parsed.header.timestamp):
             # There is no room: gossip comes back for it after a pause, as for an orphan.
             verdict = BlockVerdict.ORPHAN
+        if verdict is BlockVerdict.HELD and silent:
+            return []
         return self._result(block, verdict)
 
     def take_needed_datasets(self) -> list[DatasetId]:
@@ -167,6 +181,11 @@ class Intake:
         for block in held:
             if block.block_hash in self._waits_for:
                 continue
+            if self._importer.replays_bursts:
+                # Its time has come, but not its turn: it goes the way of all others (replays.py).
+                self._held.release(block.block_hash)
+                actions.append(block)
+                continue
             verdict = self._verdict(block, _parsed(block))
             if verdict is not BlockVerdict.HELD:
                 self._held.release(block.block_hash)
@@ -187,7 +206,7 @@ class Intake:
         """
         start_ms = self._clock.monotonic_ms()
         self._extend(block, own=True)
-        took_ms, kind = self._clock.monotonic_ms() - start_ms, kind_of(block.header)
+        took_ms, kind = self._clock.monotonic_ms() - start_ms, self._kind(block.header)
         self._watcher.judged(kind, BlockVerdict.ACCEPTED.value, took_ms)
         self._watcher.mined(kind)
         self._told = self._importer.head.head
@@ -266,6 +285,19 @@ class Intake:
             )
         return actions + self._tell_head()
 
+    def follow(self, tip: BlockHash) -> list[Action]:
+        """Make a stored block the head, for a node that does not choose it by work."""
+        disconnected = self._importer.follow(tip)
+        if disconnected:
+            self._watcher.reorganised(len(disconnected))
+        head = self._importer.head
+        self._mempool.refresh(head, self._importer.transactions_of(disconnected))
+        return self._tell_head()
+
+    def retry_soon(self) -> None:
+        """Have what is held judged again at the next occasion: what it waits for may be here."""
+        self._retry_at_ms = 0
+
     def _extend(self, block: Block, *, own: bool = False) -> None:
         now_ms = self._clock.now_ms()
         result = self._importer.import_parsed(block, now_ms, self._backend, own=own)
@@ -273,7 +305,8 @@ class Intake:
             return
         self.imported += 1
         head = self._importer.head
-        _LOG.info("block %s judged valid; height %d", result.block_hash.hex()[:8], head.height)
+        done = "judged valid" if self._importer.replays else "evaluated, not replayed"
+        _LOG.info("block %s %s; height %d", result.block_hash.hex()[:8], done, head.height)
         if result.disconnected:
             self._watcher.reorganised(len(result.disconnected))
         if result.head_changed:
@@ -296,15 +329,24 @@ class Intake:
         start_ms = self._clock.monotonic_ms()
         verdict = self._judge(block, parsed)
         took_ms = self._clock.monotonic_ms() - start_ms
-        self._watcher.judged(kind_of(parsed.header), verdict.value, took_ms)
+        self._watcher.judged(self._kind(parsed.header), verdict.value, took_ms)
         return verdict
+
+    def _kind(self, header: Header) -> str:
+        return kind_of(header, self._importer.proof, self._importer.head)
 
     def _judge(self, block: BlockReceived, parsed: Block) -> BlockVerdict:
         name = block.block_hash.hex()[:8]
         _LOG.debug("judging block %s from %s", name, block.sender)
         try:
             self._extend(parsed)
-        except (BlockFromTheFuture, ProtocolNewer, DatasetMissing, StoreCorrupt) as error:
+        except (
+            BlockFromTheFuture,
+            ProtocolNewer,
+            DatasetMissing,
+            ModelMissing,
+            StoreCorrupt,
+        ) as error:
             self.dataset_lost |= isinstance(error, (DatasetMissing, StoreCorrupt))
             if isinstance(error, DatasetMissing):
                 self._needed_datasets.add(error.dataset)

@@ -29,16 +29,18 @@ from edge_node.gossip.ports import (
     TransactionsReceived,
 )
 from edge_node.node.auto_reveal import AutoReveal
-from edge_node.node.block_making import BlockMaker
 from edge_node.node.dataset_fetch import DatasetFetch
-from edge_node.node.errors import SessionOvertaken
+from edge_node.node.errors import OffloadNeverMines, SessionOvertaken
 from edge_node.node.finality import Finality
 from edge_node.node.imports import Imports
 from edge_node.node.intake import Intake, Submitted
+from edge_node.node.mining.making import BlockMaker
 from edge_node.node.news import tell
+from edge_node.node.offload import offload_of
 from edge_node.node.parts import NodeParts
 from edge_node.node.pruning import Pruning
 from edge_node.node.purse import Purse
+from edge_node.node.replays import Replays
 from edge_node.node.reporting import Reporter
 from edge_node.spec.transaction import Transaction
 
@@ -82,8 +84,16 @@ class Node:
         )
         purse = Purse(parts.importer, parts.mempool, parts.signer)
         self._reporter = Reporter(parts.importer, self._intake, parts.mempool, parts.signer)
+        self._replays = Replays(
+            importer=parts.importer,
+            gossip=parts.gossip,
+            clock=parts.clock,
+            queue=parts.replays,
+            judge=self._judge,
+        )
         self._reveals = AutoReveal(parts.importer, parts.mempool, parts.datasets, purse)
         self.imports = Imports(parts.importer, self._intake, purse, parts.directory.imports)
+        self.offload = offload_of(parts.full_nodes, parts.importer, parts.gossip, self._intake)
         self._actions: deque[Action] = deque()
         self._own_blocks = BlockMaker(parts, self._intake, self.imports)
         self._mining_allowed = True
@@ -116,13 +126,17 @@ class Node:
             The order to end came in the middle of a computation.
         """
         parts = self.parts
-        for event in parts.link.poll(POLL_MS):
+        for event in parts.link.poll(0 if parts.replays else POLL_MS):
             self.do(self._link_event(event, parts.clock.monotonic_ms()))
         self.do(parts.gossip.tick(parts.clock.monotonic_ms()))
+        self._replays.turn(self.do)
         self.do(self.fetch.tick(parts.clock.monotonic_ms()))
-        self.do(self.finality.tick(parts.clock.monotonic_ms()))
+        if self.offload is not None:
+            self.do(self.offload.tick(parts.clock.monotonic_ms()))
+        else:
+            self.do(self.finality.tick(parts.clock.monotonic_ms()))
+            self.do(self.imports.tick(parts.engine))
         self._pruning.tick(parts.clock.monotonic_ms())
-        self.do(self.imports.tick(parts.engine))
         if self._dataset_may_be_lost():
             needed = self._intake.take_needed_datasets()
             self.do(self.fetch.check(parts.clock.monotonic_ms(), needed))
@@ -148,7 +162,14 @@ class Node:
         leaving.join(MAX_LEAVE_S)
 
     def set_mining(self, *, allowed: bool) -> None:
-        """Let the node mine once it is ready, or not at all."""
+        """Let the node mine once it is ready, or not at all.
+
+        Raises
+        ------
+        OffloadNeverMines
+        """
+        if allowed and self.offload is not None:
+            raise OffloadNeverMines
         self._mining_allowed = allowed
 
     def submit(self, transaction: Transaction) -> None:
@@ -193,16 +214,23 @@ class Node:
         _LOG.error("the broker at %s refused: %s", event.broker, event.reason)
         return ()
 
+    def _judge(self, block: BlockReceived) -> Iterable[Action]:
+        actions = self._intake.take_block(block)
+        return (*actions, *self._reporter.look_at(block.block_hash))
+
     def _carry_out(self, action: Action) -> Iterable[Action]:
         parts = self.parts
+        if self.offload is not None:
+            taken = self.offload.take(action, parts.clock.monotonic_ms())
+            if taken is not None:
+                return taken
         if isinstance(action, Publish):
             if parts.link.publish(action) is not PublishResult.QUEUED:
                 _LOG.warning("message of %d bytes not sent", len(action.payload))
         elif isinstance(action, SetWill):
             parts.link.set_will(action)
         elif isinstance(action, BlockReceived):
-            actions = self._intake.take_block(action)
-            return (*actions, *self._reporter.look_at(action.block_hash))
+            return self._replays.take(action)
         elif isinstance(action, TransactionsReceived):
             return self._intake.take_transactions(action)
         elif isinstance(action, CheckpointsReceived):

@@ -10,6 +10,7 @@ import logging
 
 from edge_node.chain.errors import StoreUnavailable
 from edge_node.chain.importer import Importer
+from edge_node.node.errors import NothingFinal
 
 _LOG = logging.getLogger(__name__)
 
@@ -29,12 +30,15 @@ class Pruning:
     ----------
     importer : Importer
     keep_blocks : int
-        Blocks below the head that stay; 0 to prune nothing.
+        Blocks below the head that stay; 0 to prune nothing. Where no members make blocks final,
+        nothing is pruned, and the log says so.
     """
 
     def __init__(self, importer: Importer, keep_blocks: int) -> None:
         self._importer = importer
-        self._keep_blocks = keep_blocks
+        self._keep_blocks = keep_blocks if importer.members else 0
+        if self._keep_blocks != keep_blocks:
+            _LOG.warning("storage.keep_blocks = %d: %s", keep_blocks, NothingFinal(importer.proof))
         self._look_at_ms = 0
 
     def tick(self, now_ms: int) -> None:

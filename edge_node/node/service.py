@@ -10,7 +10,6 @@ import contextlib
 import logging
 import platform
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from edge_node import __version__
 from edge_node.chain.database import Database
 from edge_node.chain.importer import Importer
 from edge_node.chain.mempool import Mempool
+from edge_node.chain.offload import FetchedModels
 from edge_node.datasets.store import DatasetStore
 from edge_node.gossip.embedded_broker import (
     LOOPBACK,
@@ -37,8 +37,14 @@ from edge_node.inference.select import AUTO, AUTO_ORDER, select_backends
 from edge_node.kernels.libsodium import load_ed25519
 from edge_node.node.answers import answer
 from edge_node.node.architecture_text import family_for, parse_architecture
-from edge_node.node.chain_view import ChainView, PoolView
-from edge_node.node.config import Config, GossipSection, NetworkSection, TrainerSection
+from edge_node.node.chain_view import ChainView, PoolView, SilentView
+from edge_node.node.config import (
+    Config,
+    GossipSection,
+    NetworkSection,
+    OffloadSection,
+    TrainerSection,
+)
 from edge_node.node.configuration import read_password
 from edge_node.node.configuration_errors import SettingInvalid
 from edge_node.node.control import ControlServer
@@ -46,30 +52,28 @@ from edge_node.node.data_directory import DataDirectory
 from edge_node.node.dataset_fetch import MAX_UPLOAD_BYTES
 from edge_node.node.engine import NodeEngine, StopRequested, StoredSplits
 from edge_node.node.errors import MetricsMissing
-from edge_node.node.goal import ChainAccess
-from edge_node.node.guiding_mining import GuidingMiner, WalkerIdentity
 from edge_node.node.health import HealthReports
 from edge_node.node.health_server import HealthServer
-from edge_node.node.held_blocks import HeldBlocks
 from edge_node.node.local_broker import LocalBroker, find_local_broker
-from edge_node.node.lottery_mining import LotteryIdentity, LotteryMiner
+from edge_node.node.mature_miners import MatureMiners
 from edge_node.node.metrics import Metrics
-from edge_node.node.mining import Miner, MinerIdentity
+from edge_node.node.mining.choice import miner_for
+from edge_node.node.mining.making import block_contents
+from edge_node.node.mining.miner import Miner, MinerIdentity
+from edge_node.node.mining.slot import Trainer
 from edge_node.node.node import Node
-from edge_node.node.parts import BlockMiner, NodeParts
+from edge_node.node.offload import CAPABILITY, FullNodes, check_offload, held_blocks
+from edge_node.node.parts import NodeParts
 from edge_node.node.pruning import PRUNED_CAPABILITY
-from edge_node.node.reserves import have_list
+from edge_node.node.replay_queue import ReplayQueue
 from edge_node.node.signatures import RememberingEd25519
 from edge_node.node.signer import KeySigner
 from edge_node.node.system import SystemClock, SystemRandom
-from edge_node.node.trainer_slot import Trainer
 from edge_node.node.watching import NobodyWatches, Watcher
-from edge_node.primitives.types import DatasetId
+from edge_node.primitives.types import PublicKey
 from edge_node.spec.architecture import ArchitectureOutOfRange
 from edge_node.spec.constants import MAX_TRANSACTIONS
-from edge_node.spec.genesis import GUIDING_GRADIENT_PAPER, Genesis
-from edge_node.spec.state import State
-from edge_node.spec.transaction import Transaction
+from edge_node.spec.genesis import Genesis
 from edge_node.trainer.pool import PoolOptions, check_ray
 from edge_node.trainer.process import TrainerOptions, TrainerProcess
 
@@ -119,6 +123,8 @@ class ServiceOptions:
     """Larger uploads are fetched only once blocks are about them."""
     auto_reveal: bool = True
     """Whether reserves of our own uploads are revealed as soon as that may be."""
+    full_nodes: FullNodes | None = None
+    """Whose word is taken in the place of replay; None for a full node."""
 
 
 def options_of(config: Config) -> ServiceOptions:
@@ -129,7 +135,7 @@ def options_of(config: Config) -> ServiceOptions:
     ConfigurationError, ArchitectureTextInvalid
     """
     network, trainer = config.network, config.trainer
-    own = config.broker.embedded
+    own, full_nodes = config.broker.embedded, full_nodes_of(config.offload)
     with contextlib.suppress(ArchitectureOutOfRange):
         # A user hears now of what can not be read; whether it fits is for each dataset to say.
         parse_architecture(trainer.architecture)
@@ -145,14 +151,23 @@ def options_of(config: Config) -> ServiceOptions:
         broker_port=config.broker.port,
         backend=config.inference.backend,
         candidates=config.inference.candidates,
-        trainer=trainer_options(trainer) if trainer.enabled else None,
+        trainer=trainer_options(trainer) if trainer.enabled and full_nodes is None else None,
         new_family=trainer.architecture,
         metrics_port=config.metrics.port,
         keep_blocks=config.storage.keep_blocks,
         block_transactions=trainer.block_transactions,
         max_dataset_bytes=config.datasets.max_bytes,
         auto_reveal=config.market.auto_reveal,
+        full_nodes=full_nodes,
     )
+
+
+def full_nodes_of(offload: OffloadSection) -> FullNodes | None:
+    """Return whose word a configuration wants taken; None for a node that replays."""
+    keys = tuple(PublicKey(bytes.fromhex(each)) for each in offload.full_nodes)
+    if not keys:
+        return None
+    return FullNodes(keys=keys, quorum=offload.quorum or len(keys) // 2 + 1)
 
 
 def trainer_options(trainer: TrainerSection) -> TrainerOptions:
@@ -224,8 +239,13 @@ def _build(
     engine = NodeEngine(ed25519, _backends(options), datasets, stop)
     database = Database(directory.chain, genesis.network_id())
     cleanup.callback(database.close)
-    importer = Importer(database, genesis, engine)
-    held, mempool = HeldBlocks(), Mempool(importer.rules, ed25519.verify)
+    full_nodes = options.full_nodes
+    if full_nodes is not None:
+        check_offload(genesis.proof, signer.public_key, full_nodes)
+    importer = Importer(database, genesis, engine, None if full_nodes is None else FetchedModels())
+    held, mempool = held_blocks(full_nodes), Mempool(importer.rules, ed25519.verify)
+    replays = ReplayQueue(MatureMiners(importer)) if importer.replays_bursts else None
+    view = ChainView if full_nodes is None else SilentView
     gossip = Gossip(
         identity=Identity(
             network_id=genesis.network_id(),
@@ -234,12 +254,13 @@ def _build(
             verify=ed25519.verify,
             session=directory.next_session(),
         ),
-        port=ChainView(importer, datasets, held),
+        port=view(importer, datasets, held, replays),
         random=SystemRandom(),
         profile=Profile(
             software=f"edge-node {__version__}",
             capabilities=_capabilities(options, engine, importer),
             genesis=genesis.encode(),
+            sources=None if full_nodes is None else full_nodes.nodes,
         ),
         pool=PoolView(mempool),
         timing=_timing(options, genesis),
@@ -257,11 +278,13 @@ def _build(
         clock=clock,
         miner=_miner(options, importer, engine, signer, datasets, mempool, clock),
         held=held,
+        replays=replays,
         keep_blocks=options.keep_blocks,
         watcher=_watcher(options, clock, cleanup),
         block_transactions=options.block_transactions,
         max_dataset_bytes=options.max_dataset_bytes,
         auto_reveal=options.auto_reveal,
+        full_nodes=full_nodes,
     )
     control = ControlServer(directory.control)
     cleanup.callback(control.stop)
@@ -271,8 +294,10 @@ def _build(
 def _capabilities(
     options: ServiceOptions, engine: NodeEngine, importer: Importer
 ) -> tuple[str, ...]:
-    plain = (engine.backend_name, platform.machine())
-    pruned = options.keep_blocks or importer.blocks.pruned_height()
+    plain: tuple[str, ...] = (engine.backend_name, platform.machine())
+    if options.full_nodes is not None:
+        plain = (*plain, CAPABILITY)
+    pruned = (options.keep_blocks and importer.members) or importer.blocks.pruned_height()
     return (*plain, PRUNED_CAPABILITY) if pruned else plain
 
 
@@ -364,46 +389,18 @@ def _miner(
     datasets: DatasetStore,
     mempool: Mempool,
     clock: SystemClock,
-) -> BlockMiner | None:
+) -> Miner | None:
     trainer = options.trainer
     if trainer is None:
         return None
-    new_family = partial(family_for, options.new_family)
 
     def start() -> Trainer:
         return TrainerProcess(StoredSplits(datasets), trainer)
 
-    def contents(head: State) -> tuple[Sequence[Transaction], Sequence[DatasetId]]:
-        return mempool.select(options.block_transactions), have_list(head, datasets)
-
-    chain = ChainAccess(engine=engine, models=importer.blocks, latents=importer.latents)
-    if importer.proof == GUIDING_GRADIENT_PAPER:
-        return GuidingMiner(
-            WalkerIdentity(
-                rules=importer.rules, public_key=signer.public_key, new_family=new_family
-            ),
-            start,
-            chain,
-        )
-    if importer.has_lottery:
-        return LotteryMiner(
-            LotteryIdentity(
-                rules=importer.rules,
-                public_key=signer.public_key,
-                new_family=new_family,
-                contents=contents,
-                clock=clock,
-            ),
-            start,
-            chain,
-        )
-    return Miner(
-        MinerIdentity(
-            network=importer.rules.network,
-            parameters=importer.rules.parameters,
-            public_key=signer.public_key,
-            new_family=new_family,
-        ),
-        start,
-        importer.blocks,
+    identity = MinerIdentity(
+        rules=importer.rules,
+        public_key=signer.public_key,
+        new_family=partial(family_for, options.new_family),
     )
+    contents = partial(block_contents, mempool, datasets, options.block_transactions)
+    return miner_for(importer, engine, identity, start, contents=contents, clock=clock)

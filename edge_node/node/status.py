@@ -47,6 +47,24 @@ class FamilyStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OffloadStatus:
+    """Whom a node follows that does not replay."""
+
+    words: str
+    """What it does, for people."""
+    following: bool
+    """Whether a quorum of full nodes, heard now, stands on the head."""
+    quorum: int
+    """How many must agree."""
+    attested_height: int
+    """Height of the block on which a quorum of those that are heard stands; 0 for none."""
+    heard: tuple[str, ...]
+    """Ids of the full nodes that are here."""
+    silent: tuple[str, ...]
+    """Ids of the others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeStatus:
     """A node at one moment."""
 
@@ -83,7 +101,9 @@ class NodeStatus:
     mined: int
     """Blocks of its own among them."""
     held_blocks: int
-    """Blocks that wait for the clock or for a dataset."""
+    """Blocks that wait for the clock, for a dataset or for a model."""
+    waiting_blocks: int
+    """Blocks that wait to be replayed."""
     waiting_transactions: int
     """Transactions in its mempool."""
     waiting_models: int
@@ -94,6 +114,8 @@ class NodeStatus:
     """Rewards that wait for their maturity."""
     trainer: str
     """What the trainer does, in words."""
+    offload: OffloadStatus | None
+    """For a node that evaluates and does not replay; None for a full node."""
     families: tuple[FamilyStatus, ...]
     """Families of the chain."""
     peers: tuple[PeerStatus, ...]

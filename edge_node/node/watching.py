@@ -26,6 +26,8 @@ class Health:
     """How long ago the head's miner made it, by the local clock."""
     peers: int
     """Peers that are here."""
+    waiting_blocks: int
+    """Blocks that wait to be replayed."""
     waiting_transactions: int
     """Transactions in the mempool."""
     connected: bool

@@ -263,6 +263,11 @@ class Genesis:
     parameters: Parameters
     """The chosen rules."""
 
+    @property
+    def deciding_members(self) -> tuple[PublicKey, ...]:
+        """Keys whose quorum makes blocks final (R-51); none where the most work decides."""
+        return self.members if self.proof == EVOLUTION else ()
+
     def __post_init__(self) -> None:
         """Check R-24."""
         if self.proof not in PROOF_RULES:

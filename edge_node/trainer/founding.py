@@ -14,7 +14,6 @@ from edge_node.primitives.hashing import Prf
 from edge_node.primitives.types import Hash32
 from edge_node.spec import scheduling, training
 from edge_node.spec.architecture import Architecture
-from edge_node.spec.constants import PPM
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.difference import hamming
 from edge_node.spec.model import Model
@@ -33,13 +32,13 @@ from edge_node.trainer.task import (
     FamilyShape,
     Lane,
     Offer,
-    Progress,
     ShapeTask,
     Task,
 )
+from edge_node.trainer.trials import Trials
 
 
-class Founding:
+class Founding(Trials[Task]):
     """Looks for a founder or population model of one shape.
 
     Parameters
@@ -52,25 +51,16 @@ class Founding:
     """
 
     def __init__(self, task: Task, judge: Judge, lane: Lane = ONLY_LANE) -> None:
-        self._task = task
-        self._judge = judge
-        self._lane = lane
-        self._tries = 0
-        self._best_train_ppm = 0
+        super().__init__(task, judge, lane)
         self._start = _start(task, task.architecture)
 
     @property
-    def progress(self) -> Progress:
-        """How it is going."""
-        return Progress(
-            stage="populate" if self._task.relatives else "found",
-            candidates=self._tries,
-            best_train_ppm=self._best_train_ppm,
-        )
+    def _stage(self) -> str:
+        return "populate" if self._task.relatives else "found"
 
     def step(self) -> Offer | None:
         """Train under the next nonce; return an offer if the result would make a block."""
-        task, nonce = self._task, _nonce(self._lane, self._tries)
+        task, nonce = self._task, self._nonce
         self._tries += 1
         found = _trained(task, task.architecture, self._start, nonce, self._judge)
         if found is None:
@@ -79,12 +69,10 @@ class Founding:
             if hamming(found.model, relative.model) < task.needed_difference:
                 return None
         proof = PopulationProof(steps=found.steps) if task.relatives else _founder(task, found)
-        offer = _offer(task, found, proof, self._judge)
-        self._best_train_ppm = max(self._best_train_ppm, offer.train_ppm)
-        return offer
+        return _offer(task, found, proof, self._train_ppm(found.model))
 
 
-class ShapeSearch:
+class ShapeSearch(Trials[ShapeTask]):
     """Looks for a founder whose shape evolved.
 
     Parameters
@@ -97,21 +85,16 @@ class ShapeSearch:
     """
 
     def __init__(self, task: ShapeTask, judge: Judge, lane: Lane = ONLY_LANE) -> None:
-        self._task = task
-        self._judge = judge
-        self._lane = lane
+        super().__init__(task, judge, lane)
         self._stream = Prf("shape-parents", task.network + task.miner + task.head + lane.seed)
-        self._tries = 0
-        self._best_train_ppm = 0
 
     @property
-    def progress(self) -> Progress:
-        """How it is going."""
-        return Progress(stage="shape", candidates=self._tries, best_train_ppm=self._best_train_ppm)
+    def _stage(self) -> str:
+        return "shape"
 
     def step(self) -> Offer | None:
         """Evolve a shape and train it; return an offer if the result would make a block."""
-        task, nonce = self._task, _nonce(self._lane, self._tries)
+        task, nonce = self._task, self._nonce
         self._tries += 1
         first, second = self._parent(), self._parent()
         origin = ShapeOrigin(first=first.family, second=second.family, nonce=nonce)
@@ -129,9 +112,8 @@ class ShapeSearch:
         found = _trained(task, shape, _start(task, shape), nonce, self._judge)
         if found is None:
             return None
-        offer = _offer(task, found, _founder(task, found, origin), self._judge)
-        self._best_train_ppm = max(self._best_train_ppm, offer.train_ppm)
-        return offer
+        proof = _founder(task, found, origin)
+        return _offer(task, found, proof, self._train_ppm(found.model))
 
     def _parent(self) -> FamilyShape:
         """Return the better of two families drawn at random (a tournament)."""
@@ -149,10 +131,6 @@ class _Trained:
     steps: int
     nonce: int
     correct_count: int
-
-
-def _nonce(lane: Lane, tries: int) -> int:
-    return lane.index + tries * lane.count
 
 
 def _start(task: Task | ShapeTask, architecture: Architecture) -> training.LatentState:
@@ -207,9 +185,8 @@ def _founder(
 
 
 def _offer(
-    task: Task | ShapeTask, found: _Trained, proof: FounderProof | PopulationProof, judge: Judge
+    task: Task | ShapeTask, found: _Trained, proof: FounderProof | PopulationProof, train_ppm: int
 ) -> Offer:
-    trained, seen = judge.count(found.model, task.dataset, SplitName.TRAIN)
     return Offer(
         head=task.head,
         dataset=task.dataset,
@@ -219,6 +196,6 @@ def _offer(
         model_hash=found.model.model_hash(),
         latent_root=found.latent_root,
         nonce=found.nonce,
-        train_ppm=trained * PPM // seen,
+        train_ppm=train_ppm,
         correct_count=found.correct_count,
     )

@@ -14,7 +14,6 @@ from edge_node.primitives.hashing import Prf
 from edge_node.primitives.types import BlockHash, DatasetId, FamilyId, PublicKey
 from edge_node.spec import guiding, training
 from edge_node.spec.architecture import Architecture
-from edge_node.spec.constants import PPM
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.genesis import Parameters
 from edge_node.spec.guiding import Batch
@@ -22,7 +21,8 @@ from edge_node.spec.model import Model
 from edge_node.spec.proof.founding import ShapeOrigin
 from edge_node.spec.proof.guiding_gradient_proof import WalkFounderProof, WalkProof
 from edge_node.trainer.judges import Judge
-from edge_node.trainer.task import ONLY_LANE, Lane, Offer, Progress
+from edge_node.trainer.task import ONLY_LANE, Lane, Offer
+from edge_node.trainer.trials import Trials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class WalkTask:
     """Where a founder's shape comes from; None if the miner chose it."""
 
 
-class Walking:
+class Walking(Trials[WalkTask]):
     """Walks for a task; a step of the search is one walk, which the network's max_cost bounds.
 
     Parameters
@@ -68,24 +68,16 @@ class Walking:
     """
 
     def __init__(self, task: WalkTask, judge: Judge, lane: Lane = ONLY_LANE) -> None:
-        self._task = task
-        self._judge = judge
+        super().__init__(task, judge, lane)
         self._trainer = judge.step_trainer(task.architecture, task.dataset)
         attempt = task.attempt.to_bytes(4, "little")
         self._stream = Prf("guiding-batches", task.head + task.miner + attempt + lane.seed)
         count = task.parameters.requirements
         self._required = guiding.requirements(task.head, task.architecture, count)
-        self._steps = 0
-        self._best_train_ppm = 0
 
     @property
-    def progress(self) -> Progress:
-        """How it is going."""
-        return Progress(
-            stage="found" if self._task.founds else "walk",
-            candidates=self._steps,
-            best_train_ppm=self._best_train_ppm,
-        )
+    def _stage(self) -> str:
+        return "found" if self._task.founds else "walk"
 
     def step(self) -> Offer | None:
         """Walk once; return an offer as soon as a step would make a block."""
@@ -94,7 +86,7 @@ class Walking:
         latents, batches = self._task.latents, list[Batch]()
         while len(batches) < parameters.burst_steps:
             batches.append(self._batch())
-            self._steps += 1
+            self._tries += 1
             before = latents
             trainer.shift(batches[-1], parameters.learning_shift)
             latents = trainer.packed()
@@ -113,9 +105,6 @@ class Walking:
         correct, _ = self._judge.count(model, task.dataset, SplitName.EVALUATION)
         if correct < task.least_correct:
             return None
-        trained, seen = self._judge.count(model, task.dataset, SplitName.TRAIN)
-        train_ppm = trained * PPM // seen
-        self._best_train_ppm = max(self._best_train_ppm, train_ppm)
         proof = WalkProof(batches=batches).encode()
         if task.founds:
             proof = WalkFounderProof(
@@ -133,6 +122,6 @@ class Walking:
             model_hash=model.model_hash(),
             latent_root=training.root_of(latents),
             nonce=0,
-            train_ppm=train_ppm,
+            train_ppm=self._train_ppm(model),
             correct_count=correct,
         )

@@ -16,7 +16,7 @@ from edge_node.primitives.types import BlockHash, DatasetId, ModelHash, Timestam
 from edge_node.spec import scheduling
 from edge_node.spec.block import Header, proof_root_of
 from edge_node.spec.burst import BurstRules, BurstStart, Drawn, Operator
-from edge_node.spec.constants import MAX_RUNG, PPM
+from edge_node.spec.constants import MAX_RUNG
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.genesis import Parameters
 from edge_node.spec.proof.founding import ShapeOrigin
@@ -31,6 +31,7 @@ from edge_node.spec.proof.recipe_proof import (
 )
 from edge_node.trainer.judges import Judge
 from edge_node.trainer.task import ONLY_LANE, Lane, Progress
+from edge_node.trainer.trials import Trials
 
 STEP_MACS = 1 << 27
 """Multiplications, counted forward, after which a step of the search looks at what came in: some
@@ -84,7 +85,7 @@ class Win:
     """Accuracy on the images that selection would look at."""
 
 
-class Lottery:
+class Lottery(Trials[LotteryTask]):
     """Tries bursts for a task.
 
     Parameters
@@ -97,28 +98,24 @@ class Lottery:
     """
 
     def __init__(self, task: LotteryTask, judge: Judge, lane: Lane = ONLY_LANE) -> None:
-        self._task = task
-        self._judge = judge
-        self._lane = lane
-        self._tries = 0
-        self._best_train_ppm = 0
+        super().__init__(task, judge, lane)
         self._runner = judge.burst_runner(task.rules, task.dataset)
-        self._begun = False
+        self._begun_ms = 0
+
+    @property
+    def _stage(self) -> str:
+        return "found" if self._task.founds else "lottery"
 
     @property
     def progress(self) -> Progress:
-        """How it is going."""
-        return Progress(
-            stage="found" if self._task.founds else "lottery",
-            candidates=self._tries,
-            best_train_ppm=self._best_train_ppm,
-        )
+        """How it is going, and since when."""
+        return replace(super().progress, head=self._task.head, begun_ms=self._begun_ms)
 
     def step(self) -> Win | None:
         """Run some bursts; return a win if one of them would make a block."""
-        if not self._begun:
+        if not self._begun_ms:
             self._runner.begin(self._task.start)
-            self._begun = True
+            self._begun_ms = self._task.clock.now_ms()
         for _ in range(min(MAX_STEP_TRIALS, max(1, STEP_MACS // self._task.rules.cost))):
             win = self._trial()
             if win is not None:
@@ -142,9 +139,7 @@ class Lottery:
         correct, _ = self._judge.count(model, task.dataset, SplitName.EVALUATION)
         if correct < task.needs[core.rung].least:
             return None
-        trained, seen = self._judge.count(model, task.dataset, SplitName.TRAIN)
-        self._best_train_ppm = max(self._best_train_ppm, trained * PPM // seen)
-        return _won(header, proof, model.model_hash(), correct, trained * PPM // seen)
+        return _won(header, proof, model.model_hash(), correct, self._train_ppm(model))
 
     def _proof(self, rung: int) -> LotteryProof:
         """Return what the next trial is for; on the last rung every other one is for nothing."""
@@ -174,7 +169,7 @@ class Lottery:
             self._task.core,
             timestamp=timestamp,
             rung=rung,
-            nonce=self._lane.index + self._tries * self._lane.count,
+            nonce=self._nonce,
         )
 
 

@@ -413,5 +413,7 @@ def _summary(parts: Sequence[Progress]) -> list[Message]:
             stage=parts[0].stage,
             candidates=sum(part.candidates for part in parts),
             best_train_ppm=max(part.best_train_ppm for part in parts),
+            head=parts[0].head,
+            begun_ms=min(part.begun_ms for part in parts),
         )
     ]

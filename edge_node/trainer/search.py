@@ -17,9 +17,10 @@ from edge_node.trainer.task import ONLY_LANE, Lane, Offer, Progress, ShapeTask, 
 
 Search = Founding | ShapeSearch | Evolution | Lottery | Walking
 AnyTask = Task | ShapeTask | LotteryTask | WalkTask
-Message = Offer | Win | Progress
+Found = Offer | Win
+"""What a block is made of."""
+Message = Found | Progress
 """What a trainer sends."""
-
 
 MAX_RESTING = 4
 """Families whose climbs are kept until their next turn; of others the longest at rest goes."""

@@ -199,6 +199,10 @@ class Progress:
     """Candidates tried for this task."""
     best_train_ppm: int
     """Best accuracy on the images that selection looks at."""
+    head: BlockHash | None = None
+    """Block that a lottery goes on from; None of any other search."""
+    begun_ms: int = 0
+    """When the first burst of a lottery began, since 1970; 0 before, and of any other search."""
 
 
 class Aim(IntEnum):

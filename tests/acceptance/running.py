@@ -24,7 +24,7 @@ from edge_node.node.errors import NodeNotRunning
 from edge_node.spec.genesis import EVOLUTION
 from tests.spec.toy_data import toy_dataset
 
-PATIENCE_S = 90
+PATIENCE_S = 180
 """Far above what is usual: two cores may be busy with other tests."""
 ARCHITECTURE = "1bit:conv4p-dense3"
 FOR_EVER = 64
@@ -86,13 +86,19 @@ def eventually(what: str, holds: Callable[[], bool], patience_s: float = PATIENC
 class Running:
     """A process of the command that goes on until it is told to end."""
 
-    def __init__(self, data_dir: Path, *words: str, prefix: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *words: str,
+        prefix: Sequence[str] = (),
+        settings: Sequence[str] = (),
+    ) -> None:
         self.data_dir = data_dir
         self.log = data_dir.parent / f"{data_dir.name}.{words[0]}.log"
         self.output = self.log.with_suffix(".out")
         with self.log.open("ab") as log, self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                [*prefix, *command(data_dir, *words)],
+                [*prefix, *command(data_dir, *settings, *words)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=log,

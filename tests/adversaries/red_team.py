@@ -4,14 +4,16 @@
 Each row is made where its attack is played; tests hold the figures within their bounds, and hold
 the rows against tools/RED_TEAM.md, which `python -m tools.make_red_team` writes.
 Law of the file: a gain is given as it was measured; where ours is not safe, the row says so.
-Read next: laboratory.py, on_requirements.py, on_blocks.py, on_chains.py.
+Read next: laboratory.py, on_requirements.py, on_blocks.py, on_chains.py, on_nodes.py.
 """
 
 import functools
 from collections.abc import Callable
 
+from edge_node.gossip.stamp import STAMP_BITS
 from tests.adversaries import on_blocks as blocks
 from tests.adversaries import on_chains as chains
+from tests.adversaries import on_nodes as nodes
 from tests.adversaries import on_requirements as training
 from tests.adversaries.laboratory import Row, times
 
@@ -138,14 +140,18 @@ def look_alikes() -> Row:
 @functools.cache
 def fake_roots() -> Row:
     """Row 10."""
-    found = blocks.fake_roots()
+    found, flood = blocks.fake_roots(), nodes.flood()
     return Row(
         attack="10. latent roots of thin air",
         paper="no ticket: a signature buys a replay",
         ours=f"0 of {found.fakes}; {found.hashes / found.expected:.2f} of the hashes that the "
-        "target says buy a replay",
+        f"target says buy a replay; {flood.headers} sent at once cost a node "
+        f"{flood.of_one_key} under one key, {flood.of_fresh_keys} under {flood.headers} keys, "
+        f"each {1 << STAMP_BITS:,} hashes more and its sender a ban; {flood.honest_place} of them "
+        "before a known miner's block",
         bound="0",
-        measured=f"1 of {found.expected // found.fakes} tickets wins; R-43 after one replay",
+        measured=f"1 of {found.expected // found.fakes} tickets wins; R-43 after one replay; "
+        "the flood over real gossip",
     )
 
 

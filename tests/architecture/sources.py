@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The source files that the tests of this folder look at, each read and parsed once if at all."""
+"""The source files that the tests of this folder look at, each read once, and parsed once for all.
+
+What is wanted of a syntax tree is taken from it at once: a million nodes that are kept are looked
+at by every garbage collection, which then takes longer than the parser.
+"""
 
 import ast
 import functools
@@ -22,15 +26,63 @@ class Source:
     text: str
     """What it says."""
 
-    @functools.cached_property
+    @property
     def tree(self) -> ast.Module:
-        """The same, parsed."""
+        """The same, parsed anew."""
         return ast.parse(self.text, filename=self.name)
+
+    @property
+    def docstring(self) -> str:
+        """What the module says of itself; empty if nothing."""
+        return self._facts.docstring
+
+    @property
+    def function_lines(self) -> tuple[tuple[str, int], ...]:
+        """Each function's name, and its lines from `def` to the end without the docstring."""
+        return self._facts.function_lines
+
+    @property
+    def imports(self) -> frozenset[str]:
+        """Top packages of all absolute imports, wherever they stand."""
+        return self._facts.imports
+
+    @functools.cached_property
+    def _facts(self) -> "_Facts":
+        tree = self.tree
+        lines, imports = [], set()
+        for node in ast.walk(tree):
+            match node:
+                case ast.FunctionDef() | ast.AsyncFunctionDef():
+                    lines.append((node.name, _body_lines(node)))
+                case ast.Import():
+                    imports |= {alias.name.partition(".")[0] for alias in node.names}
+                case ast.ImportFrom(level=0, module=str(module)):
+                    imports.add(module.partition(".")[0])
+        return _Facts(
+            docstring=ast.get_docstring(tree) or "",
+            function_lines=tuple(lines),
+            imports=frozenset(imports),
+        )
 
     @property
     def stem(self) -> str:
         """Name of the module, such as `bnn`."""
         return Path(self.name).stem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Facts:
+    docstring: str
+    function_lines: tuple[tuple[str, int], ...]
+    imports: frozenset[str]
+
+
+def _body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    lines = (function.end_lineno or 0) - function.lineno + 1
+    first = function.body[0]
+    if ast.get_docstring(function) is not None:
+        lines -= (first.end_lineno or 0) - first.lineno + 1
+    return lines
 
 
 @functools.cache

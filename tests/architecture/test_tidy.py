@@ -42,8 +42,8 @@ def test_files_are_short() -> None:
 def test_functions_are_short() -> None:
     lengths = {}
     for source in python_sources(*PRODUCT, "tests"):
-        for function in functions(source.tree):
-            lengths[f"{source.name}: {function.name}"] = body_lines(function)
+        for name, lines in source.function_lines:
+            lengths[f"{source.name}: {name}"] = lines
     assert {name: n for name, n in lengths.items() if n > MAX_FUNCTION_LINES} == {}
 
 
@@ -58,8 +58,7 @@ def test_every_file_begins_with_its_licence() -> None:
 def test_every_module_says_what_it_is() -> None:
     wrong = {}
     for source in python_sources(*PRODUCT):
-        text = ast.get_docstring(source.tree) or ""
-        lines = [line for line in text.splitlines() if line]
+        lines = [line for line in source.docstring.splitlines() if line]
         # A package may tell more: what its words mean, in what order to read it.
         allowed = range(3, 100) if source.stem == "__init__" else DOCSTRING_LINES
         if len(lines) not in allowed:
@@ -68,7 +67,7 @@ def test_every_module_says_what_it_is() -> None:
 
 
 def test_every_test_file_says_what_it_shows() -> None:
-    mute = [s.name for s in python_sources("tests") if not ast.get_docstring(s.tree)]
+    mute = [source.name for source in python_sources("tests") if not source.docstring]
     assert mute == []
 
 
@@ -96,21 +95,6 @@ def test_law_knows_no_float() -> None:
 @pytest.mark.parametrize("text", ["x = 0.5", "x = a / b", "a /= 2", "x = float(1)", "x = 1j"])
 def test_float_is_seen_in_whatever_form(text: str) -> None:
     assert list(float_lines(ast.parse(text))) == [1]
-
-
-def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node
-
-
-def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Lines from `def` to the end, the docstring not counted."""
-    lines = (function.end_lineno or 0) - function.lineno + 1
-    first = function.body[0]
-    if ast.get_docstring(function) is not None:
-        lines -= (first.end_lineno or 0) - first.lineno + 1
-    return lines
 
 
 def float_lines(tree: ast.AST) -> Iterator[int]:

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.slow  # a thousand damaged files
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = 20
 RESTART_S = 5
-BUSY_MACHINE_S = 15
+BUSY_MACHINE_S = 60
 TURNS = 120
 """Damaged copies of a file that are opened."""
 FRAME_BYTES = 24 + 4_096

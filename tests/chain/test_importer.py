@@ -295,6 +295,8 @@ def test_children_of_an_invalid_block_are_invalid_unjudged(path: Path, strict: N
         for header in (invalid.header, orphan.header, grandchild.header):
             with pytest.raises(KnownInvalid, match="found invalid before"):
                 importer.check_header(header)
+            assert importer.is_refused(header.block_hash())
+        assert not importer.is_refused(importer.head.head)
 
 
 def test_unsigned_child_of_an_invalid_block_takes_no_place_in_the_cache(

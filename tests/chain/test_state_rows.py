@@ -202,6 +202,7 @@ def test_records_lead_from_any_state_to_any_other_and_back(before: State, after:
 
 @given(states, states)
 @settings(max_examples=25)
+@pytest.mark.slow
 def test_changes_are_the_rows_that_differ_and_their_check_follows(
     before: State, after: State
 ) -> None:

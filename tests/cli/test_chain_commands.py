@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 
 from edge_node.chain.pruning import MIN_KEEP_BLOCKS
+from edge_node.cli.exit_codes import ExitCode
 from edge_node.datasets.store import DatasetStore
 from edge_node.node.data_directory import DataDirectory
+from edge_node.spec.genesis import GUIDING_GRADIENT_PAPER
 from tests.chain.workshop import ANN, Tree, agree, easy_dataset, easy_network, opened, take
 from tests.cli.typing_in import HEIGHT, typed
 from tests.datasets.samples import stored
+from tests.spec.toy_chain import ToyChain
+from tests.spec.toy_walks import grow, walks_network
 
 pytestmark = pytest.mark.slow
 
@@ -88,3 +92,29 @@ def test_pruning_gives_the_disk_back_what_is_final_and_old(tmp_path: Path) -> No
     shown = typed(directory.root, "chain", "show", "--last", "100", "--json").json()
     assert (len(shown["blocks"]), shown["final_height"]) == (len(chain), len(chain) - 1)
     assert typed(directory.root, "chain", "prune", "--keep", "1").code == 2
+
+
+def test_blocks_of_paper_b_are_called_what_they_are(tmp_path: Path) -> None:
+    root = of_paper_b(tmp_path, height=3)
+    blocks = typed(root, "chain", "show", "--json").json()["blocks"]
+    assert [block["kind"] for block in blocks] == ["founder", "record", "record"]
+
+
+def test_where_nothing_becomes_final_pruning_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    root = of_paper_b(tmp_path, height=1)
+    before = (root / "chain.sqlite3").read_bytes()
+    refused = typed(root, "chain", "prune").sentence(ExitCode.NODE)
+    assert "no members make blocks final" in refused
+    assert GUIDING_GRADIENT_PAPER in refused
+    assert typed(root, "chain", "prune", "--json").code == ExitCode.NODE
+    assert (root / "chain.sqlite3").read_bytes() == before
+
+
+def of_paper_b(folder: Path, *, height: int) -> Path:
+    """Make a data directory with a chain of paper B's rule."""
+    network, directory = walks_network(), DataDirectory(folder / "node")
+    directory.initialise(network.genesis, ANN.seed)
+    with opened(directory.chain, network) as importer:
+        for mined in grow(ToyChain(network), ANN, height):
+            take(importer, mined)
+    return directory.root

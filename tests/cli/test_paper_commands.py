@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from edge_node.bench.machine import describe_machine
 from edge_node.bench.paper.run import TABLES, PaperOptions, PaperReport
-from edge_node.cli import paper_commands
+from edge_node.cli import measured_page, paper_commands
 from edge_node.cli.app import app
 from edge_node.datasets.mnist import MNIST_ID
 from edge_node.datasets.store import DatasetStore
@@ -25,7 +25,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[PaperOptions]:
 
     monkeypatch.setattr(paper_commands, "run_paper", answer)
     monkeypatch.setattr(
-        paper_commands, "stored_mnist", lambda root, *, offline: (DatasetStore(root), MNIST_ID)
+        measured_page, "stored_mnist", lambda root, *, offline: (DatasetStore(root), MNIST_ID)
     )
     return found
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from edge_node.bench.proof.run import ProofReport, Tell, run_proof
 from edge_node.bench.proof.workbench import ProofOptions
-from edge_node.cli import proof_commands
+from edge_node.cli import measured_page, proof_commands
 from edge_node.cli.app import app
 from edge_node.datasets.store import DatasetStore
 from edge_node.primitives.clock import Clock
@@ -28,7 +28,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[ProofOptions]:
         seen.append(options)
         return run_proof(options, clock, tell)
 
-    monkeypatch.setattr(proof_commands, "stored_mnist", stored)
+    monkeypatch.setattr(measured_page, "stored_mnist", stored)
     monkeypatch.setattr(proof_commands, "run_proof", run)
     return seen
 
@@ -60,8 +60,3 @@ def test_report_mines_real_blocks_unless_told_otherwise(
     proof(tmp_path, "--report", str(tmp_path / "page"), "--real", "0")
     assert [options.real_blocks for options in asked] == [1, 0]
     assert (tmp_path / "page" / "PROOF_TABLES.md").exists()
-
-
-def test_unknown_table_is_a_usage_error(tmp_path: Path) -> None:
-    arguments = ["--data-dir", str(tmp_path), "bench", "proof", "--only", "nothing"]
-    assert CliRunner().invoke(app, arguments).exit_code == 2

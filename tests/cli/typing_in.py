@@ -26,7 +26,7 @@ from tests.chain.workshop import ANN, Tree, easy_dataset, easy_network, opened, 
 from tests.datasets.samples import stored
 
 HEIGHT = 4
-PATIENCE_S = 60
+PATIENCE_S = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

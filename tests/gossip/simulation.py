@@ -281,13 +281,14 @@ def make_node(
     genesis: bytes = b"",
     timing: BodyTiming | None = None,
     stamp_bits: int = 0,
+    sources: frozenset[NodeId] | None = None,
 ) -> SimNode:
     chain = chain if chain is not None else FakeChain()
     gossip = Gossip(
         identity=identity_of(name, session=session),
         port=chain,
         random=SeededRandom(f"{name} {seed}"),
-        profile=Profile(software=f"sim {name}", genesis=genesis),
+        profile=Profile(software=f"sim {name}", genesis=genesis, sources=sources),
         pool=chain,
         timing=timing,
         stamp_bits=stamp_bits,
@@ -349,6 +350,7 @@ class SimNetwork:
         session: int = 1,
         genesis: bytes = b"",
         cell: str = DEFAULT_BROKER,
+        sources: frozenset[NodeId] | None = None,
     ) -> SimNode:
         node = make_node(
             name,
@@ -358,6 +360,7 @@ class SimNetwork:
             genesis=genesis,
             timing=self.timing,
             stamp_bits=self.stamp_bits,
+            sources=sources,
         )
         node.cell = cell
         self.nodes[name] = node

@@ -99,4 +99,4 @@ def test_the_process_ends_with_its_input(tmp_path: Path) -> None:
     with child:
         assert child.stdin is not None
         child.stdin.close()
-        assert child.wait(30) == 0
+        assert child.wait(120) == 0

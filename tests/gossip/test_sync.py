@@ -52,6 +52,19 @@ def test_a_late_joiner_over_a_bad_broker(seed: str) -> None:
     net.run_until_same(60_000)
 
 
+def test_tip_that_is_being_judged_is_no_reason_for_a_sync() -> None:
+    net = SimNetwork("judged", import_ms=2 * limits.COMPARE_MS)
+    miner, other = net.add("miner"), net.add("other")
+    net.run(limits.COMPARE_MS)
+    block_hash, block = make_block(1, GENESIS)
+    miner.chain.add(block)
+    net.act(miner, miner.gossip.announce_block(block_hash, block, net.now_ms))
+    net.run(limits.COMPARE_MS + 1_000)
+    assert other.importing, "still to be judged"
+    assert other.gossip.synced, "or it would stop its own work"
+    net.run_until_same(2 * limits.COMPARE_MS)
+
+
 def test_pages_follow_each_other() -> None:
     net = SimNetwork("pages")
     net.add("old", grown(limits.MAX_HEADERS_PER_PAGE + 100, body_bytes=10))
@@ -268,3 +281,41 @@ def test_peers_below_the_final_block_are_no_help_in_finding_it() -> None:
     net.run(30_000)
     assert late.gossip.synced
     assert not late.chain.known(theirs)
+
+
+def test_node_with_sources_takes_blocks_of_these_only_and_tells_no_tip() -> None:
+    net = SimNetwork("sources")
+    source, stranger = net.add("source"), net.add("stranger")
+    light = net.add("light", sources=frozenset({source.node}))
+    stranger.chain.grow(5, salt="stranger")
+    net.act(stranger, stranger.gossip.tip_changed(net.now_ms))
+    net.cut(source)
+    net.run(30_000)
+    assert len(light.chain.main) == 1, "a stranger's chain is not fetched"
+    block_hash, block = make_block(1, GENESIS, salt="announced")
+    stranger.chain.add(block)
+    net.act(stranger, stranger.gossip.announce_block(block_hash, block, net.now_ms))
+    net.run(2_000)
+    assert not light.chain.known(block_hash), "nor is one that it announces"
+    net.connect(source)
+    net.run_until_same(60_000)
+    assert len(light.chain.main) == 6, "it comes by the source"
+    senders = {each.sender for each in light.events if isinstance(each, BlockReceived)}
+    assert senders == {source.node}
+    tips = [each for each in net.log if each.topic.endswith(f"/tip/{light.node}")]
+    assert not any(each.payload for each in tips)
+
+
+def test_tip_that_a_key_told_before_it_had_sources_is_forgotten() -> None:
+    net = SimNetwork("before")
+    source, full = net.add("source"), net.add("light")
+    full.chain.grow(2)
+    net.act(full, full.gossip.tip_changed(net.now_ms))
+    net.run_until_same(60_000)
+    kept = [topic for topic in net.retained if topic.endswith(f"/tip/{full.node}")]
+    assert len(kept) == 1
+    net.cut(full)
+    light = net.add("light", full.chain, session=2, sources=frozenset({source.node}))
+    net.run(limits.REFRESH_MS + 1_000)
+    assert not net.retained.get(kept[0])
+    assert light.gossip.synced

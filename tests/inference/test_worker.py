@@ -113,12 +113,12 @@ def test_child_says_what_is_wrong_and_ends(child: subprocess.Popen[bytes]) -> No
     kind, _, text = read_frame(child.stdout)
     assert kind is FrameKind.ERROR
     assert b"Error" in text
-    assert child.wait(timeout=20) == 0
+    assert child.wait(timeout=120) == 0
 
 
 def test_child_ends_with_its_parents_pipe(child: subprocess.Popen[bytes]) -> None:
     assert child.stdin is not None
     assert child.stdout is not None
     child.stdin.close()
-    assert child.wait(timeout=20) == 0
+    assert child.wait(timeout=120) == 0
     assert child.stdout.read() == b""

@@ -45,6 +45,9 @@ from tools.make_burst_vectors import (
 C_TEST = Path(shared_object.__file__).parent / "csrc/test/test_burst.c"
 TABLES = ["small", "reference", "product"]
 SLOW_SMALL = [pytest.param("small", marks=pytest.mark.slow), *TABLES[1:]]
+ALL_BUT_REFERENCE_SLOW = [
+    pytest.param(table, marks=pytest.mark.slow if table != "reference" else ()) for table in TABLES
+]
 EVERY = 25
 LONG = f"{PRODUCT[0].label} #0"
 
@@ -96,7 +99,7 @@ def ask(table: str, outcomes: Outcomes) -> list[Outcome]:
     return [outcome for _, cases in alike for outcome in outcomes(list(cases))]
 
 
-@pytest.mark.parametrize("table", SLOW_SMALL)
+@pytest.mark.parametrize("table", ALL_BUT_REFERENCE_SLOW)
 def test_every_path_comes_to_what_is_recorded(path: KernelPath, table: str) -> None:
     actual = ask(table, lambda cases: compiled_outcomes(cases, path))
     check(answers(table), actual, path.name)

@@ -52,18 +52,19 @@ def fastest() -> Prepare:
     return compiled()
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_logits_are_those_of_the_law(prepare: Prepare, name: str) -> None:
-    expected = case(name)
-    engine = prepare(expected.model)
-    np.testing.assert_array_equal(engine.logits(expected.images), expected.logits)
+def test_logits_are_those_of_the_law(prepare: Prepare) -> None:
+    for name in CASES:
+        expected = case(name)
+        logits = prepare(expected.model).logits(expected.images)
+        np.testing.assert_array_equal(logits, expected.logits, name)
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5, 15, 16, 17])
-def test_any_number_of_images(prepare: Prepare, count: int) -> None:
+def test_any_number_of_images(prepare: Prepare) -> None:
     expected = case("same, pooled, wide")
     engine = prepare(expected.model)
-    np.testing.assert_array_equal(engine.logits(expected.images[:count]), expected.logits[:count])
+    for count in (0, 1, 2, 3, 4, 5, 15, 16, 17):
+        logits = engine.logits(expected.images[:count])
+        np.testing.assert_array_equal(logits, expected.logits[:count], f"{count} images")
 
 
 def test_accuracy_is_that_of_the_law(prepare: Prepare) -> None:

@@ -9,41 +9,45 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 from edge_node.chain.database import Database
 from edge_node.chain.importer import Importer
 from edge_node.chain.mempool import Mempool
+from edge_node.chain.offload import FetchedModels
 from edge_node.datasets.store import DatasetStore
 from edge_node.gossip.inbox import LinkEvent, LinkUp
 from edge_node.gossip.mqtt import MqttLink, PublishResult
 from edge_node.gossip.ports import BlockReceived, Incoming, Publish, SetWill
 from edge_node.gossip.protocol import Gossip, Identity, Profile
+from edge_node.gossip.stamp import STAMP_BITS
 from edge_node.gossip.topics import NodeId
 from edge_node.inference.reference import ReferenceBackend
 from edge_node.kernels.libsodium import load_ed25519
-from edge_node.node.chain_view import ChainView, PoolView
+from edge_node.node.chain_view import ChainView, PoolView, SilentView
 from edge_node.node.data_directory import DataDirectory
 from edge_node.node.engine import NodeEngine
-from edge_node.node.goal import ChainAccess
-from edge_node.node.guiding_mining import GuidingMiner, WalkerIdentity
-from edge_node.node.held_blocks import HeldBlocks
-from edge_node.node.lottery_mining import LotteryIdentity, LotteryMiner
-from edge_node.node.mining import Miner, MinerIdentity
+from edge_node.node.mature_miners import MatureMiners
+from edge_node.node.mining.choice import miner_for
+from edge_node.node.mining.making import block_contents
+from edge_node.node.mining.miner import Miner, MinerIdentity
 from edge_node.node.node import Node
-from edge_node.node.parts import BlockMiner, NodeParts
-from edge_node.node.reserves import have_list
+from edge_node.node.offload import FullNodes, held_blocks
+from edge_node.node.parts import NodeParts
+from edge_node.node.replay_queue import ReplayQueue
 from edge_node.node.signer import KeySigner
-from edge_node.primitives.types import BlockHash, TimestampMs
+from edge_node.primitives.types import BlockHash, DatasetId, TimestampMs
 from edge_node.spec.architecture import Architecture
 from edge_node.spec.block import Block
+from edge_node.spec.burst import BurstResult, BurstRules, BurstStart
 from edge_node.spec.constants import MAX_TRANSACTIONS
 from edge_node.spec.dataset import Manifest
-from edge_node.spec.genesis import EVOLUTION, GUIDING_GRADIENT_PAPER, Parameters
+from edge_node.spec.genesis import EVOLUTION, Parameters
 from edge_node.trainer.judges import KernelJudge
 from edge_node.trainer.lottery import Win
-from edge_node.trainer.search import AnyTask, Message, search_for
+from edge_node.trainer.search import AnyTask, Found, Message, search_for
 from edge_node.trainer.task import Offer
 from tests.chain.workshop import EASY, SMALL, Grown
 from tests.datasets.samples import stored
@@ -58,6 +62,20 @@ STEP_MS = 100
 MAX_TRIES = 400
 SETTLED_MS = 3_000
 """Enough for tips to be compared, blocks to be fetched and refreshes to be over."""
+
+
+class CountingEngine(NodeEngine):
+    """A node's engine that remembers what it replayed."""
+
+    def __init__(self, datasets: DatasetStore) -> None:
+        super().__init__(ED25519, (ReferenceBackend(),), datasets)
+        self.seeds: list[bytes] = []
+
+    def burst(
+        self, seed: bytes, rules: BurstRules, start: BurstStart, dataset: DatasetId
+    ) -> BurstResult:
+        self.seeds.append(seed)
+        return super().burst(seed, rules, start, dataset)
 
 
 class VirtualClock:
@@ -158,7 +176,16 @@ class Played:
 class Rig:
     """A node that can be looked into."""
 
-    def __init__(self, world: "World", name: str, root: Path, *, mines: bool) -> None:
+    def __init__(
+        self,
+        world: "World",
+        name: str,
+        root: Path,
+        *,
+        mines: bool,
+        full_nodes: FullNodes | None = None,
+        credulous: bool = False,
+    ) -> None:
         self.world = world
         self.miner = toy.miner(name)
         self.trainers: list[Played] = []
@@ -167,9 +194,14 @@ class Rig:
         self.directory.open()
         self.datasets = DatasetStore(self.directory.datasets)
         self.database = Database(self.directory.chain, genesis.network_id())
-        engine = NodeEngine(ED25519, (ReferenceBackend(),), self.datasets)
-        self.importer = Importer(self.database, genesis, engine)
-        self.held = HeldBlocks()
+        self.engine = CountingEngine(self.datasets)
+        evaluates = credulous or full_nodes is not None
+        fetched = FetchedModels() if evaluates else None
+        self.importer = Importer(self.database, genesis, self.engine, fetched)
+        self.held = held_blocks(full_nodes)
+        lottery = self.importer.has_lottery
+        waits = self.importer.replays_bursts
+        self.replays = ReplayQueue(MatureMiners(self.importer)) if waits else None
         self.mempool = Mempool(self.importer.rules, ED25519.verify)
         signer = KeySigner(ED25519, self.directory.seed())
         self.gossip = Gossip(
@@ -180,10 +212,17 @@ class Rig:
                 verify=ED25519.verify,
                 session=self.directory.next_session(),
             ),
-            port=ChainView(self.importer, self.datasets, self.held),
+            port=(ChainView if full_nodes is None else SilentView)(
+                self.importer, self.datasets, self.held, self.replays
+            ),
             random=SeededRandom(name),
-            profile=Profile(software=name, genesis=genesis.encode()),
+            profile=Profile(
+                software=name,
+                genesis=genesis.encode(),
+                sources=None if full_nodes is None else full_nodes.nodes,
+            ),
             pool=PoolView(self.mempool),
+            stamp_bits=STAMP_BITS if lottery else 0,
         )
         self.link = RoomLink(world.room, self.gossip.subscriptions)
         world.room.links.append(self.link)
@@ -192,14 +231,16 @@ class Rig:
                 directory=self.directory,
                 importer=self.importer,
                 mempool=self.mempool,
-                engine=engine,
+                engine=self.engine,
                 datasets=self.datasets,
                 gossip=self.gossip,
                 link=cast(MqttLink, self.link),
                 signer=signer,
                 clock=world.clock,
-                miner=self._miner(engine) if mines else None,
+                miner=self._miner(self.engine) if mines else None,
                 held=self.held,
+                replays=self.replays,
+                full_nodes=full_nodes,
             )
         )
         self.node.start()
@@ -224,9 +265,7 @@ class Rig:
         self.database.close()
         self.directory.close()
 
-    def _miner(self, engine: NodeEngine) -> BlockMiner:
-        rules = self.importer.rules
-
+    def _miner(self, engine: NodeEngine) -> Miner:
         def start() -> Played:
             self.trainers.append(Played())
             return self.trainer
@@ -234,34 +273,13 @@ class Rig:
         def found(manifest: Manifest) -> Architecture:
             return SMALL
 
-        chain = ChainAccess(
-            engine=engine, models=self.importer.blocks, latents=self.importer.latents
-        )
-        if self.importer.proof == GUIDING_GRADIENT_PAPER:
-            walker = WalkerIdentity(rules=rules, public_key=self.miner.key, new_family=found)
-            return GuidingMiner(walker, start, chain)
-        if self.importer.has_lottery:
-            return LotteryMiner(
-                LotteryIdentity(
-                    rules=rules,
-                    public_key=self.miner.key,
-                    new_family=found,
-                    contents=lambda head: (
-                        self.mempool.select(MAX_TRANSACTIONS),
-                        have_list(head, self.datasets),
-                    ),
-                    clock=self.world.clock,
-                ),
-                start,
-                chain,
-            )
+        contents = partial(block_contents, self.mempool, self.datasets, MAX_TRANSACTIONS)
         identity = MinerIdentity(
-            network=rules.network,
-            parameters=rules.parameters,
-            public_key=self.miner.key,
-            new_family=found,
+            rules=self.importer.rules, public_key=self.miner.key, new_family=found
         )
-        return Miner(identity, start, self.importer.blocks)
+        return miner_for(
+            self.importer, engine, identity, start, contents=contents, clock=self.world.clock
+        )
 
 
 class World:
@@ -288,15 +306,26 @@ class World:
         self.rigs: list[Rig] = []
 
     def add(
-        self, name: str, *, mines: bool = False, has_data: bool = True, folder: str = ""
+        self,
+        name: str,
+        *,
+        mines: bool = False,
+        has_data: bool = True,
+        folder: str = "",
+        full_nodes: FullNodes | None = None,
+        credulous: bool = False,
     ) -> Rig:
-        """Start a node, again if its directory is there."""
+        """Start a node, again if its directory is there.
+
+        With `full_nodes` it follows these; one that is `credulous` stores what evaluation alone
+        shows, as a full node must not.
+        """
         root = self.folder / (folder or name)
         if not root.exists():
             DataDirectory(root).initialise(self.network.genesis, toy.miner(name).seed)
             if has_data:
                 DatasetStore(DataDirectory(root).datasets).add(stored(self.data))
-        rig = Rig(self, name, root, mines=mines)
+        rig = Rig(self, name, root, mines=mines, full_nodes=full_nodes, credulous=credulous)
         self.rigs.append(rig)
         return rig
 
@@ -333,19 +362,20 @@ def world(
 
 def found(rig: Rig) -> Offer:
     """Do what the trainer would: find what makes a block of the task."""
-    offer = _searched(rig)
+    offer = find(rig)
     assert isinstance(offer, Offer)
     return offer
 
 
 def won(rig: Rig) -> Win:
     """Do what the trainer would in a lottery: find a ticket that wins."""
-    win = _searched(rig)
+    win = find(rig)
     assert isinstance(win, Win)
     return win
 
 
-def _searched(rig: Rig) -> Offer | Win:
+def find(rig: Rig) -> Found:
+    """Do what the trainer would, whatever the rule."""
     task = rig.trainer.task
     assert task is not None
     judge = KernelJudge(Splits(rig.world.data), 40)
@@ -362,7 +392,7 @@ def mine(rig: Rig) -> None:
     """Let a node make one block."""
     height = rig.height
     rig.world.run_until(lambda: rig.mines_on == rig.importer.head.head)
-    rig.trainer.out.append(_searched(rig))
+    rig.trainer.out.append(find(rig))
     rig.world.run_until(lambda: rig.height > height)
 
 

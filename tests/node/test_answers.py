@@ -8,10 +8,13 @@ import pytest
 
 from edge_node.node.answers import answer
 from edge_node.node.control import JsonObject, Request
-from edge_node.node.trainer_slot import MAX_TRAINER_RESTARTS
+from edge_node.node.health import health_of
+from edge_node.node.mining.slot import MAX_TRAINER_RESTARTS
 from edge_node.spec.encoding import encode
+from edge_node.spec.genesis import RECIPE
 from edge_node.trainer.task import Progress
 from tests.chain.workshop import Tree
+from tests.node.forged_winners import RULES, forged, known_chain, take_in
 from tests.node.rig import Rig, World, sent, world
 from tests.spec import toy_chain as toy
 
@@ -58,6 +61,16 @@ def test_status_tells_of_blocks_that_wait(room: World) -> None:
     room.clock.ms = 0
     ann.node.do([sent(block)])
     assert ask(ann, "status")["held_blocks"] == 1
+
+
+def test_status_tells_of_blocks_that_wait_for_their_replay(tmp_path: Path) -> None:
+    with world(tmp_path, RULES, proof=RECIPE) as room:
+        ann, chain = room.add("ann"), known_chain(room, toy.miner("ann"))
+        take_in(ann, chain)
+        for name in ("bob", "cat"):
+            ann.node.do([sent(forged(chain.tip, toy.miner(name)))])
+        assert ask(ann, "status")["waiting_blocks"] == 2
+        assert health_of(ann.node).waiting_blocks == 2
 
 
 def test_status_tells_what_the_trainer_does_and_that_it_has_died_too_often(room: World) -> None:

@@ -13,8 +13,10 @@ from edge_node.datasets.store import DatasetStore
 from edge_node.gossip.messages import ObjectKind
 from edge_node.gossip.ports import BlockReceived, HeaderVerdict
 from edge_node.gossip.topics import NodeId
-from edge_node.node.chain_view import ChainView, PoolView
+from edge_node.node.chain_view import ChainView, PoolView, SilentView
 from edge_node.node.held_blocks import HeldBlocks
+from edge_node.node.mature_miners import MatureMiners
+from edge_node.node.replay_queue import ReplayQueue
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import (
     BlockHash,
@@ -24,6 +26,7 @@ from edge_node.primitives.types import (
     Signature,
     TimestampMs,
 )
+from edge_node.spec.block import Header
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.encoding import encode
 from tests.chain.workshop import ANN, BOB, Grown, Tree, easy_dataset, easy_network, opened, take
@@ -44,6 +47,12 @@ class Seen:
 
     def header(self, place: int) -> bytes:
         return self.blocks[place].mined.block.header.encode()
+
+
+def sealed(header: Header, who: toy.Miner) -> bytes:
+    """Return a header of somebody else, signed."""
+    unsigned = replace(header, miner=who.key)
+    return replace(unsigned, signature=who.sign(unsigned.block_hash())).encode()
 
 
 @pytest.fixture
@@ -94,6 +103,18 @@ def test_stored_blocks_and_models_are_served(seen: Seen) -> None:
     assert seen.view.model_blob(ModelHash(ZERO_HASH)) is None
 
 
+def test_node_that_does_not_replay_gives_nobody_a_block(seen: Seen) -> None:
+    view = SilentView(seen.view._importer, seen.view._datasets, seen.held)
+    first = seen.blocks[0].mined
+    assert first.model is not None
+    assert view.tip() == seen.view.tip()
+    assert view.known(first.block_hash)
+    assert view.headers(Height(1), 9) == []
+    assert view.block(first.block_hash) is None
+    assert view.model_blob(first.model.model_hash()) is None
+    assert view.manifest(DATA.manifest.dataset_id()) is not None, "its bytes show what it is"
+
+
 def test_headers_are_judged_by_what_is_cheap(seen: Seen) -> None:
     assert seen.view.precheck_header(seen.header(2)) is HeaderVerdict.PLAUSIBLE
     assert seen.view.precheck_header(seen.header(3)) is HeaderVerdict.ORPHAN
@@ -120,6 +141,32 @@ def test_held_block_counts_as_known_and_its_child_has_a_parent(seen: Seen) -> No
     seen.held.release(third)
     assert not seen.view.known(third)
     assert not seen.view.known(BlockHash(ZERO_HASH))
+
+
+def test_block_that_waits_for_its_replay_is_not_known_but_its_child_may_come(
+    seen: Seen, tmp_path: Path, store: DatasetStore
+) -> None:
+    with opened(tmp_path / "other.sqlite3", NETWORK) as importer:
+        for each in seen.blocks[:2]:
+            take(importer, each.mined)
+        replays = ReplayQueue(MatureMiners(importer))
+        view = ChainView(importer, store, replays=replays)
+        third = seen.blocks[2].mined.block.header
+        waits = BlockReceived(
+            block_hash=third.block_hash(),
+            header=seen.header(2),
+            body=b"",
+            transport=b"",
+            sender=NodeId("x"),
+        )
+        child = Tree(NETWORK).branch(None, 3)[-1].mined.block.header
+        of_bob = sealed(replace(child, previous_hash=third.block_hash()), BOB)
+        of_ann = sealed(replace(child, previous_hash=third.block_hash()), ANN)
+        assert view.precheck_header(of_bob) is HeaderVerdict.ORPHAN
+        assert replays.add(waits, third, lambda _: False) == []
+        assert not view.known(third.block_hash())
+        assert view.precheck_header(of_bob) is HeaderVerdict.PLAUSIBLE
+        assert view.precheck_header(of_ann) is HeaderVerdict.ORPHAN, "her one place is taken"
 
 
 def test_datasets_are_served_chunk_by_chunk(seen: Seen, store: DatasetStore) -> None:

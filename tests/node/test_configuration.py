@@ -26,6 +26,7 @@ from edge_node.node.configuration_errors import (
 )
 from edge_node.node.configuration_schema import SETTINGS
 
+KEY = "0a" * 32
 BOARD = """
 [board]
 title = "Test board"
@@ -219,6 +220,27 @@ MISTAKES: list[tuple[str, type[ConfigurationError], str]] = [
         r"set network\.tls = true",
     ),
     ('[broker]\nembedded = "none"', SettingsContradict, "name a broker"),
+    (
+        f'[offload]\nfull_nodes = ["{KEY}"]\nquorum = 2',
+        SettingsContradict,
+        r"offload\.quorum = 2 contradicts a list of 1 offload\.full_nodes; name more",
+    ),
+    ("[offload]\nquorum = 1", SettingsContradict, r"a list of 0 offload\.full_nodes"),
+    (
+        f'[offload]\nfull_nodes = ["{KEY}", "{KEY.upper()}"]',
+        SettingsContradict,
+        f"{KEY} twice contradicts a quorum of different nodes; name each node once",
+    ),
+    (
+        f'[offload]\nfull_nodes = ["{KEY}"]\n[trainer]\nenabled = true',
+        SettingsContradict,
+        r"enabled = true \(.*config\.toml\) contradicts offload\.full_nodes: who does not replay",
+    ),
+    (
+        f'[offload]\nfull_nodes = ["{KEY[1:]}"]',
+        SettingInvalid,
+        r"full_nodes must be a list of up to 32 public keys, each of 64 hex digits",
+    ),
 ]
 
 

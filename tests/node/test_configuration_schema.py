@@ -19,8 +19,11 @@ GOOD: list[tuple[str, str, object]] = [
     ("trainer", "lanes", 0),
     ("trainer", "ray_address", "local"),
     ("broker", "port", 0),
+    ("offload", "full_nodes", ["0f" * 32, "0F" * 32]),
+    ("offload", "quorum", 32),
 ]
 
+KEYS = "a list of up to 32 public keys, each of 64 hex digits"
 BROKERS = r"a list of up to 8 brokers, each HOST\[:PORT\], mqtt://"
 
 BAD: list[tuple[str, str, object, str]] = [
@@ -50,6 +53,14 @@ BAD: list[tuple[str, str, object, str]] = [
     ("trainer", "workers", 0, r"an integer in 1\.\.1024"),
     ("trainer", "lanes", 1_025, r"an integer in 0\.\.1024"),
     ("broker", "port", 65_536, r"an integer in 0\.\.65535"),
+    ("offload", "full_nodes", ["0f" * 31], KEYS),
+    ("offload", "full_nodes", ["0f" * 33], KEYS),
+    ("offload", "full_nodes", ["0x" * 32], KEYS),
+    ("offload", "full_nodes", ["0f" * 32 + "\n"], KEYS),
+    ("offload", "full_nodes", ["0f" * 32] * 33, KEYS),
+    ("offload", "full_nodes", "0f" * 32, KEYS),
+    ("offload", "quorum", 33, r"an integer in 0\.\.32"),
+    ("offload", "quorum", -1, r"an integer in 0\.\.32"),
     ("broker", "embedded", "", "one of auto, mosquitto, amqtt, none"),
 ]
 

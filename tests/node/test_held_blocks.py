@@ -84,3 +84,13 @@ def test_copied_timestamp_does_not_push_out_its_model() -> None:
     assert not held.hold(copy, SOON)
     assert copy.block_hash not in held
     assert len(held) == MAX_HELD_BLOCKS
+
+
+def test_there_is_more_room_where_the_senders_are_trusted() -> None:
+    held = HeldBlocks(most=30, most_of_sender=20)
+    for number in range(25):
+        held.hold(block(f"a {number}", "ann"), TimestampMs(number))
+    assert len(held) == 20
+    for number in range(20):
+        held.hold(block(f"b {number}", "bob"), TimestampMs(number))
+    assert len(held) == 30

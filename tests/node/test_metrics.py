@@ -15,6 +15,7 @@ HEALTH = Health(
     final_height=5,
     head_age_ms=1_500,
     peers=2,
+    waiting_blocks=2,
     waiting_transactions=3,
     connected=False,
     synced=True,

@@ -12,8 +12,10 @@ from edge_node.gossip.ports import HeaderVerdict
 from edge_node.node.chain_view import ChainView
 from edge_node.node.finality import CHECKPOINT_INTERVAL, SETTLED_BLOCKS
 from edge_node.node.pruning import LOOK_MS, STEP_BLOCKS, Pruning
+from edge_node.spec.genesis import GUIDING_GRADIENT_PAPER
 from tests.chain.workshop import ANN, BOB, EASY, Grown, Tree
-from tests.node.rig import Rig, World, sent, world
+from tests.node.mining.by_rule import WALKS
+from tests.node.rig import Rig, World, mine, sent, world
 
 pytestmark = pytest.mark.slow
 
@@ -99,3 +101,19 @@ def test_node_prunes_in_steps_and_survives_a_full_disk(
     Pruning(ann.importer, 0).tick(3 * LOOK_MS)
     ann.close()
     assert room.add("ann").importer.head == more[-1].state
+
+
+def test_node_where_nothing_becomes_final_says_once_that_it_keeps_all(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with world(tmp_path, WALKS, proof=GUIDING_GRADIENT_PAPER) as room:
+        ann = room.add("ann", mines=True)
+        room.run()
+        mine(ann)
+        pruning = Pruning(ann.importer, KEEP)
+        for look in range(3):
+            pruning.tick(look * LOOK_MS)
+        Pruning(ann.importer, 0)
+    (told,) = [each for each in caplog.records if "storage.keep_blocks" in each.getMessage()]
+    assert told.levelname == "WARNING"
+    assert f"keep_blocks = {KEEP}: no members make blocks final" in told.getMessage()

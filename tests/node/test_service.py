@@ -22,13 +22,22 @@ from edge_node.node.config import (
     InferenceSection,
     NetworkSection,
     NodeSection,
+    OffloadSection,
     TrainerSection,
 )
 from edge_node.node.configuration_errors import ArchitectureTextInvalid, SettingInvalid
 from edge_node.node.control import ask
 from edge_node.node.data_directory import DataDirectory
-from edge_node.node.errors import DirectoryInUse, NodeNotRunning, NotInitialised
-from edge_node.node.service import ServiceOptions, options_of, run_service, trainer_options
+from edge_node.node.errors import DirectoryInUse, NodeNotRunning, NotInitialised, OffloadImpossible
+from edge_node.node.offload import FullNodes
+from edge_node.node.service import (
+    ServiceOptions,
+    full_nodes_of,
+    options_of,
+    run_service,
+    trainer_options,
+)
+from edge_node.primitives.types import PublicKey
 from edge_node.trainer.pool import PoolOptions, RayMissing
 from edge_node.trainer.process import TrainerOptions
 from tests.chain.workshop import EASY
@@ -38,7 +47,7 @@ from tests.spec.toy_data import toy_dataset
 
 pytestmark = pytest.mark.slow  # whole nodes
 
-PATIENCE_S = 60
+PATIENCE_S = 120
 DATA = toy_dataset("easy", (40, 20, 20))
 
 
@@ -117,6 +126,26 @@ def test_node_with_trainer_mines(options: ServiceOptions) -> None:
         assert status["backend"] in AUTO_ORDER
     finally:
         running.end()
+    check_closed(options)
+
+
+def test_configuration_says_whom_a_node_follows() -> None:
+    keys = tuple(PublicKey(bytes([number]) * 32) for number in range(5))
+    section = OffloadSection(full_nodes=tuple(key.hex() for key in keys))
+    for count, majority in ((1, 1), (2, 2), (3, 2), (4, 3), (5, 3)):
+        some = replace(section, full_nodes=section.full_nodes[:count])
+        assert full_nodes_of(some) == FullNodes(keys=keys[:count], quorum=majority)
+    assert full_nodes_of(replace(section, quorum=1)) == FullNodes(keys=keys, quorum=1)
+    assert full_nodes_of(OffloadSection()) is None
+    config = Config(node=NodeSection(data_dir=Path("/data")), offload=section)
+    assert options_of(config).trainer is None, "who does not replay never mines"
+    assert options_of(replace(config, offload=OffloadSection())).trainer is not None
+
+
+def test_network_without_bursts_is_replayed_or_not_followed(options: ServiceOptions) -> None:
+    full_nodes = FullNodes(keys=(toy.miner("bob").key,), quorum=1)
+    with pytest.raises(OffloadImpossible, match="this network runs `evolution`"):
+        run_service(replace(options, full_nodes=full_nodes), threading.Event())
     check_closed(options)
 
 

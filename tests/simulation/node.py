@@ -17,7 +17,8 @@ from edge_node.node.chain_view import ChainView, PoolView
 from edge_node.node.data_directory import DataDirectory
 from edge_node.node.engine import NodeEngine
 from edge_node.node.held_blocks import HeldBlocks
-from edge_node.node.mining import Miner, MinerIdentity
+from edge_node.node.mining.evolution import EvolutionMiner
+from edge_node.node.mining.miner import MinerIdentity
 from edge_node.node.node import Node
 from edge_node.node.parts import NodeParts
 from edge_node.node.signer import KeySigner
@@ -132,8 +133,7 @@ class SimNode:
         self.link = SimLink(brokers, self.name, gossip.subscriptions)
         self.link.site = self.site
         identity = MinerIdentity(
-            network=network_id,
-            parameters=genesis.parameters,
+            rules=importer.rules,
             public_key=signer.public_key,
             new_family=lambda _: founds(chance),
         )
@@ -149,7 +149,9 @@ class SimNode:
                 link=cast(MqttLink, self.link),
                 signer=signer,
                 clock=VirtualClock(time, self),
-                miner=Miner(identity, lambda: SlowTrainer(datasets, time, chance), importer.blocks)
+                miner=EvolutionMiner(
+                    identity, lambda: SlowTrainer(datasets, time, chance), importer.blocks
+                )
                 if self.mines
                 else None,
             )

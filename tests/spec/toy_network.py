@@ -1,19 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small network for tests: its rules, its people with their keys, and an engine that knows all.
 
+People sign by libsodium, and the engine remembers what the law has computed: a miner's work is not
+done again by who judges it.
 Law of the file: everything follows from names.
 """
 
+import functools
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge_node.primitives.types import Address, Amount, PublicKey, Signature, TimestampMs
-from edge_node.spec import signature
+from edge_node.kernels.libsodium import load_ed25519
+from edge_node.primitives.types import (
+    Address,
+    Amount,
+    DatasetId,
+    PublicKey,
+    Signature,
+    TimestampMs,
+)
+from edge_node.spec import burst, evaluation, guiding, training
+from edge_node.spec.architecture import Architecture
+from edge_node.spec.burst import BurstResult, BurstRules, BurstStart
 from edge_node.spec.dataset import SplitName
-from edge_node.spec.engine import Engine, ReferenceEngine
+from edge_node.spec.engine import Engine, LabelledImages, ReferenceEngine
 from edge_node.spec.genesis import EVOLUTION, Genesis, Parameters
+from edge_node.spec.guiding import Batch, Walk
+from edge_node.spec.model import Model
 from edge_node.spec.state import State
+from edge_node.spec.training import LatentState
 from edge_node.spec.transaction import address_of
 from edge_node.spec.validation import Rules, first_state, rules_of
 from tests.spec.toy_data import ToyDataset
@@ -21,6 +37,9 @@ from tests.spec.toy_data import ToyDataset
 GENESIS_TIME = TimestampMs(1_700_000_000_000)
 ALLOCATION = Amount(1_000_000)
 """Coins of who is rich from the start."""
+ED25519 = load_ed25519()
+REMEMBERED = 256
+"""Results of each kind; a few thousand numbers each."""
 
 PARAMETERS = Parameters(
     min_population=2,
@@ -61,13 +80,69 @@ class Miner:
 
     def sign(self, message: bytes) -> Signature:
         """Return its signature."""
-        return signature.sign(self.seed, message)
+        return ED25519.sign(self.seed, message)
 
 
 def miner(name: str) -> Miner:
     """Return the key pair of a name."""
     seed = hashlib.sha256(name.encode()).digest()
-    return Miner(seed=seed, key=signature.public_key(seed))
+    return Miner(seed=seed, key=ED25519.public_key(seed))
+
+
+_train = functools.lru_cache(REMEMBERED)(training.train)
+_run_burst = functools.lru_cache(REMEMBERED)(burst.run_burst)
+_run_walk = functools.lru_cache(REMEMBERED)(guiding.run_walk)
+
+
+@functools.lru_cache(REMEMBERED)
+def _count_correct(model: Model, samples: LabelledImages) -> int:
+    images = evaluation.slice_images(model.architecture, samples.images)
+    return evaluation.count_correct(model, images, samples.labels)
+
+
+class RememberingEngine(ReferenceEngine):
+    """The law, run once for the same arguments."""
+
+    def train(
+        self,
+        architecture: Architecture,
+        state: LatentState,
+        dataset: DatasetId,
+        indices: Sequence[int],
+        batch: int,
+        schedule: Sequence[tuple[int, int]],
+    ) -> LatentState:
+        """See Engine."""
+        samples = self._samples(dataset, SplitName.TRAIN)
+        given = (tuple(indices), batch, tuple(schedule))
+        return _train(architecture, state, samples.images, samples.labels, *given)
+
+    def burst(
+        self, seed: bytes, rules: BurstRules, start: BurstStart, dataset: DatasetId
+    ) -> BurstResult:
+        """See Engine."""
+        samples = self._samples(dataset, SplitName.TRAIN)
+        return _run_burst(seed, rules, start, samples.images, samples.labels)
+
+    def walk(
+        self,
+        architecture: Architecture,
+        latents: bytes,
+        dataset: DatasetId,
+        batches: Sequence[Batch],
+        shift: int,
+    ) -> Walk:
+        """See Engine."""
+        samples = self._samples(dataset, SplitName.TRAIN)
+        return _run_walk(
+            architecture, latents, samples.images, samples.labels, tuple(batches), shift
+        )
+
+    def count_correct(
+        self, model: Model, dataset: DatasetId, split: SplitName = SplitName.EVALUATION
+    ) -> int:
+        """See Engine."""
+        return _count_correct(model, self._samples(dataset, split))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +183,7 @@ def toy_network(
         allocations=tuple(sorted((one.address, ALLOCATION) for one in rich)),
         parameters=parameters,
     )
-    engine = ReferenceEngine(
+    engine = RememberingEngine(
         splits={
             each.dataset_id: dict(zip(SplitName, each.splits, strict=True))
             for each in (*datasets, *uploads)

@@ -82,6 +82,13 @@ def first_win(task: LotteryTask, lane: Lane | None = None) -> Win:
     raise AssertionError("no win")
 
 
+def test_progress_says_on_what_and_since_when_it_searches() -> None:
+    task = replace(task_of(grown(1)), target=0)
+    search = Lottery(task, KernelJudge(Splits(DATA), 60))
+    assert search.step() is None
+    assert (search.progress.head, search.progress.begun_ms) == (task.head, task.clock.now_ms())
+
+
 def block_of(chain: ToyChain, win: Win) -> Block:
     empty = toy.fallback(Work(tip=chain.tip, miner=ANN, after_ms=toy.BLOCK_MS)).block.body
     signed = replace(win.header, signature=ANN.sign(win.header.block_hash()))

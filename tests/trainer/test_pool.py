@@ -41,7 +41,7 @@ from tests.trainer.toy_tasks import ANN, Splits, any_task_of, block_of, task_of
 LANES = 4
 ROUNDS = 12
 SELECTION = 150
-PATIENCE_S = 60
+PATIENCE_S = 120
 DATASET = toy_dataset()
 ON_RAY = """
 from tests.trainer.test_pool import on_ray

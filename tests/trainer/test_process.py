@@ -21,7 +21,7 @@ from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
 from tests.trainer.toy_tasks import ANN, BOB, Splits, task_of
 
-PATIENCE_S = 60
+PATIENCE_S = 120
 SCRIPT = """
 import os, signal, sys, time
 from edge_node.trainer.process import TrainerOptions, TrainerProcess

@@ -2,7 +2,7 @@
 """A trainer's tasks on toy chains: what is due on one, the images to learn, a block of an offer."""
 
 from edge_node.chain.block_builder import build_block
-from edge_node.node.offers import finding_of
+from edge_node.node.mining.offers import finding_of
 from edge_node.primitives.types import DatasetId, TimestampMs
 from edge_node.spec.architecture import Architecture
 from edge_node.spec.block import Block

@@ -19,7 +19,7 @@ from edge_node.inference.select import select_backend
 from edge_node.kernels.libsodium import load_ed25519
 from edge_node.node.architecture_text import family_for
 from edge_node.node.engine import NodeEngine, StoredSplits
-from edge_node.node.offers import finding_of
+from edge_node.node.mining.offers import finding_of
 from edge_node.node.signer import KeySigner
 from edge_node.primitives.types import TimestampMs
 from edge_node.spec.block import Block

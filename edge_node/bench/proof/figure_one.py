@@ -22,6 +22,7 @@ from edge_node.spec import lottery
 
 TABLE = "figure"
 BLOCKS = 600
+OUR_LABEL = "recipe"
 REQUIREMENTS = 4
 """k of the paper's rule: a step takes a fraction of a millisecond."""
 WALK_STEPS = SETUPS[0].parameters.burst_steps
@@ -101,14 +102,14 @@ def _ours(bench: Workbench, splits: Splits, blocks: int) -> Curve:
                 trials=block.trials,
             )
         )
-    return Curve(label="recipe", points=tuple(points))
+    return Curve(label=OUR_LABEL, points=tuple(points))
 
 
 def _curve_rows(bench: Workbench, curve: Curve, blocks: int) -> Iterator[ProofRow]:
     bench.curves.append(curve)
     points = curve.points
     full = len(points) == blocks
-    recipe = curve.label == "recipe"
+    recipe = curve.label == OUR_LABEL
     work = (
         f"T = {SETUPS[0].parameters.burst_steps}, S = {SETUPS[0].parameters.burst_batch}, "
         f"retarget to {TARGET_MS} ms"

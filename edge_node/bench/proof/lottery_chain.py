@@ -21,8 +21,9 @@ from edge_node.inference.select import select_backend
 from edge_node.kernels.libsodium import load_ed25519
 from edge_node.node.architecture_text import family_for
 from edge_node.node.engine import NodeEngine, StoredSplits
-from edge_node.node.goal import ChainAccess
-from edge_node.node.lottery_mining import LotteryIdentity, LotteryMiner
+from edge_node.node.mining.goal import ChainAccess
+from edge_node.node.mining.lottery import LotteryMiner
+from edge_node.node.mining.miner import MinerIdentity
 from edge_node.node.networks import new_genesis
 from edge_node.node.signer import KeySigner
 from edge_node.primitives.clock import Clock
@@ -140,15 +141,15 @@ class LotteryChain:
         )
         self.miners = [
             LotteryMiner(
-                LotteryIdentity(
+                MinerIdentity(
                     rules=self.importer.rules,
                     public_key=signer.public_key,
                     new_family=partial(family_for, family),
-                    contents=lambda _: ((), ()),
-                    clock=clock,
                 ),
                 partial(_itself, trainer),
                 access,
+                contents=lambda _: ((), ()),
+                clock=clock,
             )
             for signer, trainer in zip(self._signers, self._trainers, strict=True)
         ]

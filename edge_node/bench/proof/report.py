@@ -27,6 +27,7 @@ _TITLES: Mapping[str, str] = {
     "bytes": "Bytes of a block",
     "share": "Honest share",
     "interval": "Interval between blocks",
+    "restart": "Restart of a search",
     "figure": "Paper B's Figure 1",
 }
 """By the names of TABLES."""

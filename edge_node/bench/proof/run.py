@@ -15,6 +15,7 @@ from edge_node.bench.proof.block_bytes import byte_rows
 from edge_node.bench.proof.fairness import interval_rows, share_rows
 from edge_node.bench.proof.figure_one import figure_rows
 from edge_node.bench.proof.learning import learning_rows
+from edge_node.bench.proof.restart import restart_rows
 from edge_node.bench.proof.rows import ProofRow
 from edge_node.bench.proof.verification import verification_rows
 from edge_node.bench.proof.workbench import Curve, ProofOptions, Workbench
@@ -30,6 +31,7 @@ TABLES: Mapping[str, Callable[[Workbench], Iterator[ProofRow]]] = {
     "bytes": byte_rows,
     "share": share_rows,
     "interval": interval_rows,
+    "restart": restart_rows,
     "figure": figure_rows,
 }
 """In the order of the report."""

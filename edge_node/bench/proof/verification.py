@@ -9,13 +9,10 @@ Read next: lottery_chain.py, edge_node/chain/latent_store.py.
 
 import statistics
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import partial
 
 from edge_node.bench.paper.errors import MeasurementFailed
-from edge_node.bench.proof.learning_chain import Splits
 from edge_node.bench.proof.lottery_chain import (
     FollowingClock,
     LotteryChain,
@@ -24,15 +21,14 @@ from edge_node.bench.proof.lottery_chain import (
     lottery_genesis,
 )
 from edge_node.bench.proof.rows import ProofRow
+from edge_node.bench.proof.segments import Replay, segment_rows
 from edge_node.bench.proof.workbench import SETUPS, Workbench
 from edge_node.bench.timing import NS_PER_S, cpu_clock_ns
 from edge_node.inference.backend import Backend
 from edge_node.inference.select import select_backend
-from edge_node.kernels.burst import new_burst_runner
 from edge_node.kernels.libsodium import load_ed25519
 from edge_node.node.engine import NodeEngine
-from edge_node.primitives.types import DatasetId, Hash32
-from edge_node.spec import burst
+from edge_node.primitives.types import DatasetId
 from edge_node.spec.block import Block
 from edge_node.spec.burst import BurstResult, BurstRules, BurstStart
 from edge_node.spec.dataset import SplitName
@@ -43,21 +39,6 @@ SEED = bytes([7]) * 32
 BLOCKS = 120
 MOST_MS = 25.0
 LEAST_PER_S = 25.0
-THREADS = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replay:
-    """One block's burst, as the engine was asked for it."""
-
-    seed: bytes
-    """Of the burst."""
-    start: BurstStart
-    """Where it begins."""
-    latent_root: Hash32
-    """What it came to."""
-    replay_ms: float
-    """Processor time of the burst."""
 
 
 class TimedEngine(NodeEngine):
@@ -133,7 +114,9 @@ def verification_rows(bench: Workbench) -> Iterator[ProofRow]:
     checked = _synced(replace(miner, path=options.folder / "synced"), mined, clock, bench)
     yield from _single_rows(checked)
     yield from _sync_rows(checked, len(mined))
-    yield from _parallel_rows(bench, checked.replays)
+    replayed_ms = sum(replay.replay_ms for replay in checked.replays)
+    serial_ms = 1_000 * checked.processor_s - replayed_ms - sum(checked.counts_ms)
+    yield from segment_rows(bench, checked.replays, max(0.0, serial_ms) / len(mined))
 
 
 def _synced(
@@ -180,45 +163,6 @@ def _sync_rows(checked: Checked, blocks: int) -> Iterator[ProofRow]:
         how=f"{blocks} signed blocks through the importer into a new store, processor time of one "
         f"thread; by the clock on the wall {blocks / max(checked.wall_s, 1e-3):.1f}",
     )
-
-
-def _parallel_rows(bench: Workbench, replays: Sequence[Replay]) -> Iterator[ProofRow]:
-    """Yield how fast segments are replayed from snapshots, on one thread and on more."""
-    setup = SETUPS[0]
-    rules = burst.rules_for(setup.architecture, setup.parameters)
-    splits = Splits(bench.workload, setup.architecture)
-    speeds: list[float] = []
-    for threads in (1, THREADS):
-        size = -(-len(replays) // threads)
-        segments = [replays[start : start + size] for start in range(0, len(replays), size)]
-        before_ms = bench.clock.monotonic_ms()
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(partial(_replay_segment, bench, rules, splits), segments))
-        seconds = max(1, bench.clock.monotonic_ms() - before_ms) / 1_000
-        speeds.append(len(replays) / seconds)
-    yield ProofRow(
-        table=TABLE,
-        what=f"binary-4k, segments from snapshots on {THREADS} threads",
-        value=speeds[1],
-        unit="blocks/s",
-        how=f"replay and evaluation of {len(replays)} blocks, each segment from the latents that "
-        f"its first header's parent commits to; by the clock on the wall; on one thread "
-        f"{speeds[0]:.1f}",
-    )
-
-
-def _replay_segment(
-    bench: Workbench, rules: BurstRules, splits: Splits, segment: Sequence[Replay]
-) -> None:
-    train = bench.workload.train
-    runner = new_burst_runner(rules, train.images, train.labels)
-    latents = segment[0].start.latents  # the snapshot; all others follow from it
-    for replay in segment:
-        runner.begin(replace(replay.start, latents=latents))
-        if runner.trial(replay.seed).latent_root != replay.latent_root:
-            raise MeasurementFailed("a segment's replay has another root than its header")
-        latents = runner.latents()
-        splits.correct(runner.model(), "evaluation")
 
 
 def _since_ms(before_ns: int) -> float:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can be wrong with a proof of learning: one class per rule.
 
-Law of the file: names and numbers; the guards are in claims.py, evolution.py and recipe.py.
+Law of the file: names and numbers; the guards are in claims.py, trained.py and the rules.
 Read next: claims.py.
 """
 
@@ -155,3 +155,13 @@ class CorrectCountWrong(InvalidProof):
 
     reason: ClassVar[str] = "R-46"
     wants: ClassVar[str] = "the correct count"
+
+
+class CostTooHigh(InvalidProof):
+    """A burst of the family would take more multiplications than the network allows (R-78).
+
+    Design, section 7.
+    """
+
+    reason: ClassVar[str] = "R-78"
+    wants: ClassVar[str] = "the multiplications of a burst"

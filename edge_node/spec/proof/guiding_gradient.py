@@ -36,9 +36,8 @@ from edge_node.spec.proof.guiding_gradient_proof import (
     check_batches,
     guiding_proof_from_bytes,
 )
-from edge_node.spec.proof.recipe import founded
 from edge_node.spec.proof.rule import FamilyBefore, Learned, ProofContext, ReplaySources
-from edge_node.spec.proof.trained import check_model, check_root, grown, head_latents
+from edge_node.spec.proof.trained import check_model, check_root, founded, grown, head_latents
 from edge_node.spec.scheduling import Turns
 from edge_node.spec.state import Family
 

@@ -13,27 +13,25 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from edge_node.primitives.hashing import ZERO_HASH
-from edge_node.primitives.types import DatasetId, Hash32
+from edge_node.primitives.types import Hash32
 from edge_node.spec import burst, lottery, scheduling
 from edge_node.spec import constants as limits
-from edge_node.spec.architecture import Architecture
 from edge_node.spec.block import Block, Header
-from edge_node.spec.burst import BurstResult, BurstRules, BurstStart
+from edge_node.spec.burst import BurstRules, BurstStart
 from edge_node.spec.engine import ModelSource
 from edge_node.spec.errors import InvalidProof
 from edge_node.spec.genesis import Parameters
+from edge_node.spec.model import Model
 from edge_node.spec.proof.claims import (
     agree,
     check_evolved,
     check_family,
-    check_founding,
     check_new,
     evaluation_images,
     skipped,
 )
 from edge_node.spec.proof.errors import (
     AccuracyTooLow,
-    ArchitectureNotAllowed,
     OutOfTurn,
     UnknownParent,
 )
@@ -46,7 +44,7 @@ from edge_node.spec.proof.recipe_proof import (
     seed_for,
 )
 from edge_node.spec.proof.rule import FamilyBefore, Learned, ProofContext, ReplaySources
-from edge_node.spec.proof.trained import check_model, check_root, grown, head_latents
+from edge_node.spec.proof.trained import check_model, check_root, founded, grown, head_latents
 from edge_node.spec.scheduling import Turns
 from edge_node.spec.state import Family
 
@@ -101,16 +99,6 @@ class OperatorNotDrawn(InvalidProof):
     wants: ClassVar[str] = "the operator"
 
 
-class CostTooHigh(InvalidProof):
-    """A burst of the family would take more multiplications than the network allows (R-78).
-
-    Design, section 7.
-    """
-
-    reason: ClassVar[str] = "R-78"
-    wants: ClassVar[str] = "the multiplications of a burst"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
     """What a block of a family must reach at a rung, in images of the evaluation split."""
@@ -119,6 +107,16 @@ class Needs:
     """A step block has so many correct, or it is none."""
     record: int
     """From so many on it is a record, if it differs enough."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """What a burst leaves to its family."""
+
+    model: Model
+    """The block's model."""
+    latents: bytes
+    """Packed; empty where they are not known."""
 
 
 class RecipeRule:
@@ -140,22 +138,58 @@ class RecipeRule:
         _check_drawn(seed, proof.recipe, rules, start)
         if isinstance(proof, BurntProof):
             _check_fallback(header, turns)
-            _replayed(seed, header, family, rules, start, context)
+            self.check_burnt(seed, header, family, rules, start, context)
             return Learned(model=None, families=())
         check_new(header, context.parent)
         images = evaluation_images(family, context.parent)
         needs = needs_of(family, images, header.rung, context.parameters)
         _check_claim(header, needs)
-        result = _replayed(seed, header, family, rules, start, context)
-        check_model(header, result.model, family, context)
+        trained = self.trained(seed, header, family, rules, start, context)
+        check_model(header, trained.model, family, context)
         record = header.correct_count >= needs.record
-        after = grown(header, result.model, family, context, may_be_record=record)
+        after = grown(header, trained.model, family, context, may_be_record=record)
         return Learned(
-            model=result.model,
+            model=trained.model,
             families=(after, *skipped(turns, after, context)),
-            latents=result.latents,
+            latents=trained.latents,
             earns_bonus=after.models[-1].record,
         )
+
+    def trained(
+        self,
+        seed: Hash32,
+        header: Header,
+        family: Family,
+        rules: BurstRules,
+        start: BurstStart,
+        context: ProofContext,
+    ) -> Trained:
+        """Return what a block's burst leaves to its family: the law replays it.
+
+        Raises
+        ------
+        LatentRootMismatch, RequirementsNotMet
+            R-43, R-71.
+        DatasetMissing
+        """
+        result = context.engine.burst(seed, rules, start, family.dataset)
+        check_root(header, result.latents)
+        # R-71: training has moved the weights, and strictly; whoever skipped it can not know which.
+        if not result.met:
+            raise RequirementsNotMet(expected=f"all of {rules.requirements} met", actual="fewer")
+        return Trained(model=result.model, latents=result.latents)
+
+    def check_burnt(
+        self,
+        seed: Hash32,
+        header: Header,
+        family: Family,
+        rules: BurstRules,
+        start: BurstStart,
+        context: ProofContext,
+    ) -> None:
+        """Check the burst of a fallback, of which nothing stays, as `trained` does."""
+        self.trained(seed, header, family, rules, start, context)
 
     def replay(self, block: Block, before: FamilyBefore, sources: ReplaySources) -> bytes:
         """See ProofRule: the burst of its header."""
@@ -192,33 +226,6 @@ def _family_of(header: Header, proof: LotteryProof, turns: Turns, context: Proof
     if not isinstance(proof, LotteryFounderProof):
         return check_family(header, turns, context.parent)
     return founded(header, proof.dataset, proof.architecture, turns, context)
-
-
-def founded(
-    header: Header,
-    dataset: DatasetId,
-    architecture: Architecture,
-    turns: Turns,
-    context: ProofContext,
-) -> Family:
-    """Return a new family as it is before its first block.
-
-    Raises
-    ------
-    CostTooHigh, ArchitectureNotAllowed
-        R-78, R-37; and what check_founding raises.
-    """
-    rules = burst.rules_for(architecture, context.parameters)
-    # R-78: a bound on what a block can make others compute.
-    if rules.cost > context.parameters.max_cost:
-        raise CostTooHigh(expected=f"at most {context.parameters.max_cost}", actual=rules.cost)
-    # R-37: no two requirements are of one neuron.
-    if context.parameters.requirements > architecture.channel_count:
-        raise ArchitectureNotAllowed(
-            expected=f"at least {context.parameters.requirements} neurons",
-            actual=architecture.channel_count,
-        )
-    return check_founding(header, dataset, architecture, turns, context)
 
 
 def _check_recipe(recipe: Recipe, rules: BurstRules) -> None:
@@ -319,19 +326,3 @@ def _check_claim(header: Header, needs: Needs) -> None:
     # R-41: no block may lose what the family has learned.
     if header.correct_count < needs.least:
         raise AccuracyTooLow(expected=f"at least {needs.least}", actual=header.correct_count)
-
-
-def _replayed(
-    seed: Hash32,
-    header: Header,
-    family: Family,
-    rules: BurstRules,
-    start: BurstStart,
-    context: ProofContext,
-) -> BurstResult:
-    result = context.engine.burst(seed, rules, start, family.dataset)
-    check_root(header, result.latents)
-    # R-71: training has moved the weights, and strictly; whoever skipped it can not know which.
-    if not result.met:
-        raise RequirementsNotMet(expected=f"all of {rules.requirements} met", actual="fewer")
-    return result

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the rules have in common whose families are trained block after block, each from the last.
 
-Rules R-43, R-44 and R-46 (model) and R-45 (difference of records); design, sections 6 and 7. Bursts
-and walks begin with the latents of the family's head, and leave the family with one model more.
+Rules R-37 and R-78 (new families), R-43, R-44 and R-46 (model) and R-45 (difference of records);
+design, sections 6 and 7. Bursts and walks begin with the latents of the family's head, and leave
+the family with one model more.
 Law of the file: what training has left is judged and kept here; how it went is the rules' own.
 Read next: recipe.py, guiding_gradient.py.
 """
@@ -10,16 +11,23 @@ Read next: recipe.py, guiding_gradient.py.
 from dataclasses import replace
 
 from edge_node.primitives.types import DatasetId, NetworkId
+from edge_node.spec import burst, scheduling, training
 from edge_node.spec import constants as limits
-from edge_node.spec import scheduling, training
 from edge_node.spec.architecture import Architecture
 from edge_node.spec.block import Header
 from edge_node.spec.difference import hamming
 from edge_node.spec.model import Model
-from edge_node.spec.proof.claims import closed_if_done, load
-from edge_node.spec.proof.errors import CorrectCountWrong, LatentRootMismatch, ModelHashMismatch
+from edge_node.spec.proof.claims import check_founding, closed_if_done, load
+from edge_node.spec.proof.errors import (
+    ArchitectureNotAllowed,
+    CorrectCountWrong,
+    CostTooHigh,
+    LatentRootMismatch,
+    ModelHashMismatch,
+)
 from edge_node.spec.proof.founding import start_seed
 from edge_node.spec.proof.rule import ProofContext
+from edge_node.spec.scheduling import Turns
 from edge_node.spec.state import Family, FamilyModel
 
 
@@ -40,6 +48,33 @@ def head_latents(family: Family, context: ProofContext) -> bytes:
     if family.models:
         return context.latents.latents(family)
     return first_latents(context.network, family.dataset, family.architecture)
+
+
+def founded(
+    header: Header,
+    dataset: DatasetId,
+    architecture: Architecture,
+    turns: Turns,
+    context: ProofContext,
+) -> Family:
+    """Return a new family as it is before its first block.
+
+    Raises
+    ------
+    CostTooHigh, ArchitectureNotAllowed
+        R-78, R-37; and what check_founding raises.
+    """
+    rules = burst.rules_for(architecture, context.parameters)
+    # R-78: a bound on what a block can make others compute.
+    if rules.cost > context.parameters.max_cost:
+        raise CostTooHigh(expected=f"at most {context.parameters.max_cost}", actual=rules.cost)
+    # R-37: no two requirements are of one neuron.
+    if context.parameters.requirements > architecture.channel_count:
+        raise ArchitectureNotAllowed(
+            expected=f"at least {context.parameters.requirements} neurons",
+            actual=architecture.channel_count,
+        )
+    return check_founding(header, dataset, architecture, turns, context)
 
 
 def check_root(header: Header, latents: bytes) -> None:

@@ -33,5 +33,6 @@ def test_tables_are_those_of_the_issue() -> None:
         "bytes",
         "share",
         "interval",
+        "restart",
         "figure",
     ]

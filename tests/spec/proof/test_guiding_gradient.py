@@ -17,7 +17,7 @@ from edge_node.spec.block import Block
 from edge_node.spec.constants import MAX_RUNG
 from edge_node.spec.genesis import GUIDING_GRADIENT_PAPER
 from edge_node.spec.guiding import Batch
-from edge_node.spec.proof import errors, recipe
+from edge_node.spec.proof import errors
 from edge_node.spec.proof import guiding_gradient as rule
 from edge_node.spec.proof import guiding_gradient_proof as forms
 from edge_node.spec.proof.evolution_proof import FallbackProof
@@ -308,7 +308,7 @@ def test_r_78_family_that_costs_too_much_is_refused() -> None:
     chain = ToyChain(walks.walks_network(parameters=parameters))
     work = Work(tip=chain.tip, miner=ALICE)
     block = walks.block_of(work, walks.founded(work), ((0, 1, 2, 3),)).block
-    refused(chain.tip, block, recipe.CostTooHigh, f"not {PAPER_B.max_cost}")
+    refused(chain.tip, block, errors.CostTooHigh, f"not {PAPER_B.max_cost}")
 
 
 def test_r_42_model_of_an_earlier_block_is_refused() -> None:

@@ -258,7 +258,7 @@ def test_r_78_founder_whose_bursts_cost_too_much_is_refused() -> None:
     assert burst.rules_for(THIRD_ARCHITECTURE, LOTTERY).cost > LOTTERY.max_cost
     proof = LotteryFounderProof(recipe=given, architecture=THIRD_ARCHITECTURE, dataset=dataset)
     family = founded(work, THIRD_ARCHITECTURE, dataset)
-    refused(tip, assembled(work, family, proof, None).block, recipe.CostTooHigh, "at most 11232")
+    refused(tip, assembled(work, family, proof, None).block, errors.CostTooHigh, "at most 11232")
 
 
 def test_r_72_cheap_family_wins_less_often() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_node.node.block_making import TIE_SHARE
-from edge_node.node.mining import MAX_REFUSALS
+from edge_node.node.mining.making import TIE_SHARE
+from edge_node.node.mining.miner import MAX_REFUSALS
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import ModelHash
 from edge_node.spec.constants import MAX_RUNG

@@ -4,42 +4,34 @@
 Bursts are real, by the kernels; tickets are cheap.
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from edge_node.node.lottery_mining import REFRESH_MS
-from edge_node.node.mining import MAX_REFUSALS
+from edge_node.node.mining.lottery import REFRESH_MS
+from edge_node.node.mining.miner import MAX_REFUSALS
 from edge_node.primitives.hashing import ZERO_HASH
-from edge_node.primitives.types import BlockHash, Height
+from edge_node.primitives.types import BlockHash, Height, TimestampMs
 from edge_node.spec.block import body_from_bytes
 from edge_node.spec.constants import MAX_RUNG
 from edge_node.spec.genesis import RECIPE
 from edge_node.spec.state import State
 from edge_node.spec.transaction import Transaction
 from edge_node.trainer.lottery import LotteryTask
-from tests.chain.workshop import SMALL
+from edge_node.trainer.task import Progress
+from tests.node.mining.by_rule import BURSTS
 from tests.node.rig import STEP_MS, Rig, World, mine, won, world
 from tests.spec import toy_chain as toy
-from tests.spec.toy_lottery import LOTTERY
 
 ANN, BOB = toy.miner("ann"), toy.miner("bob")
-RULES = replace(
-    LOTTERY,
-    burst_batch=2,
-    min_evaluation_images=20,
-    min_interval_ms=0,
-    max_cost=LOTTERY.burst_steps * 2 * SMALL.macs,
-    accuracy_tolerance_ppm=500_000,
-    max_idle_blocks=1_000,
-)
 
 
 @pytest.fixture
 def room(tmp_path: Path) -> Iterator[World]:
-    with world(tmp_path, RULES, proof=RECIPE) as made:
+    with world(tmp_path, BURSTS, proof=RECIPE) as made:
         yield made
 
 
@@ -129,25 +121,22 @@ def test_killed_node_goes_on_with_the_same_latents(room: World) -> None:
     assert again.height == 4
 
 
-def test_dead_trainer_is_started_again_on_its_task(room: World) -> None:
+def test_log_says_once_of_each_search_when_it_began(
+    room: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
     ann = room.add("ann", mines=True)
     room.run()
-    task = task_of(ann)
-    ann.trainer.alive = False
+    head = ann.importer.head.head
+    now_ms = ann.node.parts.clock.now_ms()
+    begun = Progress(stage="lottery", candidates=1, best_train_ppm=0, head=head, begun_ms=now_ms)
+    other = replace(begun, head=BlockHash(ZERO_HASH), begun_ms=TimestampMs(now_ms + 1))
+    anew = replace(begun, begun_ms=TimestampMs(now_ms + 2))
+    ann.trainer.out += [begun, replace(begun, candidates=2), other, anew]
     room.run(500)
-    assert len(ann.trainers) == 2
-    assert task_of(ann) == task
-
-
-def test_node_that_may_not_mine_gives_its_trainer_nothing(room: World) -> None:
-    ann = room.add("ann", mines=True)
-    room.run()
-    ann.node.set_mining(allowed=False)
-    room.run(500)
-    assert ann.trainer.task is None
-    ann.node.set_mining(allowed=True)
-    room.run(500)
-    mine(ann)
+    told = [text for text in caplog.messages if text.startswith("search on block ")]
+    assert len(told) == 2, "not of another head, and not again; but of a trainer that began anew"
+    assert all(text.startswith(f"search on block {head.hex()[:8]} began ") for text in told)
 
 
 def test_win_that_the_law_refuses_is_said_and_not_made_for_ever(
@@ -167,7 +156,7 @@ def test_win_that_the_law_refuses_is_said_and_not_made_for_ever(
 
 
 def test_fallback_confirms_transactions_when_every_win_loses_too_much(tmp_path: Path) -> None:
-    rules = replace(RULES, accuracy_tolerance_ppm=0, min_population=1, min_family_acc_ppm=0)
+    rules = replace(BURSTS, accuracy_tolerance_ppm=0, min_population=1, min_family_acc_ppm=0)
     with world(tmp_path, rules, proof=RECIPE) as room:
         ann = room.add("ann", mines=True)
         room.run()

@@ -2,7 +2,7 @@
 """The node's trainer: started, given its task, and started again if it dies.
 
 Law of the file: a trainer that dies too often is left dead; the node goes on validating.
-Read next: mining.py, lottery_mining.py.
+Read next: miner.py.
 """
 
 import logging

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The miner between a real toy chain and a trainer that the test plays: when is a block due."""
+"""Mining by evolution, between a real toy chain and a played trainer: when is a block due."""
 
 from dataclasses import replace
 
 import pytest
 
 from edge_node.chain.block_builder import NOTHING_FOUND
-from edge_node.node.mining import MAX_REFUSALS, Miner, MinerIdentity
-from edge_node.node.trainer_slot import MAX_TRAINER_RESTARTS
+from edge_node.node.mining.evolution import EvolutionMiner
+from edge_node.node.mining.miner import MAX_REFUSALS, MinerIdentity
+from edge_node.node.mining.slot import MAX_TRAINER_RESTARTS
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import BlockHash, FamilyId, Hash32, ModelHash, TimestampMs
 from edge_node.spec import scheduling
@@ -35,10 +36,9 @@ class Stage:
         self.chain.grow(ANN, blocks)
         self.trainers: list[Played] = []
         rules = self.chain.network.rules
-        self.miner = Miner(
+        self.miner = EvolutionMiner(
             MinerIdentity(
-                network=rules.network,
-                parameters=rules.parameters,
+                rules=rules,
                 public_key=ANN.key,
                 new_family=self.new_family,
             ),
@@ -94,15 +94,14 @@ def founder_offer(task: ShapeTask, correct: int) -> Offer:
     )
 
 
-def miner_on(chain: toy.ToyChain) -> tuple[Miner, Played]:
+def miner_on(chain: toy.ToyChain) -> tuple[EvolutionMiner, Played]:
     trainer, rules = Played(), chain.network.rules
     identity = MinerIdentity(
-        network=rules.network,
-        parameters=rules.parameters,
+        rules=rules,
         public_key=ANN.key,
         new_family=lambda _: toy.ARCHITECTURE,
     )
-    return Miner(identity, lambda: trainer, chain.models), trainer
+    return EvolutionMiner(identity, lambda: trainer, chain.models), trainer
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ A recipe names the models of its family by their place (R-40). On another branch
 models have these places, and the same recipe makes another model (R-44): an offer holds only where
 the family still begins with the models that its task showed to the trainer.
 Law of the file: what holds here is valid on this head, as far as can be told without counting.
-Read next: mining.py.
+Read next: evolution.py.
 """
 
 from collections import OrderedDict

@@ -4,18 +4,16 @@
 Paper A, sections 4.2 and 4.4: families go in turn, and a family that comes after others has a shape
 that evolved from theirs. All of it follows from a head and a rung.
 Law of the file: it says for what to work, never how.
-Read next: lottery_mining.py, guiding_mining.py.
+Read next: lottery.py, guiding.py.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
-from edge_node.primitives.types import DatasetId, PublicKey
+from edge_node.node.mining.miner import MinerIdentity
+from edge_node.primitives.types import DatasetId
 from edge_node.spec import burst, scheduling
 from edge_node.spec.architecture import Architecture
 from edge_node.spec.constants import MAX_RUNG, NEXT_FAMILY_RUNG
-from edge_node.spec.dataset import Manifest
 from edge_node.spec.engine import Engine, LatentSource, ModelSource
 from edge_node.spec.proof.claims import new_family, siblings
 from edge_node.spec.proof.errors import FamilyTooSimilar
@@ -32,22 +30,6 @@ from edge_node.spec.validation import Rules
 
 MAX_SHAPE_DRAWS = 64
 """Shapes drawn for a founder; the next head draws others."""
-
-
-class Founder(Protocol):
-    """Who may found a family."""
-
-    @property
-    def rules(self) -> Rules:
-        """Of the network."""
-
-    @property
-    def public_key(self) -> PublicKey:
-        """Key that blocks are mined under."""
-
-    @property
-    def new_family(self) -> Callable[[Manifest], Architecture]:
-        """What to found on a dataset when a founder is due."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +65,7 @@ class Goal:
     """Where the shape of a family that is yet to be founded comes from, if it evolved."""
 
 
-def choose_goal(head: State, rung: int, founder: Founder) -> Goal | None:
+def choose_goal(head: State, rung: int, founder: MinerIdentity) -> Goal | None:
     """Return what to work for on top of a head; None if there is nothing.
 
     Raises
@@ -103,7 +85,7 @@ def choose_goal(head: State, rung: int, founder: Founder) -> Goal | None:
     return Goal(family=head.families[turns.families[index]], origin=None)
 
 
-def _to_found(head: State, dataset: DatasetId, founder: Founder) -> Goal | None:
+def _to_found(head: State, dataset: DatasetId, founder: MinerIdentity) -> Goal | None:
     """Return a family to be founded: of the miner's shape, or of one that evolves from others."""
     parameters = founder.rules.parameters
     manifest = head.datasets[dataset].manifest
@@ -120,7 +102,7 @@ def _to_found(head: State, dataset: DatasetId, founder: Founder) -> Goal | None:
 
 
 def _evolved(
-    head: State, dataset: DatasetId, founder: Founder
+    head: State, dataset: DatasetId, founder: MinerIdentity
 ) -> tuple[Architecture, ShapeOrigin] | None:
     """Return the first shape that may be founded of the two best families' children."""
     rules = founder.rules

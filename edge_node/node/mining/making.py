@@ -6,26 +6,30 @@ refused goes back to whoever made it, so that it is not tried for ever. Where tw
 work, each miner waits a while of its own: if both went on at the first moment that the law allows,
 block for block, no head would ever win and no quorum agree.
 Law of the file: a block of our own is judged like anybody's before anyone hears of it.
-Read next: mining.py, intake.py.
+Read next: miner.py, edge_node/node/intake.py.
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from edge_node.chain.block_builder import Finding, build_block
 from edge_node.chain.errors import AlreadySigned, ParentUnknown
+from edge_node.chain.mempool import Mempool
 from edge_node.datasets.errors import StoreCorrupt
+from edge_node.datasets.store import DatasetStore
 from edge_node.gossip.ports import Action, BlockParts
 from edge_node.node.imports import Imports
 from edge_node.node.intake import Intake
-from edge_node.node.parts import BlockMiner, NodeParts
+from edge_node.node.mining.miner import Miner
+from edge_node.node.parts import NodeParts
 from edge_node.node.reserves import have_list, needs_blocks
 from edge_node.primitives.hashing import tagged_hash
-from edge_node.primitives.types import BlockHash, TimestampMs
+from edge_node.primitives.types import BlockHash, DatasetId, TimestampMs
 from edge_node.spec.block import Block
 from edge_node.spec.engine import DatasetMissing
 from edge_node.spec.errors import InvalidInput
 from edge_node.spec.state import State
+from edge_node.spec.transaction import Transaction
 from edge_node.spec.validation import BlockFromTheFuture, ProtocolNewer
 
 _LOG = logging.getLogger(__name__)
@@ -36,6 +40,22 @@ far longer than a block is on its way, and well before the first rung ends."""
 
 Do = Callable[[Iterable[Action]], None]
 """Carries out what gossip says."""
+
+
+def block_contents(
+    mempool: Mempool, datasets: DatasetStore, most: int, head: State
+) -> tuple[Sequence[Transaction], Sequence[DatasetId]]:
+    """Return what a block of our own on top of a head would confirm, and which datasets are here.
+
+    Parameters
+    ----------
+    mempool : Mempool
+    datasets : DatasetStore
+    most : int
+        Transactions.
+    head : State
+    """
+    return mempool.select(most), have_list(head, datasets)
 
 
 class BlockMaker:
@@ -86,7 +106,7 @@ class BlockMaker:
         if finding is not None and not self._publish(finding, now_ms, do):
             miner.refuse(finding)
 
-    def _follow(self, miner: BlockMiner, *, ready: bool) -> None:
+    def _follow(self, miner: Miner, *, ready: bool) -> None:
         head = self._parts.importer.head
         if not ready:
             self._mined_on = None
@@ -138,11 +158,14 @@ class BlockMaker:
     def _built(self, finding: Finding, timestamp: TimestampMs) -> Block:
         parts = self._parts
         head = parts.importer.head
+        transactions, have = block_contents(
+            parts.mempool, parts.datasets, parts.block_transactions, head
+        )
         return build_block(
             head,
             finding,
-            transactions=parts.mempool.select(parts.block_transactions),
-            have=have_list(head, parts.datasets),
+            transactions=transactions,
+            have=have,
             timestamp=timestamp,
             rules=parts.importer.rules,
             signer=parts.signer,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where a trainer sits: it gets its task again when it was replaced, but not for ever."""
 
-from edge_node.node.trainer_slot import MAX_TRAINER_RESTARTS, TrainerSlot
+from edge_node.node.mining.slot import MAX_TRAINER_RESTARTS, TrainerSlot
 from edge_node.trainer.task import Progress
 from tests.node.rig import Played
 

@@ -1,19 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a miner works for, on toy chains of paper B's rule: founders, turns, shapes that evolve."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
-from edge_node.node.goal import choose_goal
-from edge_node.primitives.types import PublicKey
+from edge_node.node.mining.goal import choose_goal
+from edge_node.node.mining.miner import MinerIdentity
 from edge_node.spec.architecture import Architecture
 from edge_node.spec.constants import MAX_RUNG, NEXT_FAMILY_RUNG
-from edge_node.spec.dataset import Manifest
 from edge_node.spec.genesis import Parameters
 from edge_node.spec.proof.errors import ArchitectureNotAllowed
-from edge_node.spec.validation import Rules
 from tests.spec import toy_chain as toy
 from tests.spec import toy_walks as walks
 from tests.spec.toy_chain import ToyChain
@@ -23,17 +20,8 @@ ANN = toy.miner("ann")
 TWO = replace(PAPER_B, min_families=2, max_cost=1 << 20)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ann:
-    """Who founds what a test says."""
-
-    rules: Rules
-    public_key: PublicKey
-    new_family: Callable[[Manifest], Architecture]
-
-
-def ann(chain: ToyChain, shape: Architecture = toy.ARCHITECTURE) -> Ann:
-    return Ann(rules=chain.network.rules, public_key=ANN.key, new_family=lambda _: shape)
+def ann(chain: ToyChain, shape: Architecture = toy.ARCHITECTURE) -> MinerIdentity:
+    return MinerIdentity(rules=chain.network.rules, public_key=ANN.key, new_family=lambda _: shape)
 
 
 def chain_of(blocks: int, parameters: Parameters = PAPER_B) -> ToyChain:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge_node.node.offers import MAX_REMEMBERED_TASKS, Offers
+from edge_node.node.mining.offers import MAX_REMEMBERED_TASKS, Offers
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import BlockHash, FamilyId, Hash32, ModelHash
 from edge_node.spec.difference import hamming

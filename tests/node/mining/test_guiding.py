@@ -10,24 +10,23 @@ from pathlib import Path
 
 import pytest
 
-from edge_node.node.mining import MAX_REFUSALS
+from edge_node.node.mining.miner import MAX_REFUSALS
 from edge_node.primitives.types import Height
 from edge_node.spec.block import header_from_bytes
 from edge_node.spec.constants import MAX_RUNG
 from edge_node.spec.genesis import GUIDING_GRADIENT_PAPER
 from edge_node.spec.state import Family
 from edge_node.trainer.guiding import WalkTask
+from tests.node.mining.by_rule import WALKS
 from tests.node.rig import Rig, World, found, mine, world
 from tests.spec import toy_chain as toy
-from tests.spec.toy_walks import PAPER_B
 
 ANN, BOB = toy.miner("ann"), toy.miner("bob")
-RULES = replace(PAPER_B, min_evaluation_images=20, requirements=1)
 
 
 @pytest.fixture
 def room(tmp_path: Path) -> Iterator[World]:
-    with world(tmp_path, RULES, proof=GUIDING_GRADIENT_PAPER) as made:
+    with world(tmp_path, WALKS, proof=GUIDING_GRADIENT_PAPER) as made:
         yield made
 
 
@@ -66,7 +65,7 @@ def test_first_offer_waits_for_the_interval_while_the_trainer_rests(room: World)
     room.run(200)
     assert ann.trainer.task is None
     assert ann.height == 1
-    room.run(RULES.min_interval_ms)
+    room.run(WALKS.min_interval_ms)
     assert ann.height == 2
     head = header_from_bytes(ann.importer.blocks.headers_above(Height(1))[0])
     assert head.model_hash == offer.model_hash
@@ -81,7 +80,7 @@ def test_offer_of_another_head_is_void(room: World) -> None:
     room.run_until(lambda: bob.height == 1)
     assert bob.mines_on == bob.importer.head.head
     bob.trainer.out.append(late)
-    room.run(2 * RULES.min_interval_ms)
+    room.run(2 * WALKS.min_interval_ms)
     assert bob.node.mined == 0
 
 
@@ -109,7 +108,7 @@ def test_refused_offer_has_others_searched_for_but_not_for_ever(
         assert task_of(ann).attempt == attempt
         offer = found(ann)
         ann.trainer.out.append(replace(offer, correct_count=offer.correct_count + 1))
-        room.run(2 * RULES.min_interval_ms)
+        room.run(2 * WALKS.min_interval_ms)
     assert ann.height == 0
     assert ann.trainer.task is None
     assert "mining waits for another head" in caplog.text
@@ -121,32 +120,11 @@ def test_stall_ends_in_a_block_without_a_model_if_transactions_wait(room: World)
     room.run()
     mine(ann)
     before = family_of(ann)
-    room.run(MAX_RUNG * RULES.rung_ms + 1_000)
+    room.run(MAX_RUNG * WALKS.rung_ms + 1_000)
     assert ann.height == 1, "nobody waits"
     ann.node.submit(toy.transfer(ANN, BOB.address, 7, network=room.network))
     room.run(1_000)
     assert ann.height == 2
     assert family_of(ann) == before
     work = ann.importer.head.work
-    assert work == 1 << RULES.requirements, "of the first block alone"
-
-
-def test_node_that_may_not_mine_gives_its_trainer_nothing(room: World) -> None:
-    ann = room.add("ann", mines=True)
-    room.run()
-    ann.node.set_mining(allowed=False)
-    room.run(500)
-    assert ann.trainer.task is None
-    ann.node.set_mining(allowed=True)
-    room.run(500)
-    mine(ann)
-
-
-def test_dead_trainer_is_started_again_on_its_task(room: World) -> None:
-    ann = room.add("ann", mines=True)
-    room.run()
-    task = task_of(ann)
-    ann.trainer.alive = False
-    room.run(500)
-    assert len(ann.trainers) == 2
-    assert task_of(ann) == task
+    assert work == 1 << WALKS.requirements, "of the first block alone"
