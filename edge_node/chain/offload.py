@@ -77,7 +77,7 @@ class FetchedModels:
         Raises
         ------
         ModelMissing
-            It is not here; it is wished for now.
+            It is not here; from here on it is wished for.
         """
         found = self._models.get(model_hash)
         if found is None:
