@@ -13,9 +13,10 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := $(VENV)/bin
 SETUP := tools/setup_environment.sh
 PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal --durations=25
-FAST := not slow and not acceptance and not board
+FAST := not slow and not acceptance and not board and not fpga
 BUILD := $(BIN)/python -m edge_node.kernels.build
-C_FILES = $(wildcard edge_node/kernels/csrc/*.[ch] edge_node/kernels/csrc/test/*.[ch])
+C_FILES = $(wildcard edge_node/kernels/csrc/*.[ch] edge_node/kernels/csrc/test/*.[ch]) \
+    fpga/sim/simulation.cpp
 # numpy's types: the newest are not written for Python 3.10, our floor, and PYNQ's 1.21 has few.
 MYPY = $(if $(wildcard $(VENV)/lib/python3.10),\
     @echo "mypy is left out: numpy 1.21 has too few types; Python 3.11 or newer runs it",\
@@ -23,12 +24,13 @@ MYPY = $(if $(wildcard $(VENV)/lib/python3.10),\
 ARM_PROGRAMS := aarch64-linux-gnu-gcc arm-linux-gnueabihf-gcc qemu-aarch64-static qemu-arm-static
 ARM_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
     gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-user-static
-CI_STAGES := setup lint c-sanitize arm-kernels simulate test
+CI_STAGES := setup lint c-sanitize arm-kernels simulate fpga-test test
 SEEDS ?= 200
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help demo setup kernels check test ci lint c-sanitize arm-kernels simulate bench clean
+.PHONY: fpga-setup fpga-test fpga-report
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -46,8 +48,8 @@ kernels: setup ## Compile the C kernels (also part of setup)
 check: lint ## Lint, types, import contracts and the fast tests: under 2 minutes
 	$(PYTEST) -m '$(FAST)'
 
-test: setup ## All tests that need no board
-	$(PYTEST) -m 'not board'
+test: setup ## All tests that need no board and no FPGA tools
+	$(PYTEST) -m 'not board and not fpga'
 
 ci: ## What CI runs: lint, the kernels on other machines, all tests
 	@took= failed=; \
@@ -82,6 +84,15 @@ arm-kernels: setup ## The C kernels for 64-bit and 32-bit ARM, under an emulator
 
 simulate: setup ## Play SEEDS=200 seeds of networks in which everything goes wrong
 	$(BIN)/python -m tools.simulate --seeds $(SEEDS) --jobs $(JOBS)
+
+fpga-setup:
+	@$(SETUP) fpga
+
+fpga-test: fpga-setup ## The FPGA overlay: its RTL, its driver and the real pynq, simulated
+	$(PYTEST) -m fpga
+
+fpga-report: fpga-setup ## Count its clocks and its resources, and write fpga/report/REPORT.md
+	$(BIN)/python -m edge_node_fpga.report --output fpga/report
 
 bench: setup ## Measure the speeds of the table in the README
 	$(BIN)/edge-node bench

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write tools/constraints: `python3 tools/lock.py python3.10 python3.11 python3.12 python3.13`.
 
-For each interpreter, pip resolves and installs edge-node[develop] into an empty environment, and
-what came out is written down. The files hold names and versions only: which index they come from
-is the user's affair. Packages that only other platforms need are not in them, and stay free there.
+For each interpreter, pip resolves and installs edge-node[develop,fpga-sim] into an empty
+environment, and what came out is written down. The files hold names and versions only: which index
+they come from is the user's affair. Packages that only other platforms need are not in them, and
+stay free there.
 Law of the file: standard library only; nothing is pinned by hand except in `PINNED`.
 Read next: setup_environment.sh, which installs with these files.
 """
@@ -32,7 +33,7 @@ def lock(interpreter: str) -> Path:
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([interpreter, "-m", "venv", folder], check=True)
         python = f"{folder}/bin/python"
-        requirements = ["setuptools>=77", f"{ROOT}[develop]", *PINNED.get(version, [])]
+        requirements = ["setuptools>=77", f"{ROOT}[develop,fpga-sim]", *PINNED.get(version, [])]
         subprocess.run([python, "-m", "pip", "install", "--quiet", *requirements], check=True)
         installed = _output(python, "-m", "pip", "list", "--format=freeze").splitlines()
     lines = [line for line in installed if line.partition("==")[0] not in OURSELVES]

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Make the virtual environment: setup_environment.sh demo|develop
+# Make the virtual environment: setup_environment.sh demo|develop|fpga
 #
 # Used by the Makefile, and quick when nothing changed. PYTHON chooses the interpreter, VENV the
 # folder, APT=no keeps it from installing Debian packages when root runs it.
@@ -25,6 +25,10 @@ usable() {
 cc=${CC:-gcc}
 compiler=${cc%% *}
 
+# What the purpose is in pyproject.toml; the FPGA's tests want the others' tools too.
+extras=$purpose
+[ "$purpose" != fpga ] || extras=develop,fpga-sim
+
 find_python() {
     for module in ensurepip sys; do
         for name in python3.11 python3 python3.12 python3.13 python3.10; do
@@ -45,6 +49,11 @@ install_debian_packages() {
     wanted=
     if missing "$compiler" || lacks_headers; then wanted="gcc libc6-dev"; fi
     if missing mosquitto; then wanted="$wanted mosquitto"; fi
+    if [ "$purpose" = fpga ]; then
+        for program in ${CXX:-g++} make perl; do
+            if missing "$program"; then wanted="$wanted $program"; fi
+        done
+    fi
     if ! usable "${PYTHON:-$(find_python)}" ensurepip; then wanted="$wanted python3-venv"; fi
     [ -n "$wanted" ] || return 0
     say "installing Debian packages: $wanted (APT=no prevents it)"
@@ -61,6 +70,13 @@ tell_what_is_missing() {
         say "no mosquitto here: edge-node will start its own broker (amqtt), which is slower." \
             "\`sudo apt install mosquitto\` cures it."
     fi
+    [ "$purpose" = fpga ] || return 0
+    for program in ${CXX:-g++} make perl; do
+        if missing "$program"; then
+            say "no $program here, without which no RTL is simulated:" \
+                "\`sudo apt install g++ make perl\` cures it."
+        fi
+    done
 }
 
 make_venv() {
@@ -75,13 +91,13 @@ make_venv() {
 }
 
 install_python_packages() {
-    say "installing into $venv: edge-node[$purpose] and what it needs, as locked in $constraints"
+    say "installing into $venv: edge-node[$extras] and what it needs, as locked in $constraints"
     pip="$venv/bin/python -m pip --disable-pip-version-check --timeout 60"
     # shellcheck disable=SC2086 # a list of words
     {
         $pip install --quiet --constraint "$constraints" setuptools &&
             $pip install --quiet --constraint "$constraints" --no-build-isolation \
-                --editable ".[$purpose]"
+                --editable ".[$extras]"
     } || fail "pip could not install, see above; the first set-up needs a network."
 }
 
@@ -105,15 +121,23 @@ version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 constraints=tools/constraints/python$version.txt
 
 # Whatever can change the environment is in the stamp, its place too (scripts in it hold the whole
-# path); `develop` holds all that `demo` needs. Without pip, its making was interrupted.
+# path); `develop` holds all that `demo` needs, `fpga` all that both do. Without pip, its making was interrupted.
 stamp="$venv/.edge-node-$purpose"
 state=$({ pwd; cat pyproject.toml "$constraints" tools/setup_environment.sh; } | sha256sum)
 if ! "$venv/bin/python" -c \
     "import pip, sys; sys.exit('%d.%d' % sys.version_info[:2] != '$version')" 2>/dev/null; then
     make_venv
 fi
-if [ "$state" != "$(cat "$stamp" 2>/dev/null)" ] &&
-    [ "$state" != "$(cat "$venv/.edge-node-develop" 2>/dev/null)" ]; then
+case $purpose in
+    demo) holders="demo develop fpga" ;;
+    develop) holders="develop fpga" ;;
+    *) holders=$purpose ;;
+esac
+installed=
+for holder in $holders; do
+    if [ "$state" = "$(cat "$venv/.edge-node-$holder" 2>/dev/null)" ]; then installed=yes; fi
+done
+if [ -z "$installed" ]; then
     install_python_packages
     tell_what_is_missing
     printf '%s\n' "$state" >"$stamp"

@@ -10,7 +10,7 @@ Read next: reorg.py.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from edge_node.chain.attestation import attested_block
@@ -182,12 +182,16 @@ class Importer:
             return _known(header)
         self.check_header(header)
         block = Block(header=header, body=body_from_bytes(body_bytes))
-        return self.import_parsed(block, now_ms, backend, own=own)
+        return self.import_parsed(block, now_ms, lambda: backend, own=own)
 
     def import_parsed(
-        self, block: Block, now_ms: TimestampMs, backend: str, *, own: bool = False
+        self, block: Block, now_ms: TimestampMs, used: Callable[[], str], *, own: bool = False
     ) -> Imported:
-        """Do as `import_block` for a block that was read from its bytes already."""
+        """Do as `import_block` for a block that was read from its bytes already.
+
+        What evaluated its model is asked when that has been done: one back end may have stepped in
+        for another.
+        """
         header = block.header
         if self.blocks.has(header.block_hash()):
             return _known(header)
@@ -195,7 +199,7 @@ class Importer:
         check_not_early(header, now_ms, self.rules.parameters)
         parent = self.state_at(header.previous_hash)
         verdict = self._judge(block, parent)
-        stored = self._stored(block, parent, verdict, now_ms, backend)
+        stored = self._stored(block, parent, verdict, now_ms, used())
         return self._accept(block, parent, verdict, stored, own=own)
 
     def is_known(self, block_hash: BlockHash) -> bool:

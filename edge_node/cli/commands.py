@@ -10,9 +10,10 @@ import click
 from edge_node.cli.bench_commands import bench
 from edge_node.cli.broker_commands import broker
 from edge_node.cli.chain_commands import chain
-from edge_node.cli.config_commands import config, hw
+from edge_node.cli.config_commands import config
 from edge_node.cli.dataset_commands import dataset
 from edge_node.cli.demo import demo
+from edge_node.cli.hw_commands import hw
 from edge_node.cli.init_command import init
 from edge_node.cli.key_commands import key
 from edge_node.cli.market_commands import market

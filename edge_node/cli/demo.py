@@ -27,20 +27,25 @@ from edge_node.cli.market_tables import (
     shapes_table,
 )
 from edge_node.cli.output import complain, console, emit, json_option, percent, short, table
+from edge_node.datasets.excerpt import excerpt
 from edge_node.datasets.sources import EDITIONS
 from edge_node.datasets.store import DatasetStore
-from edge_node.demo.backends import choose_backends
+from edge_node.demo.backends import choose_backends, named_backends
 from edge_node.demo.network import NodeGlimpse
 from edge_node.demo.report import DemoReport
 from edge_node.demo.run import DemoOptions, Watch, run_demo
+from edge_node.inference.overlay import OVERLAY_SIM, build_simulation
 from edge_node.inference.select import available_backends, select_backend
 from edge_node.node.networks import DEMO
 from edge_node.node.system import SystemClock
 from edge_node.primitives.clock import Clock
+from edge_node.primitives.types import DatasetId
 from edge_node.spec.genesis import EVOLUTION, PROOF_RULES, RECIPE
 
 MAX_FAMILIES = 8
 """More would hardly get a turn."""
+MIN_IMAGES = 100
+"""By fewer, a block would hardly be told from the next."""
 EVOLUTION_BLOCKS, LOTTERY_BLOCKS = 12, 20
 """Heights of a demonstration that takes a minute or so."""
 
@@ -79,19 +84,31 @@ _LOG = logging.getLogger(__name__)
     show_default=True,
     help="Folder for logs, chains and the exported model.",
 )
+@click.option(
+    "--backends",
+    help="One for each node, such as native,overlay-sim,tflite; each must judge all blocks by its"
+    " own.  [default: three that are installed]",
+)
+@click.option(
+    "--images",
+    type=click.IntRange(MIN_IMAGES),
+    help="Judge blocks by so many evaluation images, the first.  [default: all]",
+)
 @click.option("--offline", is_flag=True, help="Take the images from the cache only.")
 @json_option
-def demo(
+def demo(  # noqa: PLR0913 - one per option
     *,
     blocks: int | None,
     proof: str | None,
     datasets: int,
     families: int,
     output: Path,
+    backends: str | None,
+    images: int | None,
     offline: bool,
     as_json: bool,
 ) -> None:
-    """Run three nodes here that learn MNIST together.
+    """Run nodes here that learn MNIST together, three if none are named.
 
     They go on until their chain has some blocks. With more than one dataset or family it shows
     how these take turns, how new families are opened by the evolution of shapes, and closed.
@@ -112,13 +129,17 @@ def demo(
         stored_edition(edition, root, offline=offline)[1]
         for edition in islice(EDITIONS.values(), datasets)
     ]
-    choice = choose_backends(available_backends())
-    for sentence in choice.missing:
-        _LOG.warning("%s", sentence)
+    chosen = _backends(backends)
+    if images is not None:
+        learned = [_shortened(DatasetStore(root), each, images) for each in learned]
+    if OVERLAY_SIM in chosen:
+        _LOG.info("building the simulated overlay, unless it is in the cache: a minute or two")
+        build_simulation()  # not within the time that nodes have
     options = DemoOptions(
         output=output,
         blocks=blocks,
-        backends=choice.chosen,
+        backends=chosen,
+        named=backends is not None,
         datasets=tuple(learned),
         families=families,
         proof=proof,
@@ -135,6 +156,21 @@ def demo(
         complain(failure)
     if report.failures:
         raise SystemExit(ExitCode.FAILED)
+
+
+def _backends(names: str | None) -> tuple[str, ...]:
+    """Return one back end for each node; if none is named, tell of those that are missed."""
+    statuses = available_backends()
+    if names is not None:
+        return named_backends(names, statuses)
+    choice = choose_backends(statuses)
+    for sentence in choice.missing:
+        _LOG.warning("%s", sentence)
+    return choice.chosen
+
+
+def _shortened(store: DatasetStore, dataset: DatasetId, images: int) -> DatasetId:
+    return store.add(excerpt(store.open(dataset), images))
 
 
 @contextmanager
@@ -169,7 +205,7 @@ def _progress(glimpses: Sequence[NodeGlimpse], blocks: int, elapsed_ms: int) -> 
     ]
     height = min((glimpse.height for glimpse in glimpses), default=0)
     line = Text(f"height {height} of {blocks}, {elapsed_ms // 1_000} s")
-    return Group(table("three nodes, one broker, real images", columns, rows), line)
+    return Group(table("one broker, real images", columns, rows), line)
 
 
 def _show(report: DemoReport) -> None:

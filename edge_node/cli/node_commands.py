@@ -33,7 +33,9 @@ as by default, they cost a tenth of what is done for a transfer.
     help="HOST[:PORT], or mqtt://[USER:PASSWORD@]HOST[:PORT], or mqtts://... for TLS; several are"
     " tried in turn.",
 )
-@click.option("--backend", help="auto, native, numpy, reference, lce or tflite.")
+@click.option(
+    "--backend", help="auto, native, numpy, reference, lce, tflite, overlay-sim or overlay."
+)
 @click.option("--no-trainer", is_flag=True, help="Validate only.")
 @events_option
 @click.pass_obj

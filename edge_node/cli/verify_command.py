@@ -20,6 +20,7 @@ from edge_node.cli.output import console, emit, json_option, short, table
 from edge_node.cli.session import Session
 from edge_node.datasets.content import Samples
 from edge_node.inference.backend import BackendFailed, BackendUnavailable, count_of_logits
+from edge_node.inference.bitstream import AdoptedOverlay
 from edge_node.inference.select import available_backends, open_backend
 from edge_node.node.system import SystemClock
 from edge_node.spec.dataset import SplitName
@@ -63,16 +64,29 @@ class Outcome:
     "--backend",
     default="all",
     show_default=True,
-    help="all, native, numpy, reference, lce or tflite.",
+    help="all, native, numpy, reference, lce, tflite, overlay-sim or overlay.",
 )
 @click.option(
     "--dataset", default="mnist", show_default=True, help="`mnist`, or another one's name or id."
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    help="So many of its evaluation images, the first; more than there are is all.  [default: all]",
 )
 @click.option("--offline", is_flag=True, help="Take MNIST from the cache only.")
 @json_option
 @click.pass_obj
 def verify(
-    session: Session, /, *, file: Path, backend: str, dataset: str, offline: bool, as_json: bool
+    session: Session,
+    /,
+    *,
+    file: Path,
+    backend: str,
+    dataset: str,
+    limit: int | None,
+    offline: bool,
+    as_json: bool,
 ) -> None:
     """Evaluate a model on every back end.
 
@@ -80,9 +94,13 @@ def verify(
     installed fails.
     """
     found = read_model(file)
-    samples = opened_dataset(session, dataset, offline=offline)[SplitName.EVALUATION]
-    names = [each.name for each in available_backends()] if backend == "all" else [backend]
-    outcomes = [_judge(name, found, samples, must_be_here=backend != "all") for name in names]
+    whole = opened_dataset(session, dataset, offline=offline)[SplitName.EVALUATION]
+    samples = Samples(images=whole.images[:limit], labels=whole.labels[:limit])
+    adopted = session.config.fpga.adopted
+    names = [each.name for each in available_backends(adopted)] if backend == "all" else [backend]
+    outcomes = [
+        _judge(name, adopted, found, samples, must_be_here=backend != "all") for name in names
+    ]
     verdicts = [outcome.verdict for outcome in outcomes]
     # A failure has a digest of its own, None: it equals nobody's.
     digests = {verdict.digest for verdict in verdicts if verdict.available}
@@ -115,7 +133,14 @@ def _row(outcome: Outcome) -> tuple[object, ...]:
     return verdict.name, short(verdict.digest), verdict.correct, verdict.images_per_s
 
 
-def _judge(name: str, found: Model, samples: Samples, *, must_be_here: bool) -> Outcome:
+def _judge(
+    name: str,
+    adopted: AdoptedOverlay | None,
+    found: Model,
+    samples: Samples,
+    *,
+    must_be_here: bool,
+) -> Outcome:
     """Evaluate a model on a back end, which may be missing unless it was asked for by name.
 
     Raises
@@ -128,7 +153,7 @@ def _judge(name: str, found: Model, samples: Samples, *, must_be_here: bool) -> 
         name=name, available=False, digest="", correct=0, total=0, images_per_s=0
     )
     try:
-        return Outcome(verdict=_measured(name, found, samples))
+        return Outcome(verdict=_measured(name, adopted, found, samples))
     except BackendUnavailable:
         if must_be_here:
             raise
@@ -138,8 +163,10 @@ def _judge(name: str, found: Model, samples: Samples, *, must_be_here: bool) -> 
         return Outcome(verdict=replace(nothing, available=True, digest=None), why_failed=error.why)
 
 
-def _measured(name: str, found: Model, samples: Samples) -> BackendVerdict:
-    clock, backend = SystemClock(), open_backend(name)
+def _measured(
+    name: str, adopted: AdoptedOverlay | None, found: Model, samples: Samples
+) -> BackendVerdict:
+    clock, backend = SystemClock(), open_backend(name, adopted)
     try:
         backend.logits(found, samples.images[:1])  # what is made once per model is not speed
         start_ms = clock.monotonic_ms()

@@ -53,6 +53,8 @@ class DemoReport:
     """Files."""
     market: MarketReport | None = None
     """What several datasets and families did; None where there is one of each."""
+    named: tuple[str, ...] = ()
+    """Back ends that were asked for by name, one for each node; empty if none was."""
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -65,6 +67,11 @@ class DemoReport:
             f"{node.id} has judged {node.validated} of {self.height} blocks"
             for node in self.nodes
             if node.validated != self.height
+        ]
+        found += [
+            f"{node.id} was to judge by {name} alone, and used {node.backend}; its log says why"
+            for node, name in zip(self.nodes, self.named, strict=False)
+            if node.backend != name
         ]
         if self.market is not None:
             return (*found, *self.market.failures)
@@ -80,7 +87,7 @@ class DemoReport:
     def as_json(self) -> dict[str, object]:
         """Return the report as plain values."""
         value = asdict(self)
-        del value["market"]
+        del value["market"], value["named"]
         return value if self.market is None else {**value, **self.market.as_json()}
 
 

@@ -24,6 +24,7 @@ from edge_node.demo.report import (
 )
 from edge_node.inference.backend import Backend
 from edge_node.inference.c_export import c_header
+from edge_node.inference.overlay import OVERLAY_SIM
 from edge_node.inference.tflite_export import int8_file
 from edge_node.kernels.libsodium import load_ed25519
 from edge_node.kernels.shared_object import load_library
@@ -44,6 +45,8 @@ SETTLE_MS = 1_500
 """Without a new head for so long, with mining off, nothing is on its way any more."""
 JUDGE_MS = 15_000
 """So long a node that is behind may judge one block."""
+SIMULATED_JUDGE_MS = 120_000
+"""And so long where it simulates an engine: 2,000 images take seconds, on a busy machine many."""
 BOUNTY = 400_000_000
 """What is offered for models of the second dataset; with the bond it is 60 % of FIRST_COINS."""
 LEAST_BLOCKS_OF_AN_OFFER = 16
@@ -82,6 +85,8 @@ class DemoOptions:
     """Height to reach."""
     backends: tuple[str, ...]
     """One node for each."""
+    named: bool = False
+    """Whether the user has named them: then no other may step in."""
     datasets: tuple[DatasetId, ...]
     """What to learn."""
     families: int = 1
@@ -96,6 +101,11 @@ class DemoOptions:
         """What it may take."""
         usual = max(LEAST_LIMIT_MS, self.blocks * LIMIT_BLOCK_MS)
         return usual if self.time_limit_ms is None else self.time_limit_ms
+
+    @property
+    def judge_ms(self) -> int:
+        """How long a node that is behind may judge one block."""
+        return SIMULATED_JUDGE_MS if OVERLAY_SIM in self.backends else JUDGE_MS
 
     @property
     def is_market(self) -> bool:
@@ -223,7 +233,7 @@ def _until_agreed(network: DemoNetwork, options: DemoOptions, clock: Clock, watc
         if mining:
             mining = not network.let_mine(0)
             calm_since_ms = now_ms
-        elif now_ms - calm_since_ms >= (SETTLE_MS if level else JUDGE_MS):
+        elif now_ms - calm_since_ms >= (SETTLE_MS if level else options.judge_ms):
             if len({glimpse.head for glimpse in glimpses}) == 1:
                 return
             # Two heads of equal work stay until a block decides: one node mines one more.
@@ -276,6 +286,7 @@ def _report(
         generations=tuple(generations),
         exports=exports[0],
         market=market,
+        named=options.backends if options.named else (),
     )
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one place that chooses a back end, and says in the log what it chose and why.
 
-`auto` takes the compiled kernels, else numpy, else the law itself; LCE and TFLite are for who names
+`auto` takes the compiled kernels, else numpy, else the law itself; others are for who names
 them, and for `model verify --backend all`. Every back end computes the known answers before it is
 handed out, so that a broken build or wheel is found here and not in a block.
 Law of the file: nobody else constructs a back end.
@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from edge_node.inference import lce, native, tflite, tflite_writer
+from edge_node.inference import lce, native, overlay, tflite, tflite_writer
 from edge_node.inference.backend import Backend, BackendUnavailable, InferenceError
+from edge_node.inference.bitstream import AdoptedOverlay
 from edge_node.inference.hosted import HostedBackend
 from edge_node.inference.known_answer import check_known_answers
 from edge_node.inference.native import NativeBackend, NumpyBackend
@@ -80,26 +81,55 @@ def _why_no_tflite() -> str | None:
     return tflite.why_unavailable() or tflite_writer.why_unavailable()
 
 
+def _board(adopted: AdoptedOverlay | None) -> BackendEntry:
+    def construct() -> Backend:
+        assert adopted is not None, "why_unavailable says so first"
+        return overlay.open_overlay(adopted)
+
+    return BackendEntry(why_unavailable=lambda: overlay.why_no_board(adopted), construct=construct)
+
+
+def _entry(name: str, adopted: AdoptedOverlay | None) -> BackendEntry:
+    return BACKENDS[name] if adopted is None or name != overlay.OVERLAY else _board(adopted)
+
+
 BACKENDS: Mapping[str, BackendEntry] = {
     native.NATIVE: BackendEntry(why_unavailable=native.why_unavailable, construct=NativeBackend),
     native.NUMPY: BackendEntry(why_unavailable=lambda: None, construct=NumpyBackend),
     ReferenceBackend.name: BackendEntry(why_unavailable=lambda: None, construct=ReferenceBackend),
     lce.NAME: BackendEntry(why_unavailable=_why_no_lce, construct=_hosted_lce),
     tflite.NAME: BackendEntry(why_unavailable=_why_no_tflite, construct=_hosted_tflite),
+    overlay.OVERLAY_SIM: BackendEntry(
+        why_unavailable=overlay.why_not_simulated, construct=overlay.open_simulation
+    ),
+    overlay.OVERLAY: _board(None),
 }
-"""Every back end by name, in the order in which tables show them."""
+"""Every back end by name, in the order in which tables show them; the fabric's with no bitstream
+chosen."""
 
 
-def available_backends() -> tuple[BackendStatus, ...]:
-    """Return the status of every back end; starts nothing, and loads no code but our own."""
+def available_backends(adopted: AdoptedOverlay | None = None) -> tuple[BackendStatus, ...]:
+    """Return the status of every back end; starts nothing, and loads no code but our own.
+
+    Parameters
+    ----------
+    adopted : AdoptedOverlay, optional
+        The bitstream for this machine's fabric.
+    """
     return tuple(
-        BackendStatus(name=name, why_unavailable=entry.why_unavailable())
-        for name, entry in BACKENDS.items()
+        BackendStatus(name=name, why_unavailable=_entry(name, adopted).why_unavailable())
+        for name in BACKENDS
     )
 
 
-def open_backend(name: str) -> Backend:
+def open_backend(name: str, adopted: AdoptedOverlay | None = None) -> Backend:
     """Return a back end that has passed the known-answer test; who asks closes it.
+
+    Parameters
+    ----------
+    name : str
+    adopted : AdoptedOverlay, optional
+        The bitstream for this machine's fabric.
 
     Raises
     ------
@@ -110,9 +140,9 @@ def open_backend(name: str) -> Backend:
     BackendFailed, UnsupportedArchitecture
         It did not pass.
     """
-    entry = BACKENDS.get(name)
-    if entry is None:
+    if name not in BACKENDS:
         raise UnknownBackend(actual=name)
+    entry = _entry(name, adopted)
     if (why := entry.why_unavailable()) is not None:
         raise BackendUnavailable(backend=name, why=why)
     backend = entry.construct()
@@ -124,13 +154,15 @@ def open_backend(name: str) -> Backend:
     return backend
 
 
-def select_backend(preference: str = AUTO) -> Backend:
+def select_backend(preference: str = AUTO, adopted: AdoptedOverlay | None = None) -> Backend:
     """Return the back end that is to be used, and log what and why.
 
     Parameters
     ----------
     preference : str
         A name, or `auto`.
+    adopted : AdoptedOverlay, optional
+        The bitstream for this machine's fabric.
 
     Raises
     ------
@@ -138,7 +170,7 @@ def select_backend(preference: str = AUTO) -> Backend:
         As of `open_backend`; with `auto` only if not even the law passes.
     """
     if preference != AUTO:
-        backend = open_backend(preference)
+        backend = open_backend(preference, adopted)
         LOGGER.info("back end %s, as asked for: %s", backend.name, backend.describe())
         return backend
     *tried_first, always_there = AUTO_ORDER
@@ -155,7 +187,9 @@ def select_backend(preference: str = AUTO) -> Backend:
     return backend
 
 
-def select_backends(preference: str = AUTO) -> tuple[Backend, ...]:
+def select_backends(
+    preference: str = AUTO, adopted: AdoptedOverlay | None = None
+) -> tuple[Backend, ...]:
     """Return the back end that is to be used, and those that step in where it fails, in order.
 
     The last is always the law itself, which takes every architecture and can not crash.
@@ -164,13 +198,15 @@ def select_backends(preference: str = AUTO) -> tuple[Backend, ...]:
     ----------
     preference : str
         A name, or `auto`.
+    adopted : AdoptedOverlay, optional
+        The bitstream for this machine's fabric.
 
     Raises
     ------
     UnknownBackend, BackendUnavailable, BackendFailed, UnsupportedArchitecture
         As of `select_backend`.
     """
-    chosen = [select_backend(preference)]
+    chosen = [select_backend(preference, adopted)]
     names = list(AUTO_ORDER)
     if chosen[0].name in names:
         names = names[names.index(chosen[0].name) + 1 :]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from edge_node.gossip.embedded_broker import LOOPBACK
+from edge_node.inference.bitstream import AdoptedOverlay
 from edge_node.node.dataset_fetch import MAX_UPLOAD_BYTES
 from edge_node.spec.constants import MAX_TRANSACTIONS
 
@@ -63,6 +64,27 @@ class InferenceSection:
     """auto, or one back end by name."""
     candidates: tuple[str, ...] = ("native", "numpy", "reference")
     """What `auto` tries, in this order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FpgaSection:
+    """The overlay that was adopted; `edge-node hw adopt-overlay FILE` writes all three."""
+
+    overlay: Path | None = None
+    """The bitstream, its .hwh beside it; none: back end `overlay` is not used."""
+    overlay_sha256: str = ""
+    """Of the bitstream, in hex."""
+    hwh_sha256: str = ""
+    """Of the .hwh, in hex."""
+
+    @property
+    def adopted(self) -> AdoptedOverlay | None:
+        """The overlay; None for none."""
+        if self.overlay is None:
+            return None
+        return AdoptedOverlay(
+            bitfile=self.overlay, sha256=self.overlay_sha256, hwh_sha256=self.hwh_sha256
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +197,8 @@ class Config:
     """How to reach the others."""
     inference: InferenceSection = field(default_factory=InferenceSection)
     """What evaluates models."""
+    fpga: FpgaSection = field(default_factory=FpgaSection)
+    """What is loaded into an FPGA."""
     trainer: TrainerSection = field(default_factory=TrainerSection)
     """Mining."""
     broker: BrokerSection = field(default_factory=BrokerSection)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where a configuration comes from, and where each choice in it came from.
 
-A flag wins over an environment variable, that over the user's file, that over the board's file,
-that over the default. Every layer is checked by itself, so that a mistake is named with its file.
+A flag wins over an environment variable, that over the user's file, that over an adopted overlay,
+that over the board's file, that over the default. Every layer is checked by itself, so that a
+mistake is named with its file.
 Law of the file: nothing is guessed: what is not understood is an error.
 Read next: configuration_schema.py for ranges, boards.py for the boards' files.
 """
@@ -20,6 +21,7 @@ from edge_node.node.config import (
     BrokerSection,
     Config,
     DatasetsSection,
+    FpgaSection,
     GossipSection,
     InferenceSection,
     LimitsSection,
@@ -51,6 +53,8 @@ from edge_node.spec.architecture import ArchitectureOutOfRange
 
 FILE_NAME: Final = "config.toml"
 """The user's file, in the data directory."""
+ADOPTED_NAME: Final = "overlay.toml"
+"""What `edge-node hw adopt-overlay` leaves beside it: [fpga] and nothing else."""
 
 PREFIX: Final = "EDGE_NODE_"
 FILE_VARIABLE: Final = "EDGE_NODE_CONFIG"
@@ -120,6 +124,7 @@ def load_config(request: ConfigRequest) -> LoadedConfig:
             cure=f"remove it, or name the file with --config or {FILE_VARIABLE}",
         )
     chosen = {_DATA_DIR: default, **user, **near}
+    chosen = {**_from_adopted(chosen[_DATA_DIR]), **chosen}
     if board := _board(chosen, request.detected_board):
         chosen = {**_from_board(board, request.boards_folder), **chosen}
     config = _build(chosen)
@@ -189,6 +194,7 @@ _PATHS = frozenset(
         ("network", "tls_ca_file"),
         ("network", "tls_certificate_file"),
         ("network", "tls_key_file"),
+        ("fpga", "overlay"),
     }
 )
 
@@ -227,6 +233,18 @@ def _from_file(path: Path) -> _Layer:
     return {each: _Found(value, str(path), path.parent) for each, value in settings.items()}
 
 
+def _from_adopted(data_dir: _Found) -> _Layer:
+    folder = _as_path(data_dir)
+    path = folder / ADOPTED_NAME if folder else None
+    if path is None or not path.exists():
+        return {}
+    layer = _from_file(path)
+    for section, key in layer:
+        if section != "fpga":
+            raise UnknownSetting(source=str(path), name=f"{section}.{key}", near=())
+    return layer
+
+
 def _board(chosen: _Layer, detected: str) -> str:
     if _BOARD not in chosen or chosen[_BOARD].value == AUTO_BOARD:
         return detected
@@ -254,6 +272,7 @@ def _build(chosen: _Layer) -> Config:
         node=NodeSection(**section("node")),  # type: ignore[arg-type]  # see above
         network=NetworkSection(**section("network")),  # type: ignore[arg-type]  # see above
         inference=InferenceSection(**section("inference")),  # type: ignore[arg-type]  # see above
+        fpga=FpgaSection(**section("fpga")),  # type: ignore[arg-type]  # see above
         trainer=TrainerSection(**section("trainer")),  # type: ignore[arg-type]  # see above
         broker=BrokerSection(**section("broker")),  # type: ignore[arg-type]  # see above
         metrics=MetricsSection(**section("metrics")),  # type: ignore[arg-type]  # see above
@@ -297,6 +316,12 @@ def _check_together(config: Config, chosen: _Layer) -> None:
             one='broker.embedded = "none"',
             other="an empty list network.brokers",
             cure="name a broker",
+        )
+    if config.fpga.overlay and not (config.fpga.overlay_sha256 and config.fpga.hwh_sha256):
+        raise SettingsContradict(
+            one="fpga.overlay without fpga.overlay_sha256 and fpga.hwh_sha256",
+            other="the rule that only an adopted overlay is loaded",
+            cure="remove it, and run `edge-node hw adopt-overlay FILE`",
         )
     _check_offload(config, chosen)
     try:

@@ -24,7 +24,15 @@ from edge_node.node.toml_files import SettingValue
 from edge_node.spec.constants import MAX_DATASET_BYTES, MAX_TRANSACTIONS
 from edge_node.trainer.pool import MAX_WORKERS
 
-BACKENDS: Final = ("native", "numpy", "reference", "lce", "tflite")
+BACKENDS: Final = (
+    "native",
+    "numpy",
+    "reference",
+    "lce",
+    "tflite",
+    "overlay-sim",
+    "overlay",
+)
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 LOG_FORMATS: Final = ("text", "json")
 EMBEDDED_BROKERS: Final = ("auto", "mosquitto", "amqtt", "none")
@@ -34,6 +42,7 @@ MAX_FULL_NODES: Final = 32
 
 _MAX_NICE = 19
 _KEY_DIGITS = 64
+_SHA256_DIGITS = 64
 _MAX_PORT = 65_535
 _MAX_IMAGES = 1 << 24
 _MAX_MIB = 1 << 30
@@ -109,6 +118,16 @@ def _keys() -> "fields.Field[Any]":
     )
 
 
+def _sha256() -> "fields.Field[Any]":
+    return fields.String(
+        validate=validate.Regexp(rf"([0-9a-fA-F]{{{_SHA256_DIGITS}}})?\Z"),
+        metadata={
+            "expected": f"a SHA-256 of {_SHA256_DIGITS} hex digits, as"
+            " `edge-node hw adopt-overlay` records it"
+        },
+    )
+
+
 def _order() -> "fields.Field[Any]":
     return fields.List(
         fields.String(validate=validate.OneOf(BACKENDS)),
@@ -137,6 +156,11 @@ _SECTIONS: Final[Mapping[str, Mapping[str, "fields.Field[Any]"]]] = {
     "inference": {
         "backend": _choice("auto", *BACKENDS),
         "candidates": _order(),
+    },
+    "fpga": {
+        "overlay": _text(),
+        "overlay_sha256": _sha256(),
+        "hwh_sha256": _sha256(),
     },
     "trainer": {
         "enabled": _switch(),

@@ -81,6 +81,11 @@ class DataDirectory:
         """The user's configuration of this node."""
         return self.root / "config.toml"
 
+    @property
+    def overlay(self) -> Path:
+        """The adopted overlay, as settings; see overlay_adoption.py."""
+        return self.root / "overlay.toml"
+
     def is_initialised(self) -> bool:
         """Return True if a node was made here."""
         return self._path("genesis").exists()
@@ -277,6 +282,11 @@ class DataDirectory:
     def keep_word(self, word: Checkpoint) -> None:
         """Keep the last checkpoint that the key has signed, before anyone sees it."""
         self._replace("checkpoint", word.encode())
+
+    def keep_overlay(self, settings: str) -> None:
+        """Keep which overlay was adopted, in the place of an earlier one."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        self._replace(self.overlay.name, settings.encode())
 
     def backup(self) -> Path:
         """Copy the directory beside itself and return the copy's path."""

@@ -78,12 +78,21 @@ class NodeEngine:
         self._datasets = datasets
         self._stop = threading.Event() if stop is None else stop
         self._counting: threading.Thread | None = None
+        self._used: dict[str, None] = {}
         self._runners: OrderedDict[tuple[BurstRules, DatasetId], FamilyInBursts] = OrderedDict()
 
     @property
     def backend_name(self) -> str:
         """The back end that is asked first."""
         return self._backends[0].name
+
+    def take_used(self) -> str:
+        """Return which back ends have counted since the last call, joined by `+` as they came.
+
+        Where nothing was counted it is the one that is asked first.
+        """
+        names, self._used = "+".join(self._used), {}
+        return names or self.backend_name
 
     def verify(self, key: bytes, message: bytes, signature_bytes: bytes) -> bool:
         """See Engine."""
@@ -223,12 +232,15 @@ class NodeEngine:
         size = max(1, MAX_CALL_MACS // model.architecture.macs)
         if total <= size or backend.name == ReferenceBackend.name:
             # The law itself is pure Python and can be left at any moment; it is fast on all images.
-            return backend.count_correct(model, samples.images, samples.labels)
+            correct = backend.count_correct(model, samples.images, samples.labels)
+            self._used[backend.name] = None
+            return correct
         correct = 0
         for start in range(0, total, size):
             self._check_stop()
             part = slice(start, start + size)
             correct += backend.count_correct(model, samples.images[part], samples.labels[part])
+        self._used[backend.name] = None
         return correct
 
     def _check_stop(self) -> None:

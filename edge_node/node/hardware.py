@@ -12,7 +12,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -74,7 +74,7 @@ class Finding:
     works: bool
     """Whether it can be used."""
     needed: bool
-    """Whether a node can not run without it."""
+    """Whether a node can not run without it, or its user has asked for just this."""
     detail: str
     """What was found; where it does not work, one sentence that says what to do."""
 
@@ -101,6 +101,8 @@ class CheckRequest:
     """Where the node's files lie, or would lie."""
     min_free_mib: int
     """Room that its disk should have."""
+    why_wrong: Callable[[str], str | None] = lambda _: None
+    """Lets a back end that is here compute the known answers; says what is wrong with them."""
 
 
 def detect(
@@ -149,7 +151,7 @@ def check(hardware: Hardware, request: CheckRequest) -> tuple[Finding, ...]:
         _check_kernels(),
         _check_broker(),
         _check_board(hardware),
-        *map(_check_backend, request.backends),
+        *(_check_backend(each, request.why_wrong) for each in request.backends),
     ]
     return tuple(sorted(findings, key=lambda finding: not finding.needed))
 
@@ -202,8 +204,10 @@ def _check_board(hardware: Hardware) -> Finding:
     return Finding(name="board", works=False, needed=False, detail=detail)
 
 
-def _check_backend(backend: BackendFacts) -> Finding:
+def _check_backend(backend: BackendFacts, why_wrong: Callable[[str], str | None]) -> Finding:
     why = backend.why_unavailable
+    if why is None:
+        why = why_wrong(backend.name)
     name = f"back end {backend.name}"
     return Finding(name=name, works=why is None, needed=False, detail=why or "can be used")
 

@@ -9,7 +9,7 @@ Read next: held_blocks.py, edge_node/chain/importer.py.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -91,8 +91,8 @@ class Intake:
         Hears what came of everything.
     held : HeldBlocks
         The same that gossip's view of the chain has.
-    backend : str
-        Name of what evaluates models here, for the record.
+    used : callable
+        Says what has evaluated models since it was asked last, for the record.
     clock : Clock
     watcher : Watcher
         Hears of every verdict.
@@ -105,7 +105,7 @@ class Intake:
         mempool: Mempool,
         gossip: Gossip,
         held: HeldBlocks,
-        backend: str,
+        used: Callable[[], str],
         clock: Clock,
         watcher: Watcher,
     ) -> None:
@@ -113,7 +113,7 @@ class Intake:
         self._mempool = mempool
         self._gossip = gossip
         self._held = held
-        self._backend = backend
+        self._used = used
         self._clock = clock
         self._watcher = watcher
         self._told = importer.head.head
@@ -300,7 +300,7 @@ class Intake:
 
     def _extend(self, block: Block, *, own: bool = False) -> None:
         now_ms = self._clock.now_ms()
-        result = self._importer.import_parsed(block, now_ms, self._backend, own=own)
+        result = self._importer.import_parsed(block, now_ms, self._used, own=own)
         if result.known:
             return
         self.imported += 1

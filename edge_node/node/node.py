@@ -78,7 +78,7 @@ class Node:
             mempool=parts.mempool,
             gossip=parts.gossip,
             held=parts.held,
-            backend=parts.engine.backend_name,
+            used=parts.engine.take_used,
             clock=parts.clock,
             watcher=parts.watcher,
         )

@@ -33,6 +33,7 @@ from edge_node.gossip.ports import BodyTiming
 from edge_node.gossip.protocol import Gossip, Profile
 from edge_node.gossip.stamp import STAMP_BITS
 from edge_node.inference.backend import Backend, InferenceError
+from edge_node.inference.bitstream import OVERLAY, AdoptedOverlay
 from edge_node.inference.select import AUTO, AUTO_ORDER, select_backends
 from edge_node.kernels.libsodium import load_ed25519
 from edge_node.node.answers import answer
@@ -109,6 +110,8 @@ class ServiceOptions:
     """Which back end evaluates."""
     candidates: tuple[str, ...] = AUTO_ORDER
     """What `auto` tries, in this order."""
+    adopted: AdoptedOverlay | None = None
+    """What back end `overlay` loads; None to do without it."""
     trainer: TrainerOptions | None = None
     """None for a node that only validates."""
     metrics_port: int = 0
@@ -151,6 +154,7 @@ def options_of(config: Config) -> ServiceOptions:
         broker_port=config.broker.port,
         backend=config.inference.backend,
         candidates=config.inference.candidates,
+        adopted=config.fpga.adopted,
         trainer=trainer_options(trainer) if trainer.enabled and full_nodes is None else None,
         new_family=trainer.architecture,
         metrics_port=config.metrics.port,
@@ -337,11 +341,13 @@ def _backends(options: ServiceOptions) -> tuple[Backend, ...]:
     """Return the chosen back end, and those that step in where it fails."""
     if options.backend == AUTO:
         for name in options.candidates:
+            if name == OVERLAY and options.adopted is None:
+                continue  # a board's file names it for the day on which there is one
             try:
-                return select_backends(name)
+                return select_backends(name, options.adopted)
             except InferenceError as error:
                 _LOG.warning("%s; trying the next", error)
-    return select_backends(options.backend)
+    return select_backends(options.backend, options.adopted)
 
 
 def _link(

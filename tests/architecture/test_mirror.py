@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""tests/ mirrors the source: edge_node/<folder>/<module>.py has tests/<folder>/test_<module>.py."""
+"""tests/ mirrors the source: edge_node/<folder>/<module>.py has tests/<folder>/test_<module>.py.
+
+And fpga/<folder>/<module>.py has tests/fpga/<folder>/test_<module>.py.
+"""
 
 from pathlib import Path
 
@@ -22,10 +25,10 @@ TESTED_ELSEWHERE = {
 
 def test_every_module_has_its_test_file() -> None:
     missing = []
-    for source in python_sources("edge_node"):
+    for source in python_sources("edge_node", "fpga"):
         if source.stem.endswith(NOTHING_RUNS) or source.name in TESTED_ELSEWHERE:
             continue
-        path = Path(source.name).relative_to("edge_node")
+        path = Path(source.name.removeprefix("edge_node/"))
         mirror = Path("tests", path.parent, f"test_{path.name}")
         if not (ROOT / mirror).exists():
             missing.append(f"{source.name} wants {mirror}")

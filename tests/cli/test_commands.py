@@ -7,7 +7,7 @@ from tests.cli.typing_in import leaves
 PROMISED = """
 init, run, status, tx send, dataset fetch, dataset import, dataset publish, model list, model show,
 model export, model verify, chain show, chain verify, trainer run, broker run, hw detect, hw check,
-hw show, config show, bench, demo, upgrade
+hw show, hw adopt-overlay, config show, bench, demo, upgrade
 """
 
 

@@ -20,8 +20,10 @@ from edge_node.demo.run import DemoOptions, Watch
 from edge_node.inference.backend import Backend
 from edge_node.inference.select import BackendStatus
 from edge_node.primitives.clock import Clock
+from edge_node.spec.dataset import SplitName
 from edge_node.spec.genesis import PROOF_RULES
 from tests.cli.typing_in import typed
+from tests.datasets.samples import random_dataset
 from tests.demo.market_chain import stopped
 
 KEYS = {"height", "duration_ms", "nodes", "generations", "exports"}
@@ -182,3 +184,33 @@ def test_missing_back_ends_are_told_as_the_logs_are(
     words = ("--log-format", "json", *demo(tmp_path, "--json"))
     told = [json.loads(line) for line in typed(tmp_path, *words).err.splitlines()]
     assert "back end lce is missing: install it" in [line["message"] for line in told]
+
+
+def test_named_back_ends_are_taken_and_must_be_here(
+    tmp_path: Path, ending_with: Callable[[DemoReport], list[DemoOptions]]
+) -> None:
+    asked = ending_with(REPORT)
+    assert typed(tmp_path, *demo(tmp_path, "--backends", "numpy,reference", "--json")).code == 0
+    assert (asked[-1].backends, asked[-1].named) == (("numpy", "reference"), True)
+    assert typed(tmp_path, *demo(tmp_path, "--json")).code == 0
+    assert not asked[-1].named
+    unknown = typed(tmp_path, *demo(tmp_path, "--backends", "numpy,gpu"))
+    assert "not 'gpu'" in unknown.sentence(9)
+    assert "2 to 8 back ends" in typed(tmp_path, *demo(tmp_path, "--backends", "numpy")).sentence(3)
+
+
+def test_blocks_are_judged_by_so_many_images_as_are_asked_for(
+    tmp_path: Path,
+    ending_with: Callable[[DemoReport], list[DemoOptions]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = ending_with(REPORT)
+    store = DatasetStore(tmp_path / "out" / "datasets")
+    known = store.add(random_dataset(counts=(5, 200, 5), side=4))
+    monkeypatch.setattr(demo_module, "stored_edition", lambda *_, **__: (store, known))
+    for words in ((), ("--images", "150")):
+        assert typed(tmp_path, *demo(tmp_path, *words, "--json")).code == 0
+    whole, short = (options.datasets[0] for options in asked)
+    assert whole == known
+    assert len(store.open(short)[SplitName.EVALUATION]) == 150
+    assert typed(tmp_path, *demo(tmp_path, "--images", "99")).code == 2

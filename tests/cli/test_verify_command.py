@@ -47,6 +47,19 @@ def test_table_names_the_back_end(toy_node: Path, blob: str) -> None:
     assert "reference" in shown
 
 
+def test_limit_takes_the_first_images(toy_node: Path, blob: str) -> None:
+    digests = []
+    for name in ("reference", "numpy"):
+        words = ("model", "verify", blob, "--backend", name, "--dataset", "easy", "--limit", "7")
+        (verdict,) = typed(toy_node, *words, "--json").json()["backends"]
+        assert verdict["total"] == 7
+        digests.append(verdict["digest"])
+    assert digests[0] == digests[1]
+    words = ("model", "verify", blob, "--backend", "numpy", "--dataset", "easy", "--limit", "999")
+    assert typed(toy_node, *words, "--json").json()["backends"][0]["total"] == IMAGES
+    assert typed(toy_node, *words[:-1], "0").code == 2
+
+
 WORDS = ("--dataset", "easy", "--backend")
 
 

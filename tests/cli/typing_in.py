@@ -65,6 +65,14 @@ def typed(data_dir: Path, *words: str) -> Seen:
     return Seen(code=done.exit_code, out=done.stdout, err=done.stderr)
 
 
+def whole_table(shown: str) -> None:
+    """Check that a command shows a table, all of it within 80 columns."""
+    lines = [line for line in shown.splitlines() if line[:1] in "┏┃┡│└"]
+    assert lines
+    assert max(map(len, lines)) <= 80
+    assert "…" not in shown
+
+
 def leaves(group: click.Group = app, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Yield every command that does something, as it is typed."""
     for name, each in group.commands.items():

@@ -3,8 +3,9 @@
 
 import pytest
 
-from edge_node.demo.backends import choose_backends
-from edge_node.inference.select import BackendStatus, available_backends
+from edge_node.demo.backends import MAX_NODES, NodesOutOfRange, choose_backends, named_backends
+from edge_node.inference.backend import BackendUnavailable
+from edge_node.inference.select import BackendStatus, UnknownBackend, available_backends
 
 ALL = ("native", "numpy", "reference", "lce", "tflite")
 
@@ -40,3 +41,17 @@ def test_what_is_chosen_here_is_installed_here() -> None:
     installed = {status.name for status in available_backends() if status.available}
     assert set(choice.chosen) <= installed
     assert len(choice.chosen) == 3
+
+
+def test_named_are_taken_as_they_are() -> None:
+    assert named_backends("native, lce,native", statuses(*ALL)) == ("native", "lce", "native")
+
+
+def test_named_must_be_known_and_installed_and_neither_few_nor_many() -> None:
+    with pytest.raises(UnknownBackend, match="not 'gpu'"):
+        named_backends("native,gpu", statuses(*ALL))
+    with pytest.raises(BackendUnavailable, match="no lce here"):
+        named_backends("native,lce", statuses("native"))
+    for names in ("native", ",".join(["native"] * (MAX_NODES + 1))):
+        with pytest.raises(NodesOutOfRange):
+            named_backends(names, statuses(*ALL))

@@ -89,3 +89,14 @@ def test_every_back_end_that_judged_a_block_is_told(
         report = node_report("node-1", judged, {ANN.key: "node-1"})
     assert report.backend == told
     assert (report.validated, report.head) == (3, judged[-1].block_hash.hex())
+
+
+def test_back_end_that_was_named_must_have_judged_all() -> None:
+    named = tuple(node.backend for node in NODES)
+    assert replace(GOOD, named=named).failures == ()
+    assert replace(GOOD, named=named).as_json() == GOOD.as_json()
+    helped = replace(NODES[1], backend=f"{named[1]}+native")
+    (failure,) = replace(GOOD, nodes=(NODES[0], helped, NODES[2]), named=named).failures
+    assert failure.startswith(
+        f"node-2 was to judge by {named[1]} alone, and used {named[1]}+native"
+    )

@@ -7,11 +7,12 @@ Digests over the reference families and over random architectures of every form.
 import logging
 from collections.abc import Iterator, Mapping
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edge_node.inference import select
+from edge_node.inference import overlay, select
 from edge_node.inference.backend import (
     Backend,
     BackendFailed,
@@ -20,6 +21,7 @@ from edge_node.inference.backend import (
     Labels,
     Logits,
 )
+from edge_node.inference.bitstream import AdoptedOverlay
 from edge_node.inference.reference import ReferenceBackend
 from edge_node.inference.select import (
     AUTO_ORDER,
@@ -70,7 +72,14 @@ def random_case(seed: int) -> tuple[Model, Images, Labels, Logits, int]:
     return model, images, labels, law.logits(model, images), correct
 
 
-@pytest.fixture(scope="module", params=[name for name in BACKENDS if name != "reference"])
+OPENED_HERE = [
+    pytest.param(name, marks=pytest.mark.fpga) if name == "overlay-sim" else name
+    for name in BACKENDS
+    if name not in ("reference", "overlay")  # the law itself; and on a board there are other tests
+]
+
+
+@pytest.fixture(scope="module", params=OPENED_HERE)
 def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     if need := NEEDS.get(request.param):
         need()
@@ -192,6 +201,29 @@ def test_a_missing_back_end_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> 
         BackendStatus(name="native", why_unavailable="install gcc"),
         BackendStatus(name="reference", why_unavailable=None),
     )
+
+
+def test_auto_never_takes_the_overlay() -> None:
+    assert not {"overlay", "overlay-sim"} & set(AUTO_ORDER)
+
+
+def test_overlay_is_there_once_a_bitstream_was_adopted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    adopted = AdoptedOverlay(bitfile=tmp_path / "bnn.bit", sha256="", hwh_sha256="")
+    asked: list[AdoptedOverlay | None] = []
+
+    def why(given: AdoptedOverlay | None) -> str | None:
+        asked.append(given)
+        return "no board"
+
+    monkeypatch.setattr(overlay, "why_no_board", why)
+    for given in (None, adopted):
+        status = {each.name: each for each in available_backends(given)}["overlay"]
+        assert status.why_unavailable == "no board"
+        with pytest.raises(BackendUnavailable, match="overlay can not be used here: no board"):
+            select_backends("overlay", given)
+    assert asked == [None, None, adopted, adopted]
 
 
 @pytest.mark.parametrize("preference", ["auto", "reference"])

