@@ -16,7 +16,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal --dura
 FAST := not slow and not acceptance and not board and not fpga
 BUILD := $(BIN)/python -m edge_node.kernels.build
 C_FILES = $(wildcard edge_node/kernels/csrc/*.[ch] edge_node/kernels/csrc/test/*.[ch]) \
-    fpga/sim/simulation.cpp
+    fpga/sim/simulation.cpp fpga/sim/popcount.h
 # numpy's types: the newest are not written for Python 3.10, our floor, and PYNQ's 1.21 has few.
 MYPY = $(if $(wildcard $(VENV)/lib/python3.10),\
     @echo "mypy is left out: numpy 1.21 has too few types; Python 3.11 or newer runs it",\

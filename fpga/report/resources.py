@@ -29,7 +29,12 @@ from edge_node_fpga.vivado.design import BUILDS, Build
 RTL = Path(__file__).resolve().parents[1] / "rtl"
 TOP = "bnn_engine"
 """All that is ours on the fabric; the DMA and the interconnect are Vivado's and not counted."""
-SYNTHESIS = "synth_xilinx -family xc7 -flatten -abc9 -noiopad"
+WIRE_PS = 450
+"""What a wire between two tables is taken to cost; yosys' own 300 makes chains of more tables."""
+SYNTHESIS = (
+    f"scratchpad -set synth_xilinx.abc9.W {WIRE_PS};"
+    " synth_xilinx -family xc7 -flatten -abc9 -noiopad"
+)
 MAX_PATHS = 12
 """Of the longest ones that are told."""
 _SAID_CHARACTERS = 3000

@@ -14,7 +14,7 @@ module batch_control #(
     input  wire                 clk,
     input  wire                 rst,
     input  wire                 batch_start,
-    input  wire [31:0]          batch_images,
+    input  wire [23:0]          batch_images,
     input  wire                 has_labels,
     // The model.
     input  wire                 first,
@@ -34,6 +34,8 @@ module batch_control #(
     output reg  [6:0]           image_row,
     output reg  [7:0]           image_beat,
     output reg                  row_begins,     // with the first beat of an image's row
+    output wire                 row_ends,       // with the last
+    output wire                 image_ends,     // in the last row
     output wire                 in_half,
     output wire [LANE_BITS-1:0] in_lane,
     // The first layer's unit.
@@ -51,33 +53,36 @@ module batch_control #(
     output reg                  group_running,
     output reg                  group_done,
     // The end.
-    input  wire [31:0]          done_images,
-    output reg                  active,
-    output reg                  all_done
+    input  wire                 all_counted,    // of the clock before
+    output reg                  active
 );
     // ---- images come in
     reg [1:0] half_full, pixel_full;
     reg fill_half;                  // of the input maps
     reg [LANE_BITS:0] fill_lane;
     reg [2:0] half_images [0:1];
-    reg [31:0] to_come, to_place;   // images that are not in, and whose first map is not made
+    reg [23:0] to_come, to_place;   // images that are not in, and whose first map is not made
     reg some_come, one_place;       // to_come is not 0, to_place is 1
     reg wants_label;                // the next beat is a label
     reg open;                       // the batch's model is known
     reg image_in;                   // the beat before this clock was an image's last
-    reg room;                       // of the clock before, and none while an image ends
+    // Of the clock before; none while an image ends, and no label follows another at once.
+    reg room, room_for_label;
     assign images_whole = !some_come;
-    assign image_ready = open && some_come && !image_in && (wants_label ? label_room : room);
+    assign image_ready = open && some_come && !image_in && (wants_label ? room_for_label : room);
     wire take = image_valid && image_ready;
     wire take_beat = take && !wants_label;
-    reg [7:0] final_beat;           // the model is stable long before
-    reg [6:0] final_row;
+    reg [7:0] beat_before_last;     // the model is stable long before
+    reg [6:0] row_before_last;
+    reg one_beat, one_row, last_beat, last_row;
     always @(posedge clk) begin
-        final_beat <= image_beats - 8'd1;
-        final_row <= image_rows - 7'd1;
+        beat_before_last <= image_beats - 8'd2;
+        row_before_last <= image_rows - 7'd2;
+        one_beat <= image_beats == 8'd1;
+        one_row <= image_rows == 7'd1;
     end
-    wire last_beat = image_beat == final_beat;
-    wire last_row = image_row == final_row;
+    assign row_ends = last_beat;
+    assign image_ends = last_row;
     assign pixel_write = take_beat && first;
     assign direct_write = take_beat && !first;
     assign in_half = fill_half;
@@ -105,8 +110,8 @@ module batch_control #(
         group_done <= 1'b0;
         first_was_busy <= !rst && (first_busy || first_start);
         open <= active && !rst && !batch_start;
-        all_done <= active && !rst && !batch_start && done_images == batch_images;
         image_in <= take_beat && last_beat && last_row && !rst && !batch_start;
+        room_for_label <= label_room;
         room <= (first ? !pixel_full[pixel_image] : !half_full[fill_half]) && !image_in;
         if (rst) begin
             active <= 1'b0;
@@ -126,7 +131,7 @@ module batch_control #(
             to_come <= batch_images;
             some_come <= 1'b1;
             to_place <= batch_images;
-            one_place <= batch_images == 32'd1;
+            one_place <= batch_images == 24'd1;
             image_row <= 7'd0;
             image_beat <= 8'd0;
             main_half <= 1'b1;
@@ -136,13 +141,20 @@ module batch_control #(
         end else begin
             if (!open) wants_label <= has_labels;
             else if (take) wants_label <= has_labels && !wants_label && last_beat && last_row;
-            if (take_beat) begin
+            if (!open) begin
+                last_beat <= one_beat;
+                last_row <= one_row;
+            end else if (take_beat) begin
                 image_beat <= last_beat ? 8'd0 : image_beat + 8'd1;
-                if (last_beat) image_row <= last_row ? 7'd0 : image_row + 7'd1;
+                last_beat <= last_beat ? one_beat : image_beat == beat_before_last;
+                if (last_beat) begin
+                    image_row <= last_row ? 7'd0 : image_row + 7'd1;
+                    last_row <= last_row ? one_row : image_row == row_before_last;
+                end
             end
             if (image_in) begin
-                to_come <= to_come - 32'd1;
-                some_come <= to_come != 32'd1;
+                to_come <= to_come - 24'd1;
+                some_come <= to_come != 24'd1;
                 if (first) begin
                     pixel_full[pixel_image] <= 1'b1;
                     pixel_image <= !pixel_image;
@@ -155,8 +167,8 @@ module batch_control #(
             end
             if (first && first_done) pixel_full[first_image] <= 1'b0;
             if (made) begin
-                to_place <= to_place - 32'd1;
-                one_place <= to_place == 32'd2;
+                to_place <= to_place - 24'd1;
+                one_place <= to_place == 24'd2;
                 fill_lane <= group_made ? 0 : fill_lane + 1'b1;
                 if (group_made) begin
                     half_full[fill_half] <= 1'b1;
@@ -195,7 +207,7 @@ module batch_control #(
                     end
                 end
             endcase
-            if (all_done) active <= 1'b0;
+            if (open && all_counted) active <= 1'b0;
         end
     end
 endmodule

@@ -56,7 +56,7 @@ module engine #(
     wire [23:0] write_address;
     wire [63:0] write_data, image_data;
     wire [7:0] check_error, stream_error_code;
-    wire [31:0] batch_images;
+    wire [23:0] batch_images, images_counted, images_correct;
     reg abort;
     stream_input #(.P(P), .T(T), .ROW_BITS(ROW_BITS), .LIMIT_BITS(LIMIT_BITS),
                    .PROGRAM_BITS(PROGRAM_BITS), .TILE_BITS(FIRST_TILE_BITS)) stream (
@@ -111,9 +111,10 @@ module engine #(
             labelled <= has_labels;
         end
     wire first = model[5], together = model[8];
-    wire label_put, label_full, pixel_write, pixel_image, direct_write, row_begins, in_half,
-        first_start, first_image, first_busy, layer_load, layer_start, on_input, main_half,
-        group_running, group_done, all_done;
+    wire label_put, label_full, pixel_write, pixel_image, direct_write, row_begins, row_ends,
+        image_ends, in_half, first_start, first_image, first_busy, layer_load, layer_start,
+        on_input, main_half, group_running, group_done;
+    reg all_counted;
     wire [6:0] image_row;
     wire [7:0] image_beat;
     wire [LANE_BITS-1:0] in_lane;
@@ -126,12 +127,13 @@ module engine #(
         .image_ready(image_ready), .images_whole(images_whole), .label_put(label_put),
         .label_room(!label_full),
         .pixel_write(pixel_write), .pixel_image(pixel_image), .direct_write(direct_write),
-        .image_row(image_row), .image_beat(image_beat), .row_begins(row_begins), .in_half(in_half),
-        .in_lane(in_lane), .first_start(first_start), .first_image(first_image),
-        .first_busy(first_busy), .layer_load(layer_load), .layer_start(layer_start),
-        .layer(layer), .on_input(on_input), .main_half(main_half), .group_images(group_images),
+        .image_row(image_row), .image_beat(image_beat), .row_begins(row_begins),
+        .row_ends(row_ends), .image_ends(image_ends), .in_half(in_half), .in_lane(in_lane),
+        .first_start(first_start), .first_image(first_image), .first_busy(first_busy),
+        .layer_load(layer_load), .layer_start(layer_start), .layer(layer), .on_input(on_input),
+        .main_half(main_half), .group_images(group_images),
         .array_busy(windows_busy || tiles_busy || sums_under_way), .group_running(group_running),
-        .group_done(group_done), .done_images(done_images), .active(active), .all_done(all_done));
+        .group_done(group_done), .all_counted(all_counted), .active(active));
 
     reg [255:0] current;  // the layer's descriptor
     always @(posedge clk) if (layer_load) current <= descriptor;
@@ -140,7 +142,6 @@ module engine #(
     wire [RING_BITS:0] window_words = current[153:144];
     wire [TILE_BITS:0] tiles = current[181:176];
     wire [6:0] last_channels = current[206:200];
-    wire [INDEX_BITS-2:0] next_row_words = descriptor[104:96];
 
     // ---- first layer
     wire first_out, first_row_end;
@@ -181,8 +182,8 @@ module engine #(
         if (batch_start) direct_row <= {(INDEX_BITS-1){1'b0}};
         else if (direct_write) begin
             direct_word <= direct_at + 1'b1;
-            if (image_beat + 8'd1 == model[31:24]) begin
-                if (image_row + 7'd1 == model[22:16]) direct_row <= {(INDEX_BITS-1){1'b0}};
+            if (row_ends) begin
+                if (image_ends) direct_row <= {(INDEX_BITS-1){1'b0}};
                 else if (image_row[0]) direct_row <= direct_row + model[64 +: INDEX_BITS-1];
             end
         end
@@ -208,6 +209,7 @@ module engine #(
     // Of the maps between layers one half is read and the other written. A layer begins while the
     // last bits of the one before are still being written.
     reg work_half, map_half;
+    reg [INDEX_BITS-2:0] map_row_words;
     reg [3:0] map_start_d;
     window_control #(.INDEX_BITS(INDEX_BITS), .RING_BITS(RING_BITS),
                      .PROGRAM_BITS(PROGRAM_BITS)) windows (
@@ -372,7 +374,10 @@ module engine #(
         odds_1 <= odds;
         if (layer_start) work_half <= on_input ? 1'b1 : !work_half;
         map_start_d <= {map_start_d[2:0], layer_start};
-        if (map_start_d[3]) map_half <= !work_half;
+        if (map_start_d[3]) begin  // the next layer's descriptor is shown until that begins
+            map_half <= !work_half;
+            map_row_words <= descriptor[104:96];
+        end
     end
     wire [LANES-1:0] lane_parity;
     wire [INDEX_BITS*LANES-1:0] lane_index;
@@ -380,7 +385,7 @@ module engine #(
         for (l = 0; l < LANES; l = l + 1) begin : out_lane
             localparam integer WIDTH = l == 0 ? P : PER_LANE;
             map_writer #(.WIDTH(WIDTH), .INDEX_BITS(INDEX_BITS)) writer (
-                .clk(clk), .start(map_start_d[3]), .row_words(next_row_words), .half(map_half),
+                .clk(clk), .start(map_start_d[3]), .row_words(map_row_words), .half(map_half),
                 .valid(emit), .bits(emit_bits[PER_LANE*l +: WIDTH]),
                 .count(l == 0 ? first_lane_count : emit_count),
                 .row_end(emit_row_end), .write(map_write[l]), .parity(lane_parity[l]),
@@ -396,15 +401,18 @@ module engine #(
     fifo #(.WIDTH(8), .DEPTH_BITS(5)) labels (
         .clk(clk), .rst(core_rst || batch_start), .put(label_put), .put_data(image_data[7:0]),
         .full(label_full), .take(label_taken), .head(label), .empty(no_label));
-    reg batch_sound, all_counted;
-    always @(posedge clk) all_counted <= done_images == batch_images;
+    reg batch_sound;
+    assign done_images = {8'd0, images_counted};
+    assign correct = {8'd0, images_correct};
+    always @(posedge clk) all_counted <= images_counted == batch_images;
     result_unit #(.P(P), .LANES(LANES), .SUM_BITS(SUM_BITS)) results (
         .clk(clk), .rst(rst), .abort(abort), .batch_start(batch_start), .count_only(counts),
         .has_labels(labelled), .take(sum_end && logits), .take_ends(last_d[5]), .sums(sums),
         .odds(odds_1),
         .channels(last_d[5] ? {1'b0, last_channels} : together ? PER_LANE[7:0] : P[7:0]),
         .images(together ? group_images : 3'd1), .busy(results_busy), .label(label),
-        .label_taken(label_taken), .done_images(done_images), .correct(correct),
+        .label_taken(label_taken), .done_images(images_counted),
+        .correct(images_correct),
         .batch_end(batch_sound && all_counted), .finished(finished),
         .out_data(out_data), .out_last(out_last), .out_valid(out_valid), .out_ready(out_ready));
 

@@ -144,7 +144,7 @@ module first_layer #(
 
     // ---- stage 3: the patch, four columns
     reg [31:0] patch_row_0, patch_row_1, patch_row_2, patch_row_3;
-    reg patch_3, final_3, row_end_3;
+    reg patch_3, step_3, final_3, row_end_3;
     reg [TILE_BITS-1:0] tile_3;
     reg [1:0] window_3;
     always @(posedge clk) begin
@@ -155,6 +155,7 @@ module first_layer #(
             patch_row_3 <= {fresh_3, patch_row_3[31:16]};
         end
         patch_3 <= !rst && patch_2;
+        step_3 <= step_2;
         tile_3 <= tile_2;
         window_3 <= window_2;
         final_3 <= final_2;
@@ -162,18 +163,14 @@ module first_layer #(
     end
 
     // ---- stage 4: three neighbours of each row, with the signs that a channel may give them
-    reg [39:0] three [0:7];  // {row, right}
+    wire [39:0] three [0:7];  // {row, right}
     genvar r, t;
     generate
         for (r = 0; r < 4; r = r + 1) begin : neighbours
             wire [31:0] pixels = r == 0 ? patch_row_0 : r == 1 ? patch_row_1
                                : r == 2 ? patch_row_2 : patch_row_3;
-            wire [39:0] left_three, right_three;
-            first_row sums (.pixels(pixels), .left(left_three), .right(right_three));
-            always @(posedge clk) begin
-                three[2*r] <= left_three;
-                three[2*r + 1] <= right_three;
-            end
+            first_row sums (.clk(clk), .step(step_3), .pixels(pixels), .left(three[2*r]),
+                            .right(three[2*r + 1]));
         end
     endgenerate
     reg patch_4, final_4, row_end_4;
@@ -196,10 +193,12 @@ module first_layer #(
     reg patch_5, final_5, row_end_5;
     reg [1:0] window_5;
     always @(posedge clk) begin
-        for (g = 0; g < 4; g = g + 1)
-            for (n = 0; n < 3; n = n + 1)
-                seen[3*g + n] <= choice[g][1] ? (choice[g][0] ? three[2*n + 3] : three[2*n + 2])
-                                              : (choice[g][0] ? three[2*n + 1] : three[2*n]);
+        if (patch_4)
+            for (g = 0; g < 4; g = g + 1)
+                for (n = 0; n < 3; n = n + 1)
+                    seen[3*g + n] <= choice[g][1]
+                        ? (choice[g][0] ? three[2*n + 3] : three[2*n + 2])
+                        : (choice[g][0] ? three[2*n + 1] : three[2*n]);
         patch_5 <= !rst && patch_4;
         window_5 <= window_4;
         final_5 <= final_4;
@@ -213,8 +212,9 @@ module first_layer #(
         for (t = 0; t < T; t = t + 1) begin : channel
             localparam integer GROUP = t / (T / 4);
             first_tree #(.START_BITS(START_BITS)) tree (
-                .clk(clk), .step({patch_d[0], patch_5}), .upper(seen[3*GROUP]), .middle(seen[3*GROUP + 1]),
-                .lower(seen[3*GROUP + 2]), .signs(parameters[(9+START_BITS)*t +: 9]),
+                .clk(clk), .step({patch_d[0], patch_5}), .upper(seen[3*GROUP]),
+                .middle(seen[3*GROUP + 1]), .lower(seen[3*GROUP + 2]),
+                .signs(parameters[(9+START_BITS)*t +: 9]),
                 .start(parameters[(9+START_BITS)*t + 9 +: START_BITS]), .negative(negative[t]));
         end
     endgenerate

@@ -8,20 +8,27 @@
 `default_nettype none
 
 module first_row (
+    input  wire        clk,
+    input  wire        step,    // these pixels are new
     input  wire [31:0] pixels,  // four, the leftmost lowest
-    output wire [39:0] left,    // of the first three
-    output wire [39:0] right    // of the last three
+    output reg  [39:0] left,    // of the first three, a clock later
+    output reg  [39:0] right    // of the last three
 );
-    wire signed [9:0] a = {{3{!pixels[7]}}, pixels[6:0]};
-    wire signed [9:0] b = {{3{!pixels[15]}}, pixels[14:8]};
-    wire signed [9:0] c = {{3{!pixels[23]}}, pixels[22:16]};
-    wire signed [9:0] d = {{3{!pixels[31]}}, pixels[30:24]};
-    wire signed [9:0] both = b + c;
-    wire signed [9:0] apart = b - c;
-    wire signed [9:0] neither = ~both;
-    wire signed [9:0] last = ~d;
-    assign left = {a + neither, a + apart, a - apart, a - neither};
-    assign right = {apart + last, both - d, apart + d, both - last};
+    // Inside of the `if`, so that a simulator works only when there are new pixels.
+    always @(posedge clk)
+        if (step) begin : sums
+            reg signed [9:0] a, b, c, d, both, apart, neither, last;
+            a = {{3{!pixels[7]}}, pixels[6:0]};
+            b = {{3{!pixels[15]}}, pixels[14:8]};
+            c = {{3{!pixels[23]}}, pixels[22:16]};
+            d = {{3{!pixels[31]}}, pixels[30:24]};
+            both = b + c;
+            apart = b - c;
+            neither = ~both;
+            last = ~d;
+            left <= {a + neither, a + apart, a - apart, a - neither};
+            right <= {apart + last, both - d, apart + d, both - last};
+        end
 endmodule
 
 `default_nettype wire

@@ -21,30 +21,31 @@ module first_tree #(
     output reg                   negative
 );
     function [9:0] one_of(input [39:0] sums, input [1:0] which);
-        case (which)
-            2'd0: one_of = sums[9:0];
-            2'd1: one_of = sums[19:10];
-            2'd2: one_of = sums[29:20];
-            default: one_of = sums[39:30];
-        endcase
+        one_of = sums[10*which +: 10];
     endfunction
-    wire signed [9:0] upper_sum = one_of(upper, signs[2:1]);
-    wire signed [9:0] middle_sum = one_of(middle, signs[5:4]) ^ {10{signs[3]}};
-    wire signed [9:0] lower_sum = one_of(lower, signs[8:7]) ^ {10{signs[6]}};
-    // ~a + b = ~(a - b): the upper row is turned after its sum with the middle one.
-    wire [11:0] both = {upper_sum[9], upper_sum, 1'b1} + {middle_sum[9], middle_sum, signs[0]};
     reg [10:0] pair;
     reg turn;
     reg signed [START_BITS-1:0] rest;
-    wire [START_BITS-1:0] sum = rest + ({{START_BITS-11{pair[10]}}, pair} ^ {START_BITS{turn}});
-    always @(posedge clk) begin
-        if (step[0]) begin
+    // Sums stand inside of the `if`s, so that a simulator works only while there is a place.
+    always @(posedge clk)
+        if (step[0]) begin : rows
+            reg signed [9:0] upper_sum, middle_sum, lower_sum;
+            reg [11:0] both;
+            upper_sum = one_of(upper, signs[2:1]);
+            middle_sum = one_of(middle, signs[5:4]) ^ {10{signs[3]}};
+            lower_sum = one_of(lower, signs[8:7]) ^ {10{signs[6]}};
+            // ~a + b = ~(a - b): the upper row is turned after its sum with the middle one.
+            both = {upper_sum[9], upper_sum, 1'b1} + {middle_sum[9], middle_sum, signs[0]};
             pair <= both[11:1];
             turn <= signs[0];
             rest <= $signed(start) + lower_sum;
         end
-        if (step[1]) negative <= sum[START_BITS-1];
-    end
+    always @(posedge clk)
+        if (step[1]) begin : total
+            reg [START_BITS-1:0] sum;
+            sum = rest + ({{START_BITS-11{pair[10]}}, pair} ^ {START_BITS{turn}});
+            negative <= sum[START_BITS-1];
+        end
 endmodule
 
 `default_nettype wire

@@ -41,7 +41,7 @@ module model_store #(
 );
     localparam integer PE_BITS = $clog2(P), TREE_BITS = $clog2(T);
     localparam integer FIRST_BITS = 9 + START_BITS;
-    // Writes are rare: a simulator looks for their place only when there is one, hence `if` in `if`.
+    // Writes are rare: a simulator looks for their place when there is one, hence `if` in `if`.
     wire [PE_BITS-1:0] write_pe = write_address[PE_BITS-1:0];
     // Registers stand at the addresses: there are fewer of them than of what is read.
     reg [ROW_BITS-1:0] weight_row_1;

@@ -3,7 +3,8 @@
 //
 // Groups of three lanes become 2-bit numbers in one level of six-input tables (the XOR is in them);
 // their low and high bits are counted six at a time, and what is left is added.
-// With FAST_COUNT, for simulation only, the same is said in one word, which simulates faster.
+// With FAST_COUNT, for simulation only, the same is said in one word, which simulates faster; the
+// unit's bench is run with it and without.
 // Law of the file: result = $countones(data ^ weights) two clocks later, whatever comes before.
 `default_nettype none
 

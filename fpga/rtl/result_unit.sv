@@ -28,8 +28,8 @@ module result_unit #(
     // Labels of images, in order.
     input  wire [7:0]            label,
     output wire                  label_taken,
-    output reg  [31:0]           done_images,
-    output reg  [31:0]           correct,
+    output reg  [23:0]           done_images,
+    output reg  [23:0]           correct,
     // The end of the batch.
     input  wire                  batch_end,     // all images are done; held until `finished`
     output reg                   finished,
@@ -89,7 +89,8 @@ module result_unit #(
     wire [SUM_BITS:0] chosen;  // {odd, sum}
     reg [GROUP_BITS-1:0] group_a;
     reg valid_a, ends_a, begins_a, valid_b, ends_b, begins_b;
-    reg signed [31:0] logit_b;
+    localparam integer LOGIT_BITS = SUM_BITS + 2;
+    reg signed [LOGIT_BITS-1:0] logit_b;
     genvar b, g, k;
     generate
         for (b = 0; b <= SUM_BITS; b = b + 1) begin : choice
@@ -122,12 +123,12 @@ module result_unit #(
         valid_b <= !clear && valid_a;
         ends_b <= ends_a;
         begins_b <= begins_a;
-        logit_b <= $signed({31'd0, chosen[SUM_BITS]})
-                   - $signed({{(31-SUM_BITS){sum_a[SUM_BITS-1]}}, sum_a, 1'b0});
+        logit_b <= $signed({{(LOGIT_BITS-1){1'b0}}, chosen[SUM_BITS]})
+                   - $signed({sum_a[SUM_BITS-1], sum_a, 1'b0});
     end
 
     // ---- class
-    reg signed [31:0] best;
+    reg signed [LOGIT_BITS-1:0] best;
     reg [7:0] class_now, best_class;
     wire better = begins_b || logit_b > best;
     wire [7:0] class_b = begins_b ? 8'd0 : class_now;
@@ -135,25 +136,26 @@ module result_unit #(
     assign label_taken = valid_b && ends_b && has_labels;
     always @(posedge clk) begin
         if (rst || batch_start) begin
-            done_images <= 32'd0;
-            correct <= 32'd0;
+            done_images <= 24'd0;
+            correct <= 24'd0;
         end else if (valid_b) begin
             class_now <= class_b + 8'd1;
             if (better) best <= logit_b;
             best_class <= winner;
             if (ends_b) begin
-                done_images <= done_images + 32'd1;
-                if (has_labels && winner == label) correct <= correct + 32'd1;
+                done_images <= done_images + 24'd1;
+                if (has_labels && winner == label) correct <= correct + 24'd1;
             end
         end
     end
 
     // ---- out: a beat stays here until it is known whether it is the last
+    localparam integer HALF = 25;  // a logit or a count, with a sign
     reg have_half, have_beat;
-    reg [31:0] half_beat;
-    reg [63:0] beat;
+    reg [LOGIT_BITS-1:0] half_beat, beat_0, beat_1;
+    wire [LOGIT_BITS+HALF-1:0] beat = {beat_1, {(HALF-LOGIT_BITS){beat_0[LOGIT_BITS-1]}}, beat_0};
     reg put, put_last;
-    reg [63:0] put_data;
+    reg [LOGIT_BITS+HALF-1:0] put_data;
     reg ending, closing, may_end;
     wire new_beat = valid_b && !count_only && have_half;
     wire quiet = !serving && !valid_a && !valid_b;
@@ -173,14 +175,15 @@ module result_unit #(
             if (!full && !put) begin
                 put <= 1'b1;
                 put_last <= 1'b1;
-                put_data <= {64{1'b1}};
+                put_data <= {(LOGIT_BITS+HALF){1'b1}};
                 closing <= 1'b0;
             end
         end else if (valid_b && !count_only) begin
             have_half <= !have_half;
             half_beat <= logit_b;
             if (new_beat) begin
-                beat <= {logit_b, half_beat};
+                beat_0 <= half_beat;
+                beat_1 <= logit_b;
                 have_beat <= 1'b1;
                 put <= have_beat;
                 put_data <= beat;
@@ -189,13 +192,14 @@ module result_unit #(
             if (count_only) begin
                 put <= 1'b1;
                 put_last <= 1'b1;
-                put_data <= {32'd0, correct};
+                put_data <= {{(LOGIT_BITS+1){1'b0}}, correct};
                 ending <= 1'b1;
                 finished <= 1'b1;
             end else if (have_half) begin
                 put <= have_beat;
                 put_data <= beat;
-                beat <= {32'd0, half_beat};
+                beat_0 <= half_beat;
+                beat_1 <= 0;
                 have_beat <= 1'b1;
                 have_half <= 1'b0;
             end else begin
@@ -217,9 +221,12 @@ module result_unit #(
         else held_beats <= held_beats + {4'd0, put} - {4'd0, take_out};
     always @(posedge clk) full <= held_beats >= 5'd10;
     wire unused_full;
-    fifo #(.WIDTH(65), .DEPTH_BITS(4)) queue (
+    wire [LOGIT_BITS+HALF-1:0] head;
+    fifo #(.WIDTH(LOGIT_BITS+HALF+1), .DEPTH_BITS(4)) queue (
         .clk(clk), .rst(rst), .put(put), .put_data({put_last, put_data}), .full(unused_full),
-        .take(take_out), .head({out_last, out_data}), .empty(empty));
+        .take(take_out), .head({out_last, head}), .empty(empty));
+    assign out_data = {{(32-LOGIT_BITS){head[LOGIT_BITS+HALF-1]}}, head[HALF +: LOGIT_BITS],
+                       {(32-HALF){head[HALF-1]}}, head[HALF-1:0]};
     assign out_valid = !empty;
 endmodule
 

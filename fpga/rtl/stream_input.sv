@@ -39,7 +39,7 @@ module stream_input #(
     input  wire [7:0]  check_error,   // 0 for none
     // Images.
     output reg         batch_start,
-    output reg  [31:0] batch_images,
+    output reg  [23:0] batch_images,
     output wire        image_valid,
     output wire [63:0] image_data,
     input  wire        image_ready,
@@ -57,20 +57,23 @@ module stream_input #(
     localparam [7:0] BAD_MAGIC = 8'd1, BAD_KIND = 8'd2, BAD_LENGTH = 8'd3, BAD_CRC = 8'd4,
         BAD_TARGET = 8'd5, BAD_ADDRESS = 8'd6, ROWS_TAKEN = 8'd7, SLOT_RUNNING = 8'd8,
         NO_MODEL = 8'd9, NO_LAST = 8'd10;
-    localparam [3:0] IDLE = 4'd0, SIZES = 4'd1, COMMAND = 4'd2, CONTENT = 4'd3, IMAGES = 4'd4,
-        TRAILER = 4'd5, SETTLE = 4'd6, COMPARE = 4'd7, CHECK = 4'd8, DRAIN = 4'd9,
-        RANGE = 4'd10, JUDGE = 4'd11, ACCEPT = 4'd12, HEADER = 4'd13, SIZED = 4'd14, OPEN = 4'd15;
+    localparam [4:0] IDLE = 5'd0, SIZES = 5'd1, COMMAND = 5'd2, CONTENT = 5'd3, IMAGES = 5'd4,
+        TRAILER = 5'd5, SETTLE = 5'd6, COMPARE = 5'd7, CHECK = 5'd8, DRAIN = 5'd9,
+        RANGE = 5'd10, JUDGE = 5'd11, ACCEPT = 5'd12, HEADER = 5'd13, SIZED = 5'd14,
+        OPEN = 5'd15, STARTED = 5'd16;
     localparam integer PE_BITS = $clog2(P), TREE_BITS = $clog2(T);
 
-    reg [3:0] state;
+    reg [4:0] state;
     reg is_model;
-    reg [31:0] beats_left, count_left;
+    reg [23:0] beats_left, count_left;
     reg one_beat_left, one_of_command;
     reg [2:0] target;
     reg [23:0] address;
     reg [31:0] trailer;
     reg unlike;  // trailer and CRC
     reg next_slot;
+    reg not_ours, of_no_kind, empty;  // the header
+    reg vast;                         // it, or a command
     reg crc_valid, crc_first;
     wire crc_busy;
     reg [63:0] crc_data;
@@ -104,8 +107,8 @@ module stream_input #(
     endfunction
     // A command is looked at in three clocks after it came, while no beat is taken.
     reg strange, ended, outside, overlaps, too_long;
-    wire [32:0] end_address = {9'd0, address} + {1'b0, count_left};
-    reg [32:0] end_taken;
+    wire [24:0] end_address = {1'b0, address} + {1'b0, count_left};
+    reg [24:0] end_taken;
     // What is not outside has no more bits than these.
     wire [ROW_BITS+PE_BITS:0] end_rounded = end_taken[ROW_BITS+PE_BITS:0] + P - 1;
     wire [ROW_BITS:0] new_end_row = end_rounded[ROW_BITS+PE_BITS:PE_BITS];
@@ -136,15 +139,17 @@ module stream_input #(
             // All that wait for a beat, but SIZES and IMAGES, are always ready for it.
             else case (state)
                 IDLE: if (in_valid) begin
+                    not_ours <= in_data[31:0] != MAGIC;
                     is_model <= in_data[39:32] == KIND_MODEL;
+                    of_no_kind <= in_data[39:32] != KIND_MODEL && in_data[39:32] != KIND_IMAGES;
                     load_slot <= in_data[40];
                     next_slot <= run_slot;
                     ended <= in_last;
                     state <= HEADER;
                 end
-                HEADER: begin  // it stands before the CRC
-                    if (crc_data[31:0] != MAGIC) refuse(BAD_MAGIC);
-                    else if (!is_model && crc_data[39:32] != KIND_IMAGES) refuse(BAD_KIND);
+                HEADER: begin
+                    if (not_ours) refuse(BAD_MAGIC);
+                    else if (of_no_kind) refuse(BAD_KIND);
                     else if (ended) refuse(BAD_LENGTH);
                     else if (is_model && running && load_slot == batch_slot) refuse(SLOT_RUNNING);
                     else if (!is_model && !slot_valid[next_slot]) refuse(NO_MODEL);
@@ -154,9 +159,10 @@ module stream_input #(
                     end
                 end
                 SIZES: if (take) begin
-                    beats_left <= in_data[31:0];
+                    beats_left <= in_data[23:0];
+                    vast <= in_data[31:24] != 8'd0 || (!is_model && in_data[63:56] != 8'd0);
                     if (!is_model) begin
-                        batch_images <= in_data[63:32];
+                        batch_images <= in_data[55:32];
                         batch_slot <= next_slot;
                     end else begin
                         first_row[load_slot] <= {(ROW_BITS+1){1'b1}};
@@ -166,21 +172,25 @@ module stream_input #(
                     state <= SIZED;
                 end
                 SIZED: begin
-                    one_beat_left <= beats_left == 32'd1;
-                    if (ended || beats_left == 32'd0 || (!is_model && batch_images == 32'd0))
-                        refuse(BAD_LENGTH);
+                    one_beat_left <= beats_left == 24'd1;
+                    empty <= beats_left == 24'd0 || (!is_model && batch_images == 24'd0);
+                    state <= OPEN;
+                end
+                OPEN: begin
+                    if (ended || empty || vast) refuse(BAD_LENGTH);
                     else begin
-                        state <= is_model ? COMMAND : OPEN;
+                        state <= is_model ? COMMAND : STARTED;
                         batch_start <= !is_model;
                     end
                 end
-                OPEN: state <= IMAGES;
+                STARTED: state <= IMAGES;
                 COMMAND: if (in_valid) begin
-                    beats_left <= beats_left - 32'd1;
-                    one_beat_left <= beats_left == 32'd2;
+                    beats_left <= beats_left - 24'd1;
+                    one_beat_left <= beats_left == 24'd2;
                     target <= in_data[2:0];
                     address <= in_data[31:8];
-                    count_left <= in_data[63:32];
+                    count_left <= in_data[55:32];
+                    vast <= in_data[63:56] != 8'd0;
                     strange <= in_data[7:3] != 5'd0;
                     ended <= in_last;
                     state <= RANGE;
@@ -188,12 +198,12 @@ module stream_input #(
                 RANGE: begin
                     if (size_of(target) == 25'd0) strange <= 1'b1;
                     end_taken <= end_address;
-                    one_of_command <= count_left == 32'd1;
+                    one_of_command <= count_left == 24'd1;
                     too_long <= count_left > beats_left;
                     state <= JUDGE;
                 end
                 JUDGE: begin
-                    outside <= count_left == 32'd0 || end_taken > {8'd0, size_of(target)};
+                    outside <= vast || count_left == 24'd0 || end_taken > size_of(target);
                     overlaps <= target == 3'd4 && other_in_use && new_row < end_row[other]
                                 && new_end_row > first_row[other];
                     state <= ACCEPT;
@@ -218,11 +228,11 @@ module stream_input #(
                     write_target <= target;
                     write_address <= address;
                     write_data <= in_data;
-                    address <= address + 24'd1;
-                    beats_left <= beats_left - 32'd1;
-                    one_beat_left <= beats_left == 32'd2;
-                    count_left <= count_left - 32'd1;
-                    one_of_command <= count_left == 32'd2;
+                    address[15:0] <= address[15:0] + 16'd1;  // what is not outside has no more
+                    beats_left <= beats_left - 24'd1;
+                    one_beat_left <= beats_left == 24'd2;
+                    count_left <= count_left - 24'd1;
+                    one_of_command <= count_left == 24'd2;
                     if (in_last) fail(BAD_LENGTH);
                     else if (one_beat_left) state <= TRAILER;
                     else if (one_of_command) state <= COMMAND;
@@ -234,8 +244,8 @@ module stream_input #(
                         state <= DRAIN;
                     end
                 end else if (take) begin
-                    beats_left <= beats_left - 32'd1;
-                    one_beat_left <= beats_left == 32'd2;
+                    beats_left <= beats_left - 24'd1;
+                    one_beat_left <= beats_left == 24'd2;
                     if (in_last) fail(BAD_LENGTH);
                     else if (one_beat_left) state <= TRAILER;
                 end

@@ -53,24 +53,26 @@ module tile_sequencer #(
     reg [TILE_BITS-1:0] tile_now;
     reg [2:0] plane_now;
     reg in_tail;
-    reg [RING_BITS:0] word;
+    reg [RING_BITS:0] word, words_left; // of a window's
     reg [ROW_BITS-1:0] tile_row;
     reg [RING_BITS-1:0] window_base;
     reg pause;                          // after a row
     reg waiting;                        // a tile of logits is on its way to the results
 
     // Stable while busy; known when the layer starts.
-    reg [RING_BITS:0] word_before_last;
+    reg [RING_BITS:0] final_word;
     reg [TILE_BITS-1:0] tile_before_last;
     reg [6:0] last_of_rows, column_before_last;
     reg [ROW_BITS-1:0] tile_rows;
+    reg no_tail;
     wire one_word = words == 1, one_tail = tail_words == 2'd1, one_tile = tiles == 1;
     wire one_column = out_columns == 7'd1;
     always @(posedge clk) begin
-        word_before_last <= words - 2'd2;
+        final_word <= words - 1'b1;
         tile_before_last <= tiles[TILE_BITS-1:0] - 2'd2;
         column_before_last <= out_columns - 7'd2;
         last_of_rows <= out_rows - 7'd1;
+        no_tail <= tail_words == 2'd0;
         tile_rows <= words[ROW_BITS-1:0] + {{ROW_BITS-2{1'b0}}, tail_words};
     end
 
@@ -78,14 +80,12 @@ module tile_sequencer #(
     reg word_zero, tile_zero;           // word == 0, tile_now == 0
     reg none_ready;                     // ready == 0
     reg at_start;                       // of a tile
-    reg last_word, final_tile, last_column, last_row;
+    reg last_word, last_plane, final_tile, last_quarter, last_column, last_row;
     wire blocked = pause || (at_start && ((tile_zero && none_ready)
                                           || (logits && (results_busy || waiting))));
     wire issue = busy && !blocked;
-    wire last_plane = !bytes || plane_now == 3'd0;
-    wire ends_tile = last_word && (in_tail || (last_plane && tail_words == 2'd0));
-    wire last_quarter = !pool || quarter_now == 2'd3;
-    wire tail_begins = last_plane && !in_tail && tail_words != 2'd0;
+    wire ends_tile = last_word && (in_tail || (last_plane && no_tail));
+    wire tail_begins = last_plane && !in_tail && !no_tail;
     wire ends_row = last_quarter && last_column;
 
     always @(posedge clk) begin
@@ -106,10 +106,13 @@ module tile_sequencer #(
             row <= 7'd0;
             column <= 7'd0;
             quarter_now <= 2'd0;
+            last_quarter <= !pool;
             tile_now <= 0;
             plane_now <= 3'd7;
+            last_plane <= !bytes;
             in_tail <= 1'b0;
             word <= 0;
+            words_left <= words - 1'b1;
             word_zero <= 1'b1;
             tile_zero <= 1'b1;
             at_start <= 1'b1;
@@ -125,14 +128,19 @@ module tile_sequencer #(
             if (results_busy) waiting <= 1'b0;
             if (issue) begin
                 word <= last_word ? 0 : word + 1'b1;
+                words_left <= last_word ? final_word : words_left - 1'b1;
                 word_zero <= last_word;
                 at_start <= ends_tile;
                 last_word <= last_word ? (tail_begins ? one_tail : one_word)
-                             : in_tail ? word[0] + 2'd2 == tail_words : word == word_before_last;
+                             : in_tail ? word[0] + 2'd2 == tail_words : words_left == 1;
                 if (last_word) begin
-                    if (!in_tail && !last_plane) plane_now <= plane_now - 3'd1;
+                    if (!in_tail && !last_plane) begin
+                        plane_now <= plane_now - 3'd1;
+                        last_plane <= plane_now == 3'd1;
+                    end
                     if (!in_tail && last_plane) begin
                         plane_now <= 3'd7;
+                        last_plane <= !bytes;
                         in_tail <= tail_begins;
                     end
                     if (in_tail) in_tail <= 1'b0;
@@ -148,6 +156,7 @@ module tile_sequencer #(
                         window_done <= 1'b1;
                         window_base <= window_base + words[RING_BITS-1:0];
                         quarter_now <= last_quarter ? 2'd0 : quarter_now + 2'd1;
+                        last_quarter <= !pool || quarter_now == 2'd2;
                         if (last_quarter) begin
                             last_column <= last_column ? one_column
                                            : column == column_before_last;

@@ -2,7 +2,8 @@
 """From RTL to a shared library: C++ by Verilator, machine code by g++.
 
 A library is kept in the user's cache under a hash of all that it was made of: sources, parameters,
-flags and the versions of the tools. Whoever asks while another builds waits for that one.
+flags, the versions of the tools, and what the compiler says of this processor, for which the code
+is made. Whoever asks while another builds waits for that one.
 Law of the file: what is not hashed does not go in; a library appears whole or not at all.
 Read next: board.py, simulation.cpp.
 """
@@ -10,20 +11,27 @@ Read next: board.py, simulation.cpp.
 import fcntl
 import hashlib
 import importlib.util
+import logging
 import os
+import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_node_fpga.sim.errors import BuildFailed, ToolMissing
 from edge_node_fpga.vivado.design import Build
 
+_LOG = logging.getLogger(__name__)
+
 FPGA = Path(__file__).resolve().parents[1]
 RTL = FPGA / "rtl"
 HARNESS = Path(__file__).with_name("simulation.cpp")
+POPCOUNT = Path(__file__).with_name("popcount.h")
 LIBRARY = "libboard.so"
 TOP = "bnn_engine"
 
@@ -41,20 +49,26 @@ VERILATOR_FLAGS = (
     "-Wno-WIDTHTRUNC",
     "-Wno-UNOPTFLAT",
 )
+NATIVE = "-march=native"
 COMPILER_FLAGS = (
-    "-O2",
-    "-shared",
+    NATIVE,
     "-fPIC",
     "-std=c++20",
     "-include",
     "cstdint",
+    "-include",
+    POPCOUNT.name,
     "-DVERILATOR=1",
     "-DVM_COVERAGE=0",
     "-DVM_SC=0",
     "-DVM_TRACE=0",
     "-DVL_TIME_CONTEXT",
 )
+OPTIMIZED, ONCE = "-O2", "-O0"
+"""Of what runs each clock, and of what Verilator puts into files *__Slow.cpp: the constructor's."""
 RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
+MEMORY_WRITE = (r"\bif \(((?:vlSelfRef\.)?__VdlySet__\w+)\)", r"if (VL_UNLIKELY(\1))")
+"""Verilator asks each clock whether a memory is written; the compiler is told that few are."""
 MAX_BUILD_S = 1800
 COMPILER_ADVICE = "a C++ compiler (Debian: g++), or name it in CXX"
 PERL_ADVICE = "perl, in which Verilator's start script is written"
@@ -70,6 +84,8 @@ class Tools:
     verilator_root: Path
     compiler: Path
     versions: tuple[str, ...]
+    processor: str
+    """The compiler's macros for this processor: code for one kind may not run on another."""
 
 
 def library(build: Build, *, cache: Path | None = None) -> Path:
@@ -98,9 +114,12 @@ def library(build: Build, *, cache: Path | None = None) -> Path:
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.is_file():
+            _LOG.info("the simulated board %s is being built: it takes a minute", build.name)
+            began = time.monotonic()
             with tempfile.TemporaryDirectory(dir=folder) as work:
                 _build(build, tools, Path(work))
                 (Path(work) / LIBRARY).replace(path)
+            _LOG.info("%s was built in %.0f s: %s", build.name, time.monotonic() - began, path)
     return path
 
 
@@ -132,11 +151,13 @@ def find_tools() -> Tools:
         _run([str(verilator), "--version"], Path(verilator)),
         _run([compiler, "--version"], Path(verilator)),
     )
+    macros = [compiler, NATIVE, "-dM", "-E", "-x", "c++", os.devnull]
     return Tools(
         verilator=Path(verilator),
         verilator_root=Path(root),
         compiler=Path(compiler),
         versions=versions,
+        processor=_run(macros, Path(verilator)),
     )
 
 
@@ -189,10 +210,11 @@ def _rtl() -> list[Path]:
 
 def _key(build: Build, tools: Tools) -> str:
     digest = hashlib.sha256()
-    for source in [*_rtl(), HARNESS]:
+    for source in [*_rtl(), HARNESS, POPCOUNT]:
         content = source.read_bytes()
         digest.update(f"{source.name} {len(content)}\n".encode() + content)
-    digest.update(repr((build, tools.versions, VERILATOR_FLAGS, COMPILER_FLAGS)).encode())
+    flags = (VERILATOR_FLAGS, COMPILER_FLAGS, OPTIMIZED, ONCE, MEMORY_WRITE)
+    digest.update(repr((build, tools.versions, tools.processor, flags)).encode())
     return f"{build.name}-{digest.hexdigest()[:20]}"
 
 
@@ -203,20 +225,25 @@ def _build(build: Build, tools: Tools, work: Path) -> None:
     command = [str(tools.verilator), *VERILATOR_FLAGS, *parameters, "--top-module", TOP]
     _run([*command, "--Mdir", str(objects), *sources], tools.verilator, cwd=work)
     include = tools.verilator_root / "include"
-    _run(
-        [
-            str(tools.compiler),
-            *COMPILER_FLAGS,
-            f"-I{include}",
-            f"-I{include / 'vltstd'}",
-            f"-I{objects}",
-            *(str(path) for path in sorted(objects.glob("*.cpp"))),
-            str(HARNESS),
-            *(str(include / name) for name in RUNTIME),
-            "-o",
-            str(work / LIBRARY),
-            "-lpthread",
-        ],
-        tools.verilator,
-        cwd=work,
-    )
+    compiled = [*objects.glob("*.cpp"), HARNESS, *(include / name for name in RUNTIME)]
+    for source in objects.glob("*.cpp"):
+        source.write_text(re.sub(*MEMORY_WRITE, source.read_text()))
+    # The greatest first, so that no core is left with one alone.
+    compiled.sort(key=lambda source: -source.stat().st_size)
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        parts = list(pool.map(lambda source: _compile(source, tools, objects), compiled))
+    link = [str(tools.compiler), "-shared", *map(str, parts), "-o", str(work / LIBRARY)]
+    _run([*link, "-lpthread"], tools.verilator, cwd=work)
+
+
+def _compile(source: Path, tools: Tools, objects: Path) -> Path:
+    include = tools.verilator_root / "include"
+    part = objects / f"{source.stem}.o"
+    command = [
+        str(tools.compiler),
+        ONCE if source.stem.endswith("__Slow") else OPTIMIZED,
+        *COMPILER_FLAGS,
+        *(f"-I{folder}" for folder in (include, include / "vltstd", objects, HARNESS.parent)),
+    ]
+    _run([*command, "-c", str(source), "-o", str(part)], tools.verilator, cwd=objects)
+    return part

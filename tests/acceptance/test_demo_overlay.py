@@ -39,7 +39,7 @@ def answer(*words: str) -> dict[str, object]:
 
 def test_simulated_overlay_judges_every_block(tmp_path: Path) -> None:
     output = tmp_path / "demo-output"
-    words = ("--backends", ",".join(BACKENDS), "--images", str(IMAGES), "--blocks", "8")
+    words = ("--backends", ",".join(BACKENDS), "--blocks", "8")
     report = answer("demo", "--output", str(output), *words)
     nodes, exports = report["nodes"], report["exports"]
     assert isinstance(nodes, list)

@@ -69,6 +69,7 @@ def test_wheel_with_kernels_fits_every_python_of_its_platform(project: Path) -> 
         "edge_node_fpga/regs/bnn_regs.rdl",
         "edge_node_fpga/rtl/bnn_engine.sv",
         "edge_node_fpga/rtl/generated/bnn_regs_pkg.sv",
+        "edge_node_fpga/sim/popcount.h",
         "edge_node_fpga/sim/simulation.cpp",
         "edge_node_fpga/vivado/build.tcl",
     }

@@ -15,9 +15,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
+from edge_node.inference.overlay import layers_of
+from edge_node.inference.reference import ReferenceBackend
+from edge_node.primitives.hashing import Prf
+from edge_node.spec.architecture import Architecture, Layer, LayerKind, dense
 from edge_node_fpga.driver.folding import DoesNotFit
 from edge_node_fpga.driver.overlay import Overlay
 from tests.fpga.conftest import SMALLEST, plug
+from tools.fpga_architectures import draw_images, draw_model
 from tools.fpga_exactness import Engine, compare_drawn, compare_random, main
 
 pytestmark = [pytest.mark.fpga, pytest.mark.slow]
@@ -47,6 +52,26 @@ def test_every_logit_is_the_laws(engine: Engine, data: st.DataObject) -> None:
     except DoesNotFit:
         assume(False)
     assert (compared.differing, compared.miscounted) == (0, False), compared.architecture
+
+
+@pytest.mark.parametrize(("rows", "channels"), [(7, (1, 7)), (5, (2, 1, 3)), (9, (8, 65, 8))])
+def test_rows_of_one_place_end_while_the_next_layer_begins(
+    engine: Engine, rows: int, channels: tuple[int, ...]
+) -> None:
+    one_place = [
+        Layer(kind=LayerKind.CONV, channels=n, kernel=1, same_padding=False, pool=False)
+        for n in channels
+    ]
+    architecture = Architecture(
+        height=rows, width=1, input_channels=3, input_bits=1, layers=(*one_place, dense(8))
+    )
+    below = Prf("rows of one place", b"").below
+    model = draw_model(below, architecture)
+    images = draw_images(below, architecture, 4)
+    engine.overlay.load(layers_of(model))
+    assert np.array_equal(
+        engine.overlay.logits(images), ReferenceBackend().logits(model, images)
+    ), architecture
 
 
 def test_a_seed_repeats_its_networks(engine: Engine) -> None:

@@ -2,12 +2,14 @@
 """What a build needs is named when it is missing; what it made is used again."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edge_node_fpga.sim import build
 from edge_node_fpga.sim.errors import BuildFailed, ToolMissing
+from edge_node_fpga.vivado.design import Build
 from tests.fpga.conftest import SMALLEST
 
 
@@ -37,6 +39,31 @@ def test_refused_sources_leave_no_library(monkeypatch: pytest.MonkeyPatch, tmp_p
     with pytest.raises(BuildFailed, match="verilator"):
         build.library(SMALLEST, cache=tmp_path / "cache")
     assert not list((tmp_path / "cache").rglob("*.so"))
+
+
+def test_library_of_another_processor_is_not_taken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    here = build.Tools(
+        verilator=tmp_path,
+        verilator_root=tmp_path,
+        compiler=tmp_path,
+        versions=("5.048", "12.2"),
+        processor="#define __AVX512F__ 1",
+    )
+    made = []
+
+    def note(_build: Build, _tools: build.Tools, work: Path) -> None:
+        made.append(work)
+        (work / build.LIBRARY).write_bytes(b"")
+
+    monkeypatch.setattr(build, "_build", note)
+    paths = []
+    for tools in (here, here, replace(here, processor="#define __AVX2__ 1")):
+        monkeypatch.setattr(build, "find_tools", lambda tools=tools: tools)
+        paths.append(build.library(SMALLEST, cache=tmp_path))
+    assert paths[0] == paths[1] != paths[2]
+    assert len(made) == 2
 
 
 def test_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

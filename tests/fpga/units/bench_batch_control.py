@@ -27,7 +27,7 @@ QUIET = {
     "label_room": 1,
     "first_busy": 0,
     "array_busy": 0,
-    "done_images": 0,
+    "all_counted": 0,
 }
 
 
@@ -88,7 +88,7 @@ async def begin_batch(dut: Any, batch: Batch) -> None:
         image_rows=batch.rows,
         image_beats=batch.beats,
         layers=batch.layers,
-        done_images=0,
+        all_counted=0,
         batch_start=1,
     )
     await ticks(dut)
@@ -175,7 +175,7 @@ def array(dut: Any, dice: Dice, batch: Batch) -> None:
         batch.groups_done += 1
         assert batch.layer == 0, "a group ends with its last layer"
         batch.done = batch.grouped
-        put(dut, done_images=batch.done)
+        put(dut, all_counted=int(batch.done == batch.images))
 
 
 async def play(dut: Any, dice: Dice, batch: Batch, clocks: int = MOST_CLOCKS) -> bool:
@@ -185,7 +185,7 @@ async def play(dut: Any, dice: Dice, batch: Batch, clocks: int = MOST_CLOCKS) ->
         first_unit(dut, dice, batch)
         array(dut, dice, batch)
         await stream(dut, dice, batch)
-        if number(dut.all_done):
+        if batch.done == batch.images and not number(dut.active):
             put(dut, image_valid=0)
             return True
         await ticks(dut)

@@ -46,10 +46,13 @@ class Unit:
     parts: tuple[str, ...] = ()
     """Other modules that it contains; all files of fpga/rtl if this says ("*",)."""
     seed: int = 1
+    defines: tuple[str, ...] = ()
+    """Macros of the RTL that are set."""
 
     @property
     def name(self) -> str:
         said = "".join(f"-{key}{value}" for key, value in self.parameters.items())
+        said += "".join(f"-{name}" for name in self.defines)
         return f"{self.bench.removeprefix('bench_')}-{self.module}{said}"
 
 
@@ -61,7 +64,8 @@ def run(unit: Unit) -> list[str]:
         sys.path[:0] = [str(HERE)]
     _tools_first_on_path()
     sources = _sources(unit)
-    digest = hashlib.sha256(repr((unit.module, sorted(unit.parameters.items()), _MAKE)).encode())
+    said = (unit.module, sorted(unit.parameters.items()), unit.defines, _MAKE)
+    digest = hashlib.sha256(repr(said).encode())
     for source in sources:
         digest.update(source.read_bytes())
     folder = CACHE / f"{unit.module}-{digest.hexdigest()[:16]}"
@@ -71,6 +75,7 @@ def run(unit: Unit) -> list[str]:
         sources=sources,
         hdl_toplevel=unit.module,
         parameters=unit.parameters,
+        defines=dict.fromkeys(unit.defines, 1),
         build_args=[*_WARNINGS, "--x-initial", "fast", "--x-assign", "fast"],
         build_dir=folder,
         timescale=("1ns", "1ps"),
