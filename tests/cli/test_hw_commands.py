@@ -41,7 +41,14 @@ def findings(out: str) -> Mapping[str, Mapping[str, Any]]:
     return {each["name"]: each for each in json.loads(out)["findings"]}
 
 
-@pytest.mark.parametrize("words", [("hw", "show"), ("hw", "show", "pynq_z2"), ("hw", "check")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("hw", "show"),
+        ("hw", "show", "pynq_z2"),
+        pytest.param(("hw", "check"), marks=pytest.mark.slow),  # each back end computes
+    ],
+)
 def test_tables_are_whole_in_80_columns(tmp_path: Path, words: tuple[str, ...]) -> None:
     whole_table(typed(tmp_path, *words).out)
 
@@ -54,6 +61,7 @@ def test_this_machine(tmp_path: Path) -> None:
     assert {"libsodium", "disk"} <= {each["name"] for each in findings if each["needed"]}
 
 
+@pytest.mark.slow
 def test_too_full_a_disk_is_a_no(tmp_path: Path) -> None:
     seen = typed(tmp_path, "--set", "limits.min_free_mib=1000000000", "hw", "check")
     assert seen.code == 1
@@ -80,6 +88,7 @@ def test_back_end_that_computes_wrongly_is_a_no(
     assert "known network binary is wrong" in found["back end numpy"]["detail"]
 
 
+@pytest.mark.slow
 def test_overlay_from_the_file_to_the_node(tmp_path: Path, bitfile: Path, engine: None) -> None:
     data = tmp_path / "data"
     before = findings(typed(data, "hw", "check", "--json").out)
@@ -108,6 +117,7 @@ def test_adoption_is_told_with_the_next_step(tmp_path: Path, bitfile: Path) -> N
     assert f"edge-node --data-dir {tmp_path} hw check" in seen.out
 
 
+@pytest.mark.slow
 def test_overlay_that_has_changed_is_a_no_with_both_hashes(
     tmp_path: Path, bitfile: Path, engine: None
 ) -> None:
