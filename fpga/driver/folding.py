@@ -227,7 +227,9 @@ class _Plan:
             yield "channels in a layer", layer.channels, caps.tiles * self.per
             yield "words in a row of a map", _row_words(layer), MAX_ROW_WORDS
             bank = caps.lane_bank_words if self.together else caps.bank_words
-            yield "words in half of a map", (layer.in_rows + 1) // 2 * _row_words(layer), bank
+            # The engine's check counts the image's rows, also where the unit's map has fewer.
+            rows = self.sent.in_rows if layer is self.rest[0] else layer.in_rows
+            yield "words in half of a map", (rows + 1) // 2 * _row_words(layer), bank
             if layer.last and self.together:
                 yield "classes", layer.channels, self.per
 

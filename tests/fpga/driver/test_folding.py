@@ -304,3 +304,16 @@ def test_network_too_large_side_by_side_runs_one_by_one() -> None:
     small, large = dense_network(rng, 70, 16, 10), dense_network(rng, 70, 16, 40)
     together = [loaded(fold(layers, WIDE).packet).model >> 8 & 1 for layers in (small, large)]
     assert together == [1, 0]
+
+
+def test_map_of_the_first_layers_unit_counts_with_the_images_rows() -> None:
+    # One row of 13 words: times 2 for four rows of pixels, which half of a lane has, times 3 for 5.
+    rng = np.random.default_rng(5)
+    first, last = convolved_network(rng, 64, eight_bit=True)
+    (dense,) = dense_network(rng, 13 * 64, 2)
+    last = replace(dense, in_columns=13, in_channels=64, kernel_columns=13)
+    networks = [[replace(first, in_rows=rows, in_columns=28), last] for rows in (4, 5)]
+    together = [loaded(fold(layers, WIDE).packet).model >> 8 & 1 for layers in networks]
+    assert together == [1, 0]
+    with pytest.raises(DoesNotFit, match=r"39 words in half of a map.* 38"):
+        fold(networks[1], narrow(bank_words=38))
