@@ -91,8 +91,12 @@ fpga-setup:
 fpga-test: fpga-setup ## The FPGA overlay: its RTL, its driver and the real pynq, simulated
 	$(PYTEST) -m fpga
 
-fpga-report: fpga-setup ## Count its clocks and its resources, and write fpga/report/REPORT.md
-	$(BIN)/python -m edge_node_fpga.report --output fpga/report
+fpga-report: fpga-setup ## Compare its logits, count its clocks and tables: fpga/report/REPORT.md
+	mkdir -p build
+	$(BIN)/python -m tools.fpga_exactness --size 32x64 --families --architectures 500 --seed 1 \
+	    --json > build/fpga-exactness.json
+	$(BIN)/python -m edge_node_fpga.report --output fpga/report \
+	    --exactness build/fpga-exactness.json
 
 bench: setup ## Measure the speeds of the table in the README
 	$(BIN)/edge-node bench
