@@ -198,11 +198,11 @@ def build_simulation(build_name: str = SIMULATED) -> Path:
     """
     if (why := why_not_simulated()) is not None:
         raise BackendUnavailable(backend=OVERLAY_SIM, why=why)
-    from edge_node_fpga.sim.build import library
+    from edge_node_fpga.sim.build import built_library
     from edge_node_fpga.sim.errors import SimulationError, ToolMissing
 
     try:
-        path: Path = library(_build_of(build_name))
+        path: Path = built_library(_build_of(build_name))
     except ToolMissing as error:
         raise BackendUnavailable(backend=OVERLAY_SIM, why=str(error)) from error
     except (SimulationError, *_BROKEN) as error:

@@ -39,7 +39,7 @@ class Board:
     Parameters
     ----------
     library : Path
-        From `build.library`.
+        From `build.built_library`.
     """
 
     def __init__(self, library: Path) -> None:

@@ -88,7 +88,7 @@ class Tools:
     """The compiler's macros for this processor: code for one kind may not run on another."""
 
 
-def library(build: Build, *, cache: Path | None = None) -> Path:
+def built_library(build: Build, *, cache: Path | None = None) -> Path:
     """Return the library of an engine, built if it is not in the cache.
 
     Parameters

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from edge_node_fpga.driver.pynq_library import FromPynq, load_pynq
 from edge_node_fpga.sim.board import MEMORY_BASE, MEMORY_BYTES, Board
-from edge_node_fpga.sim.build import library
+from edge_node_fpga.sim.build import built_library
 from edge_node_fpga.sim.errors import NothingThere, OutOfMemory
 from edge_node_fpga.sim.hwh import write_hwh
 from edge_node_fpga.vivado.design import DESIGN, DMA_RANGE, ENGINE_RANGE, Build
@@ -52,7 +52,7 @@ class SimulatedDevice(Device):  # type: ignore[misc] # pynq brings no types
         self.name = "simulated"
         self.arch = "armv7l"
         self.timestamp = ""
-        self.board = Board(library(build))
+        self.board = Board(built_library(build))
         """What the device is made of; tests stall and freeze it."""
         self._clock_registers: dict[int, int] = {}
         self._free: list[tuple[int, int]] = [(0, MEMORY_BYTES)]  # offset, bytes; ascending

@@ -17,7 +17,7 @@ def test_missing_compiler_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
     with pytest.raises(ToolMissing, match=r"g\+\+.*install"):
-        build.library(SMALLEST, cache=tmp_path)
+        build.built_library(SMALLEST, cache=tmp_path)
 
 
 def test_missing_verilator_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_missing_verilator_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setattr(build, "_wheel", lambda: None)
     with pytest.raises(ToolMissing, match="verilator"):
-        build.library(SMALLEST, cache=tmp_path)
+        build.built_library(SMALLEST, cache=tmp_path)
 
 
 @pytest.mark.fpga
@@ -37,7 +37,7 @@ def test_refused_sources_leave_no_library(monkeypatch: pytest.MonkeyPatch, tmp_p
     (tmp_path / "rtl" / "bnn_engine.sv").write_text("module bnn_engine; nonsense\n")
     monkeypatch.setattr(build, "RTL", tmp_path / "rtl")
     with pytest.raises(BuildFailed, match="verilator"):
-        build.library(SMALLEST, cache=tmp_path / "cache")
+        build.built_library(SMALLEST, cache=tmp_path / "cache")
     assert not list((tmp_path / "cache").rglob("*.so"))
 
 
@@ -61,7 +61,7 @@ def test_library_of_another_processor_is_not_taken(
     paths = []
     for tools in (here, here, replace(here, processor="#define __AVX2__ 1")):
         monkeypatch.setattr(build, "find_tools", lambda tools=tools: tools)
-        paths.append(build.library(SMALLEST, cache=tmp_path))
+        paths.append(build.built_library(SMALLEST, cache=tmp_path))
     assert paths[0] == paths[1] != paths[2]
     assert len(made) == 2
 
