@@ -94,9 +94,12 @@ fpga-test: fpga-setup ## The FPGA overlay: its RTL, its driver and the real pynq
 fpga-report: fpga-setup ## Compare its logits, count its clocks and tables: fpga/report/REPORT.md
 	mkdir -p build
 	$(BIN)/python -m tools.fpga_exactness --size 32x64 --families --architectures 500 --seed 1 \
-	    --json > build/fpga-exactness.json
+	    --json > build/fpga-exactness-32x64.json
+	$(BIN)/python -m tools.fpga_exactness --size 64x64 --architectures 150 --seed 1 \
+	    --json > build/fpga-exactness-64x64.json
 	$(BIN)/python -m edge_node_fpga.report --output fpga/report \
-	    --exactness build/fpga-exactness.json
+	    --exactness build/fpga-exactness-32x64.json \
+	    --exactness build/fpga-exactness-64x64.json
 
 bench: setup ## Measure the speeds of the table in the README
 	$(BIN)/edge-node bench

@@ -180,7 +180,7 @@ class Report:
     logits: int
     """So many were compared."""
     differing: int
-    """So many are not the law's."""
+    """Logits that are not the law's, and batches whose count is not."""
     random: RandomResult | None
     """Random architectures; None if none were asked for."""
     families: tuple[FamilyResult, ...]
@@ -200,11 +200,11 @@ class Engine:
 @contextmanager
 def plugged_in(size: str) -> Iterator[Engine]:
     """Yield an engine of a size, on the simulated board."""
-    from edge_node_fpga.sim.device import plug_in  # noqa: PLC0415 - it imports pynq
+    from edge_node_fpga.sim.device import make_device  # noqa: PLC0415 - it imports pynq
 
     with tempfile.TemporaryDirectory(prefix="edge-node-") as folder:
-        device, bitfile = plug_in(SIZES[size], Path(folder))
-        overlay = Overlay(bitfile)
+        device, bitfile = make_device(SIZES[size], Path(folder))
+        overlay = Overlay(bitfile, device=device)
         try:
             yield Engine(board=device.board, overlay=overlay)
         finally:
@@ -379,7 +379,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         print(json.dumps(asdict(report), indent=1))
     else:
-        print(f"{differing} of {report.logits} logits differ on {report.size}")
+        print(f"{report.logits} logits compared on {report.size}, {differing} wrong")
     return EXIT_DIFFERS if differing else 0
 
 

@@ -16,9 +16,13 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { say "$@"; exit 1; }
 missing() { ! PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null 2>&1; }
 
+# The newest Python 3 that has what is wanted; of the overlay's tools, pynq wants an old numpy.
+newest=13
+[ "$purpose" != fpga ] || newest=12
+
 # usable PYTHON [MODULE]: is it one of the Pythons we support, and does it have the module?
 usable() {
-    "$1" -c "import sys, ${2:-sys}; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))" \
+    "$1" -c "import sys, ${2:-sys}; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, $newest))" \
         2>/dev/null
 }
 
@@ -37,7 +41,7 @@ find_python() {
     done
 }
 
-# A compiler without the C library's headers is what `apt install --no-install-recommends gcc` gives.
+# `apt install --no-install-recommends gcc` gives a compiler without the C library's headers.
 lacks_headers() {
     # shellcheck disable=SC2086 # CC may hold several words
     ! missing "$compiler" &&
@@ -114,14 +118,15 @@ install_debian_packages
 python=${PYTHON:-}
 if [ -z "$python" ] && usable "$venv/bin/python" pip; then python="$venv/bin/python"; fi
 [ -n "$python" ] || python=$(find_python)
-[ -n "$python" ] || fail "no Python 3.10 to 3.13 found: \`sudo apt install python3 python3-venv\`," \
-    "or name one with PYTHON=..."
-usable "$python" || fail "$python is not a Python 3.10 to 3.13"
+[ -n "$python" ] || fail "no Python 3.10 to 3.$newest found: \`sudo apt install python3" \
+    "python3-venv\`, or name one with PYTHON=..."
+usable "$python" || fail "$python is not a Python 3.10 to 3.$newest"
 version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 constraints=tools/constraints/python$version.txt
 
 # Whatever can change the environment is in the stamp, its place too (scripts in it hold the whole
-# path); `develop` holds all that `demo` needs, `fpga` all that both do. Without pip, its making was interrupted.
+# path); `develop` holds all that `demo` needs, `fpga` all that both do. Without pip, its making was
+# interrupted.
 stamp="$venv/.edge-node-$purpose"
 state=$({ pwd; cat pyproject.toml "$constraints" tools/setup_environment.sh; } | sha256sum)
 if ! "$venv/bin/python" -c \

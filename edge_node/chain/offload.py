@@ -13,12 +13,10 @@ Read next: attestation.py, edge_node/spec/proof/recipe.py.
 from collections import OrderedDict
 
 from edge_node.chain.errors import ModelMissing
-from edge_node.primitives.types import Hash32, ModelHash
-from edge_node.spec.block import Header
-from edge_node.spec.burst import BurstRules, BurstStart
+from edge_node.primitives.types import ModelHash
 from edge_node.spec.model import Model
 from edge_node.spec.proof.errors import ModelHashMismatch
-from edge_node.spec.proof.recipe import RecipeRule, Trained
+from edge_node.spec.proof.recipe import ClaimedBurst, RecipeRule, Trained
 from edge_node.spec.proof.rule import ProofContext
 from edge_node.spec.state import Family
 
@@ -107,11 +105,7 @@ class EvaluatingRule(RecipeRule):
 
     def trained(
         self,
-        seed: Hash32,  # noqa: ARG002 - the law's
-        header: Header,
-        family: Family,
-        rules: BurstRules,  # noqa: ARG002 - the law's
-        start: BurstStart,  # noqa: ARG002 - the law's
+        claimed: ClaimedBurst,
         context: ProofContext,  # noqa: ARG002 - the law's
     ) -> Trained:
         """Return the model that the header names; its latents stay unknown.
@@ -123,21 +117,12 @@ class EvaluatingRule(RecipeRule):
         ModelHashMismatch
             R-44: no training of the family leads to a model of that shape.
         """
-        model = self._fetched.get(header.model_hash)
+        model_hash = claimed.header.model_hash
+        model = self._fetched.get(model_hash)
         # R-44: what can be told without a replay.
-        if model.architecture != family.architecture:
-            raise ModelHashMismatch(
-                expected="that of a model of its family", actual=header.model_hash
-            )
+        if model.architecture != claimed.family.architecture:
+            raise ModelHashMismatch(expected="that of a model of its family", actual=model_hash)
         return Trained(model=model, latents=b"")
 
-    def check_burnt(
-        self,
-        seed: Hash32,
-        header: Header,
-        family: Family,
-        rules: BurstRules,
-        start: BurstStart,
-        context: ProofContext,
-    ) -> None:
+    def check_burnt(self, claimed: ClaimedBurst, context: ProofContext) -> None:
         """Let a fallback's burst be: it leaves nothing that could be evaluated."""

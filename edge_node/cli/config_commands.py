@@ -29,7 +29,7 @@ def show_config(session: Session, /, *, as_json: bool) -> None:
         as_json=as_json,
         show=lambda: console.print(
             table(
-                "settings (flag > environment > file > board > default)",
+                "settings (flag > environment > file > adopted overlay > board > default)",
                 ("!setting", "value", "from"),
                 [(f"{o.section}.{o.key}", as_typed(o.value), o.source) for o in origins],
             )

@@ -122,6 +122,7 @@ def demo(  # noqa: PLR0913 - one per option
     untouched images rose; with more than one dataset or family, also only if turns were fair,
     and what was uploaded came to its settlement.
     """
+    chosen = _backends(backends)
     if proof is None:
         proof = RECIPE if datasets == families == 1 else EVOLUTION
     if blocks is None:
@@ -132,7 +133,6 @@ def demo(  # noqa: PLR0913 - one per option
         stored_edition(edition, root, offline=offline)[1]
         for edition in islice(EDITIONS.values(), datasets)
     ]
-    chosen = _backends(backends)
     if images is None and OVERLAY_SIM in chosen:
         images = SIMULATED_IMAGES
     if images is not None:

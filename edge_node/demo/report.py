@@ -110,10 +110,11 @@ def node_report(
 ) -> NodeReport:
     """Return the line of a node, whose main chain has at least one block."""
     mined_by = [miners.get(header_from_bytes(block.header).miner) for block in chain]
+    used = dict.fromkeys(each for block in chain for each in block.backend.split("+"))
     return NodeReport(
         id=name,
         head=chain[-1].block_hash.hex(),
-        backend="+".join(dict.fromkeys(block.backend for block in chain)),
+        backend="+".join(used),
         validated=len(chain),
         mined=mined_by.count(name),
     )

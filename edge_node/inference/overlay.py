@@ -8,7 +8,6 @@ computed; whatever has failed is given back and opened anew.
 Read next: fpga/driver/overlay.py, fpga/README.md.
 """
 
-import fcntl
 import importlib.util
 import logging
 import platform
@@ -26,12 +25,19 @@ from edge_node.inference.backend import (
     BackendFailed,
     BackendUnavailable,
     Images,
+    InferenceError,
     Labels,
     Logits,
     UnsupportedArchitecture,
     check_images,
 )
-from edge_node.inference.bitstream import AdoptedOverlay, check_unchanged
+from edge_node.inference.bitstream import (
+    ADOPT,
+    OVERLAY,
+    AdoptedOverlay,
+    check_unchanged,
+    sole_use,
+)
 from edge_node.spec.model import Model
 
 if TYPE_CHECKING:
@@ -41,16 +47,11 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 
-OVERLAY = "overlay"
 OVERLAY_SIM = "overlay-sim"
 SIMULATED = "32x64"
 """Configuration that is simulated: the one for a PYNQ-Z2."""
 BOARD_MACHINE = "armv7l"
 """What a PYNQ-Z2's processor calls itself."""
-ADOPT = "edge-node hw adopt-overlay FILE"
-
-_BROKEN = (OSError, RuntimeError, MemoryError, subprocess.SubprocessError)
-"""What pynq and the tools raise beside the driver's own errors."""
 
 _T = TypeVar("_T")
 
@@ -120,38 +121,35 @@ class OverlayBackend:
                 self._at_work.release()
 
     def _with(self, model: Model, work: "Callable[[Overlay], _T]") -> _T:
-        from edge_node_fpga.driver.errors import OverlayError
+        try:
+            with self._at_work:
+                self._closed = False
+                return self._worked(model, work)
+        finally:
+            # The order to close may have come up to the moment at which the lock was given back.
+            if self._closed:
+                self.close()
+
+    def _worked(self, model: Model, work: "Callable[[Overlay], _T]") -> _T:
         from edge_node_fpga.driver.folding import DoesNotFit
-        from edge_node_fpga.sim.errors import SimulationError
 
-        with self._at_work:
-            self._closed = False
-            try:
-                engine = self._opened()
-                if self._loaded is not model:
-                    self._loaded = None
-                    engine.overlay.load(layers_of(model))
-                    self._loaded = model
-                return work(engine.overlay)
-            except DoesNotFit as error:
-                raise UnsupportedArchitecture(backend=self._name, why=str(error)) from error
-            except (OverlayError, SimulationError, *_BROKEN) as error:
-                self._give_back()
-                raise BackendFailed(backend=self._name, why=_told(error)) from error
-            finally:
-                if self._closed:
-                    self._give_back()
-
-    def _opened(self) -> OpenedEngine:
-        if self._engine is None:
-            try:
+        try:
+            if self._engine is None:
                 self._engine = self._open()
-            except (BackendFailed, BackendUnavailable):
-                raise
-            except Exception as error:
-                # pynq, the tools and the board say whatever they like; the next back end steps in.
-                raise BackendFailed(backend=self._name, why=_told(error)) from error
-        return self._engine
+            engine = self._engine.overlay
+            if self._loaded is not model:
+                self._loaded = None
+                engine.load(layers_of(model))
+                self._loaded = model
+            return work(engine)
+        except InferenceError:
+            raise  # of opening, which leaves nothing behind
+        except DoesNotFit as error:
+            raise UnsupportedArchitecture(backend=self._name, why=str(error)) from error
+        except Exception as error:
+            # pynq, the tools and the board say whatever they like; the next back end steps in.
+            self._give_back()
+            raise BackendFailed(backend=self._name, why=_told(error)) from error
 
     def _give_back(self) -> None:
         engine, self._engine, self._loaded = self._engine, None, None
@@ -205,7 +203,7 @@ def build_simulation(build_name: str = SIMULATED) -> Path:
         path: Path = built_library(_build_of(build_name))
     except ToolMissing as error:
         raise BackendUnavailable(backend=OVERLAY_SIM, why=str(error)) from error
-    except (SimulationError, *_BROKEN) as error:
+    except (SimulationError, OSError, subprocess.SubprocessError) as error:
         raise BackendFailed(backend=OVERLAY_SIM, why=_told(error)) from error
     return path
 
@@ -258,10 +256,10 @@ def why_no_board(adopted: AdoptedOverlay | None) -> str | None:
     if any(importlib.util.find_spec(name) is None for name in ("edge_node_fpga", "pynq")):
         return "pynq can not be imported; use the Python of PYNQ's image"
     if adopted is None:
-        return f"no bitstream was chosen; build one as fpga/vivado/README.md says, then `{ADOPT}`"
+        return f"no bitstream was chosen; build one as fpga/vivado/README.md says, then {ADOPT}"
     for file in (adopted.bitfile, adopted.hwh):
         if not file.is_file():
-            return f"{file} is not there; put it back, or choose another bitstream: `{ADOPT}`"
+            return f"{file} is not there; put it back, or choose another bitstream: {ADOPT}"
     return None
 
 
@@ -269,18 +267,12 @@ def _on_board(adopted: AdoptedOverlay) -> OpenedEngine:
     from edge_node_fpga.driver.overlay import Overlay
 
     with ExitStack() as cleanup:
-        file = cleanup.enter_context(adopted.bitfile.open("rb"))
-        try:
-            # There is one fabric: who loads it takes the engine away from whoever uses it.
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            why = "another program on this board uses the engine, such as a node: stop that first"
-            raise BackendFailed(backend=OVERLAY, why=why) from error
+        cleanup.enter_context(sole_use(adopted))
         check_unchanged(adopted)
         overlay = Overlay(adopted.bitfile)
         cleanup.callback(overlay.close)
-        return OpenedEngine(overlay, cleanup.pop_all())
-    raise AssertionError  # an ExitStack of files swallows nothing
+        kept = cleanup.pop_all()
+    return OpenedEngine(overlay, kept)
 
 
 def _simulated(build_name: str) -> OpenedEngine:
@@ -296,8 +288,8 @@ def _simulated(build_name: str) -> OpenedEngine:
         cleanup.callback(device.board.close)
         overlay = Overlay(bitfile, device=device)
         cleanup.callback(overlay.close)
-        return OpenedEngine(overlay, cleanup.pop_all())
-    raise AssertionError  # an ExitStack of files swallows nothing
+        kept = cleanup.pop_all()
+    return OpenedEngine(overlay, kept)
 
 
 def _build_of(name: str) -> "Build":

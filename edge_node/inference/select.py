@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from edge_node.inference import lce, native, overlay, tflite, tflite_writer
 from edge_node.inference.backend import Backend, BackendUnavailable, InferenceError
-from edge_node.inference.bitstream import AdoptedOverlay
+from edge_node.inference.bitstream import OVERLAY, AdoptedOverlay
 from edge_node.inference.hosted import HostedBackend
 from edge_node.inference.known_answer import check_known_answers
 from edge_node.inference.native import NativeBackend, NumpyBackend
@@ -90,7 +90,7 @@ def _board(adopted: AdoptedOverlay | None) -> BackendEntry:
 
 
 def _entry(name: str, adopted: AdoptedOverlay | None) -> BackendEntry:
-    return BACKENDS[name] if adopted is None or name != overlay.OVERLAY else _board(adopted)
+    return BACKENDS[name] if adopted is None or name != OVERLAY else _board(adopted)
 
 
 BACKENDS: Mapping[str, BackendEntry] = {
@@ -102,7 +102,7 @@ BACKENDS: Mapping[str, BackendEntry] = {
     overlay.OVERLAY_SIM: BackendEntry(
         why_unavailable=overlay.why_not_simulated, construct=overlay.open_simulation
     ),
-    overlay.OVERLAY: _board(None),
+    OVERLAY: _board(None),
 }
 """Every back end by name, in the order in which tables show them; the fabric's with no bitstream
 chosen."""

@@ -300,6 +300,7 @@ class Intake:
 
     def _extend(self, block: Block, *, own: bool = False) -> None:
         now_ms = self._clock.now_ms()
+        self._used()  # what counted for a block that was refused, or for a founder, is not asked
         result = self._importer.import_parsed(block, now_ms, self._used, own=own)
         if result.known:
             return

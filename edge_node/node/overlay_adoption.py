@@ -11,7 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from edge_node.inference.bitstream import AdoptedOverlay, hwh_beside, read_bitstream
+from edge_node.inference.bitstream import (
+    AdoptedOverlay,
+    BitstreamUnreadable,
+    hwh_beside,
+    read_bitstream,
+)
 from edge_node.node.data_directory import DataDirectory
 from edge_node.node.errors import NodeError
 from edge_node.node.toml_files import Setting, toml_text
@@ -40,15 +45,17 @@ def adopt_overlay(directory: DataDirectory, bitfile: Path) -> AdoptedOverlay:
     Raises
     ------
     OverlayRefused
-        Its .hwh is missing, unreadable, or of another design.
-    BitstreamUnreadable
+        It is missing, unreadable or empty, or its .hwh is, or that is of another design.
     """
     if bitfile.suffix != SUFFIX:
         why = f"its name does not end in {SUFFIX}, and its .hwh is found by that name"
         raise OverlayRefused(path=bitfile, differences=[why])
     if differences := hwh_differences(hwh_beside(bitfile)):
         raise OverlayRefused(path=bitfile, differences=differences)
-    found = read_bitstream(bitfile)
+    try:
+        found = read_bitstream(bitfile)
+    except BitstreamUnreadable as error:
+        raise OverlayRefused(path=error.path, differences=[error.fault]) from error
     values = {
         "overlay": str(found.bitfile),
         "overlay_sha256": found.sha256,

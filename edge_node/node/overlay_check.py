@@ -7,19 +7,22 @@ Law of the file: only the last step touches the fabric, and not while another pr
 Read next: overlay_adoption.py, hardware.py, fpga/driver/overlay.py.
 """
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Final
 
 from edge_node.inference.backend import InferenceError
-from edge_node.inference.bitstream import AdoptedOverlay, check_unchanged
+from edge_node.inference.bitstream import (
+    ADOPT,
+    AdoptedOverlay,
+    FabricInUse,
+    check_unchanged,
+    sole_use,
+)
 from edge_node.node.hardware import Finding
 from edge_node.node.overlay_adoption import hwh_differences
 
-NO_OVERLAY: Final = (
-    "none is adopted; `edge-node hw adopt-overlay FILE` does it, once there is a bitstream"
-)
+NO_OVERLAY: Final = f"none is adopted; {ADOPT} does it, once there is a bitstream"
 
 
 def check_overlay(adopted: AdoptedOverlay | None) -> tuple[Finding, ...]:
@@ -54,14 +57,12 @@ def _steps(adopted: AdoptedOverlay) -> Iterator[Finding]:
 
 def _engine(adopted: AdoptedOverlay) -> Finding:
     """Load the overlay and let the engine say what it is, unless somebody is using it."""
-    with adopted.bitfile.open("rb") as file:
-        try:
-            # There is one fabric: who loads it takes the engine away from whoever uses it.
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            why = "not looked at, for a program such as a node uses it; stop that first"
-            return Finding(name="overlay engine", works=False, needed=False, detail=why)
-        return _identity(adopted)
+    try:
+        with sole_use(adopted):
+            return _identity(adopted)
+    except FabricInUse as error:
+        detail = f"not looked at: {error.why}"
+        return Finding(name="overlay engine", works=False, needed=False, detail=detail)
 
 
 def _identity(adopted: AdoptedOverlay) -> Finding:
@@ -73,7 +74,7 @@ def _identity(adopted: AdoptedOverlay) -> Finding:
             caps = overlay.caps
     except OverlayError as error:
         return _finding("engine", why=str(error))
-    except Exception as error:  # noqa: BLE001 - pynq raises what it likes, RuntimeError for no board
+    except Exception as error:  # noqa: BLE001 - pynq raises what it likes
         why = f"pynq could not load it ({error}); run this as root, on the board"
         return _finding("engine", why=why)
     detail = (

@@ -88,7 +88,7 @@ class ModelRefused(EngineError):
 class WatchdogExpired(EngineError):
     """An image took longer than WATCHDOG allows."""
 
-    advice = "an image took too many clocks, so raise WATCHDOG or load a smaller model"
+    advice = "an image took too many clocks, so use a smaller architecture"
 
 
 class EngineStuck(OverlayError):

@@ -152,16 +152,12 @@ class Folded:
     """Images are 8-bit."""
     image_rows: int
     """Rows of an image as it is sent."""
-    row_bytes: int
-    """Bytes of such a row before it is padded."""
     row_beats: int
     """Beats of such a row."""
     classes: int
     """Logits of an image."""
     rows: int
     """Rows of weights that it takes."""
-    clocks: int
-    """An estimate, an image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,9 +223,7 @@ class _Plan:
             yield "channels in a layer", layer.channels, caps.tiles * self.per
             yield "words in a row of a map", _row_words(layer), MAX_ROW_WORDS
             bank = caps.lane_bank_words if self.together else caps.bank_words
-            # The engine's check counts the image's rows, also where the unit's map has fewer.
-            rows = self.sent.in_rows if layer is self.rest[0] else layer.in_rows
-            yield "words in half of a map", (rows + 1) // 2 * _row_words(layer), bank
+            yield "words in half of a map", (layer.in_rows + 1) // 2 * _row_words(layer), bank
             if layer.last and self.together:
                 yield "classes", layer.channels, self.per
 
@@ -289,11 +283,9 @@ def fold(layers: Sequence[Layer], caps: Caps, *, slot: int = 0, weight_base: int
         first=unit,
         bytes=first.bytes,
         image_rows=plan.sent.in_rows,
-        row_bytes=_ceil(plan.image_bits, 8),
         row_beats=_ceil(plan.image_bits, WORD),
         classes=layers[-1].channels,
         rows=plan.rows,
-        clocks=plan.clocks,
     )
 
 

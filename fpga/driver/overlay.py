@@ -47,12 +47,17 @@ from edge_node_fpga.vivado.design import CLOCK_HZ, DMA, DMA_PARAMETERS, ENGINE
 
 MAJOR_VERSION = VERSION.field("major").of(VERSION.reset)
 DEFAULT_TIMEOUT_S = 10.0
-MAX_RESIDENT_SETS = 8
+MAX_RESIDENT_SETS = 256
+"""Image sets that are looked through; a node counts 10,000 images of a large net in a hundred."""
 MAX_RESIDENT_BYTES = 1 << 26
-"""Image sets kept in contiguous memory; a board's CMA has 128 MiB."""
+"""Of all that are kept in contiguous memory; a board's CMA has 128 MiB."""
 MAX_PACKET_BYTES = (1 << int(dict(DMA_PARAMETERS)["c_sg_length_width"])) - BEAT_BYTES
 """What the DMA's length register holds, in whole beats; larger batches go in parts."""
 MAX_RESET_POLLS = 10_000
+MAX_RESULT_POLLS = 1_000
+"""Looks at STATUS until what an ended batch left is taken; it is taken within some clocks."""
+LEFT_BEATS = 16
+"""The most that an ended batch leaves in the engine."""
 PACKET_OVERHEAD_BYTES = 3 * BEAT_BYTES
 """Two beats before the images, one after."""
 
@@ -313,6 +318,7 @@ class Overlay:
     def _run(
         self, images: Images, labels: Labels | None, words: int, *, count_only: bool
     ) -> npt.NDArray[np.uint64]:
+        self._take_what_is_left()
         buffer = self._images(images, labels)
         out = self._allocate(words)
         try:
@@ -328,6 +334,10 @@ class Overlay:
             self._dma.recvchannel.wait()
             self._measure()
             return np.array(out)
+        except BaseException:  # an interrupt too: the DMA must not write into memory that is freed
+            if self._folded is not None:
+                self._recover()
+            raise
         finally:
             out.freebuffer()
 
@@ -361,20 +371,27 @@ class Overlay:
         kept = self._resident.pop(key, None)
         if kept is None:
             data = image_packet(folded, images, labels)
+            self._make_room(len(data))
             kept = _Resident(images=images, labels=labels, buffer=self._buffer(data))
         self._resident[key] = kept  # the newest is last
-        while len(self._resident) > 1 and (
-            len(self._resident) > MAX_RESIDENT_SETS
-            or sum(each.buffer.nbytes for each in self._resident.values()) > MAX_RESIDENT_BYTES
+        return kept.buffer
+
+    def _make_room(self, wanted_bytes: int) -> None:
+        """Give back the oldest sets before another one is allocated: memory holds few."""
+        while self._resident and (
+            len(self._resident) >= MAX_RESIDENT_SETS
+            or sum(each.buffer.nbytes for each in self._resident.values()) + wanted_bytes
+            > MAX_RESIDENT_BYTES
         ):
             oldest = next(iter(self._resident))
             self._resident.pop(oldest).buffer.freebuffer()
-        return kept.buffer
 
     def _wait(self, channel: int, stuck: type[EngineStuck], *, until_error: bool = True) -> None:
         end_s, images = self._clock() + self._timeout_s, 0
         while True:
             status = self._dma.read(channel + _STATUS)
+            if until_error:  # more results than were asked for also keep images from being taken
+                status |= self._dma.read(_RECEIVE + _STATUS) & _DMA_ERRORS
             if status & _DMA_ERRORS:
                 self._check()
                 self._recover()
@@ -400,17 +417,47 @@ class Overlay:
     def _recover(self) -> None:
         """Leave the engine and both channels as after a start; models are gone.
 
-        A channel that is stopped halts only when its transfer ends, so both are reset. They go
-        first: an engine that was reset would take the rest of a packet for a new one.
+        The engine goes first, while the DMA still receives: it ends its stream, so no beat is left
+        for the next batch. A channel that is stopped halts only when its transfer ends, so both
+        are reset then, with what they took early. The engine takes the rest of a packet that was
+        cut off for a new one: it is reset again.
         """
         self._folded = None
         self._slot = 0
+        self._end_batch()
+        self._reset_dma()
+        if self._field(STATUS, "busy"):  # the DMA was not receiving
+            left = self._allocate(LEFT_BEATS)
+            self._dma.recvchannel.transfer(left)
+            self._end_batch()
+            self._reset_dma()
+            left.freebuffer()
+        self._registers.CTRL = CTRL.field("reset").mask
+        self._registers.ERROR = 0
+
+    def _end_batch(self) -> None:
+        """Reset the engine, and give the DMA time to take the end of its results."""
+        self._registers.CTRL = CTRL.field("reset").mask
+        for _ in range(MAX_RESULT_POLLS):
+            if not self._field(STATUS, "busy"):
+                return
+
+    def _take_what_is_left(self) -> None:
+        """Take an ended batch's results that nobody took: the next one's stand behind them."""
+        while self._field(STATUS, "busy"):
+            left = self._allocate(LEFT_BEATS)
+            try:
+                self._dma.recvchannel.transfer(left)
+                self._wait(_RECEIVE, NoResults, until_error=False)
+                self._dma.recvchannel.wait()
+            finally:
+                left.freebuffer()
+
+    def _reset_dma(self) -> None:
         self._dma.write(_SEND, _DMA_RESET)
         self._poll(_SEND, _DMA_RESET)
         self._dma.write(_RECEIVE, _DMA_RESET)
         self._poll(_RECEIVE, _DMA_RESET)
-        self._registers.CTRL = CTRL.field("reset").mask
-        self._registers.ERROR = 0
         for offset, channel in (
             (_SEND, self._dma.sendchannel),
             (_RECEIVE, self._dma.recvchannel),

@@ -196,7 +196,7 @@ CTRL = Register(
     fields=(
         Field(
             name="reset",
-            text="Ends everything and forgets all models.",
+            text="Ends everything and forgets all models; results under way end with TLAST.",
             low=0,
             bits=1,
             access="write-only",
@@ -251,7 +251,7 @@ STATUS = Register(
     fields=(
         Field(
             name="busy",
-            text="A batch is under way.",
+            text="A batch is under way, or results of one have not been taken.",
             low=0,
             bits=1,
             access="read-only",

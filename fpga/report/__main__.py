@@ -39,10 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Return the exit status: 0 if the page was written, whether or not the goals are met."""
     chosen = _parser().parse_args(arguments)
     try:
+        # Before anything is measured, which takes long.
+        compared = tuple(row for path in chosen.exactness for row in read_exactness(path))
         figures = _rendered(chosen) if chosen.render else _measured(chosen)
         if chosen.exactness:
-            rows = [row for path in chosen.exactness for row in read_exactness(path)]
-            figures = replace(figures, exactness=tuple(rows))
+            figures = replace(figures, exactness=compared)
         write(figures, chosen.output)
     except (ReportError, SimulationError, OverlayError, OSError) as stop:
         sys.stderr.write(f"{stop}\n")

@@ -51,11 +51,11 @@ def clock(build: Build, networks: Sequence[Network], *, most_images: int) -> Ite
     SimulationError, OverlayError
         There is no simulation, or the engine refuses.
     """
-    from edge_node_fpga.sim.device import plug_in  # noqa: PLC0415 - it imports pynq
+    from edge_node_fpga.sim.device import make_device  # noqa: PLC0415 - it imports pynq
 
     with tempfile.TemporaryDirectory() as folder:
-        device, bitfile = plug_in(build, Path(folder))
-        overlay = Overlay(bitfile, timeout_s=TIMEOUT_S)
+        device, bitfile = make_device(build, Path(folder))
+        overlay = Overlay(bitfile, timeout_s=TIMEOUT_S, device=device)
         try:
             for network in networks:
                 run = _run(device.board, overlay, build, network, most_images)

@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 
 from edge_node_fpga.report.figures import Machine, Origin
-from edge_node_fpga.report.resources import RTL, sources
+from edge_node_fpga.sim.build import RTL, rtl_sources
 
 ANSWER_TIMEOUT_S = 10
 CPUINFO = Path("/proc/cpuinfo")
@@ -46,7 +46,7 @@ def commit(folder: Path) -> str:
 def rtl_sha256() -> str:
     """Return the hash of the RTL's files, their names and contents."""
     digest = hashlib.sha256()
-    for path in sources():
+    for path in rtl_sources():
         content = path.read_bytes()
         digest.update(f"{path.name} {len(content)}\n".encode() + content)
     return digest.hexdigest()

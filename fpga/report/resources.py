@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from edge_node_fpga.report.errors import SynthesisFailed, SynthesisTooLong, UnknownBuild
+from edge_node_fpga.sim.build import RTL, rtl_sources
 from edge_node_fpga.vivado.design import BUILDS, Build
 
-RTL = Path(__file__).resolve().parents[1] / "rtl"
 TOP = "bnn_engine"
 """All that is ours on the fabric; the DMA and the interconnect are Vivado's and not counted."""
 WIRE_PS = 450
@@ -45,6 +45,7 @@ MEMORY_LUTS: Mapping[str, int] = {
 }  # fmt: skip
 """Tables that a distributed memory or shift register takes."""
 
+_ESTIMATE = re.compile(r"Estimated number of LCs:\s*(\d+)")
 _TABLE = re.compile(r"LUT[1-6]|INV")
 _WIRES = ("CARRY4", "MUXF7", "MUXF8", "BUFG")  # passed without a level
 _OUTPUTS: Mapping[str, Sequence[str]] = {
@@ -119,11 +120,6 @@ def find_build(name: str) -> Build:
     raise UnknownBuild(expected=", ".join(each.name for each in BUILDS), actual=name)
 
 
-def sources(rtl: Path = RTL) -> list[Path]:
-    """Return the RTL's files, packages first."""
-    return sorted(rtl.rglob("*.sv"), key=lambda path: (not path.stem.endswith("_pkg"), path.name))
-
-
 def synthesize(build: Build, rtl: Path = RTL, top: str = TOP) -> Resources:
     """Run yosys and count what comes out; its log fills standard output.
 
@@ -135,21 +131,24 @@ def synthesize(build: Build, rtl: Path = RTL, top: str = TOP) -> Resources:
         Folder of the sources.
     top : str
         Module at the top.
+
+    Raises
+    ------
+    SynthesisFailed
     """
     from pyosys import libyosys  # noqa: PLC0415 - 90 MB, and wanted by nothing else
 
     with tempfile.TemporaryDirectory() as folder:
         design = libyosys.Design()
         flags = " ".join(f"-G {name}={value}" for name, value in build.parameters)
-        files = " ".join(str(path) for path in sources(rtl))
+        files = " ".join(str(path) for path in rtl_sources(rtl))
         libyosys.run_pass(f"read_slang --top {top} {flags} {files}", design)
         libyosys.run_pass(f"{SYNTHESIS} -top {top}", design)
         libyosys.run_pass(f"tee -q -o {folder}/stat.txt stat -tech xilinx", design)
         libyosys.run_pass(f"write_json {folder}/netlist.json", design)
         said = Path(folder, "stat.txt").read_text(encoding="utf-8")
         netlist = json.loads(Path(folder, "netlist.json").read_text(encoding="utf-8"))
-    lcs = re.search(r"Estimated number of LCs:\s*(\d+)", said)
-    return count(netlist["modules"][top], lcs=int(lcs.group(1)) if lcs else 0)
+    return count(netlist["modules"][top], lcs=estimated_lcs(build.name, said))
 
 
 def synthesize_apart(build: Build, *, limit_s: float, rtl: Path = RTL) -> Resources:
@@ -181,6 +180,20 @@ def synthesize_apart(build: Build, *, limit_s: float, rtl: Path = RTL) -> Resour
                 output=log.read_text(errors="replace")[-_SAID_CHARACTERS:],
             )
         return from_json(json.loads(output.read_text(encoding="utf-8")))
+
+
+def estimated_lcs(build: str, said: str) -> int:
+    """Return the places of tables that `stat` tells of a build.
+
+    Raises
+    ------
+    SynthesisFailed
+        It tells of none: no number must not count as 0, which meets every goal.
+    """
+    found = _ESTIMATE.search(said)
+    if found is None:
+        raise SynthesisFailed(build=build, status=0, output=said[-_SAID_CHARACTERS:])
+    return int(found.group(1))
 
 
 def from_json(values: Mapping[str, Any]) -> Resources:

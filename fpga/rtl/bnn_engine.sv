@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The engine as an IP: AXI-Lite registers, one AXI-Stream in, one out, an interrupt.
 //
-// Law of the file: registers come from regs/bnn_regs.rdl; here they meet the engine.
+// Law of the file: registers come from regs/bnn_regs.rdl; here they meet the engine. Only aresetn
+// takes back what the stream out offers; CTRL.reset ends it with TLAST.
 `default_nettype none
 
 module bnn_engine #(
@@ -62,11 +63,14 @@ module bnn_engine #(
     wire [7:0] error_code;
     wire [31:0] done_images, correct, crc_value, clocks, stall_in, stall_out;
     assign m_axis_tkeep = 8'hFF;
-    reg reset;
-    always @(posedge aclk) reset <= !aresetn || from_regs.CTRL.reset.value;
+    reg reset, hard_reset;
+    always @(posedge aclk) begin
+        reset <= !aresetn || from_regs.CTRL.reset.value;
+        hard_reset <= !aresetn;
+    end
 
     engine #(.P(P), .T(T), .LANES(LANES), .ROW_BITS(ROW_BITS)) core (
-        .clk(aclk), .rst(reset),
+        .clk(aclk), .rst(reset), .hard_rst(hard_reset),
         .run_slot(from_regs.CTRL.slot.value), .count_only(from_regs.CTRL.count_only.value),
         .has_labels(from_regs.CTRL.labels.value),
         .drop({from_regs.CTRL.drop_1.value, from_regs.CTRL.drop_0.value}),

@@ -3,7 +3,8 @@
 //
 // The code is linear: what 64 bits bring is one sum modulo 2 of them, what they make of the state
 // another. Which bits are in which sum is found when the design is elaborated.
-// Law of the file: `value` is the code two clocks after the last valid data; `busy` says until when.
+// Law of the file: `value` is the code two clocks after the last valid data; `busy` says until
+// when.
 `default_nettype none
 
 module crc32 (

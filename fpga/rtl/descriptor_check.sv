@@ -36,6 +36,7 @@ module descriptor_check #(
     wire first = model[5], together = model[8];
     wire [6:0] image_rows = model[22:16];
     wire [7:0] image_beats = model[31:24];
+    wire [6:0] input_rows = first ? {2'd0, model[44:40]} : image_rows;  // of the first map
     wire [8:0] input_words = model[72:64];
 
     wire logits = descriptor[0], pool = descriptor[1];
@@ -55,9 +56,12 @@ module descriptor_check #(
     // What is wrong is found piece by piece, each from registers: products, comparisons, a verdict.
     reg [2:0] step;
     reg looking;  // at a layer; before that at the model
-    reg [15:0] map_words, weight_rows, input_map_words;
-    reg [5:0] bad_model;
-    reg [2:0] bad_map;
+    reg [6:0] map_rows;  // of the first map, then of the layer's
+    reg [8:0] map_row_words;
+    reg [15:0] map_words, weight_rows;
+    reg [4:0] bad_model;
+    reg [1:0] bad_map;
+    reg large_map;
     reg [1:0] bad_grid, bad_end;
     reg bad_window, bad_length, bad_place, bad_tiles, bad_rows, bad_limits;
     reg last, found_model;
@@ -67,13 +71,14 @@ module descriptor_check #(
     wire [15:0] most_window = together ? 16'd1 << (LANE_RING_BITS - 1) : 16'd1 << (RING_BITS - 1);
 
     always @(posedge clk) begin
-        // A clock after the model or the descriptor: products.
-        input_map_words <= ((image_rows + 7'd1) >> 1) * input_words;
-        map_words <= ((in_rows + 7'd1) >> 1) * row_words;
+        // A clock after the model or the descriptor, and two for a map: products.
+        map_rows <= looking ? in_rows : input_rows;
+        map_row_words <= looking ? row_words : input_words;
+        map_words <= ((map_rows + 7'd1) >> 1) * map_row_words;
         weight_rows <= tiles * (words + {8'd0, tail_words});
         last <= {1'b0, layer} + 5'd1 == layers;
         row_end <= {1'b0, weight_base} + weight_rows;
-        // Two more: comparisons.
+        // One or two more: comparisons.
         bad_model[0] <= layers == 5'd0 || layers > 5'd16 || (together && LANES == 1);
         bad_model[1] <= image_rows == 7'd0 || image_rows > 7'd64 || image_beats == 8'd0;
         bad_model[2] <= first && (image_rows > 7'd32 || image_beats > 8'd4
@@ -83,12 +88,11 @@ module descriptor_check #(
                         || {2'b00, model[44:40]} * 2 + 7'd2 > image_rows
                         || model[44:40] > 5'd15 || model[52:48] > 5'd15);
         bad_model[4] <= !first && image_beats > input_words;
-        bad_model[5] <= input_map_words > most_words;
+        large_map <= map_words > most_words;
         bad_grid[0] <= out_rows == 7'd0 || out_rows > 7'd64;
         bad_grid[1] <= out_columns == 7'd0 || out_columns > 7'd64;
         bad_map[0] <= in_rows == 7'd0 || in_rows > 7'd64 || row_words == 9'd0;
         bad_map[1] <= row_bits == 15'd0 || {1'b0, row_words, 6'd0} < {1'b0, row_bits};
-        bad_map[2] <= map_words > most_words;
         bad_window <= words == 10'd0 || {6'd0, words} > most_window;
         bad_length <= program_length < words[8:0];
         bad_place <= {2'd0, program_base} + {1'b0, program_length} > (10'd1 << PROGRAM_BITS);
@@ -100,8 +104,9 @@ module descriptor_check #(
         bad_end[1] <= logits && (pool || out_rows != 7'd1 || out_columns != 7'd1
                       || (together && tiles != 6'd1));
         // One more: the first of them that is true.
-        found_model <= bad_model != 6'd0;
-        found <= bad_grid != 2'd0 ? BAD_GRID : bad_map != 3'd0 ? BAD_MAP : bad_window ? BAD_WINDOW
+        found_model <= bad_model != 5'd0 || large_map;
+        found <= bad_grid != 2'd0 ? BAD_GRID : bad_map != 2'd0 || large_map ? BAD_MAP
+               : bad_window ? BAD_WINDOW
                : bad_length || bad_place ? BAD_PROGRAM : bad_tiles ? BAD_TILES
                : bad_rows ? BAD_ROWS : bad_limits ? BAD_LIMITS
                : bad_end != 2'd0 ? BAD_END : 8'd0;

@@ -15,6 +15,7 @@ module engine #(
 ) (
     input  wire        clk,
     input  wire        rst,
+    input  wire        hard_rst,    // with rst: what goes out may be taken back, too
     // Settings.
     input  wire        run_slot,
     input  wire        count_only,
@@ -22,7 +23,7 @@ module engine #(
     input  wire [1:0]  drop,
     input  wire [31:0] watchdog_clocks,
     // State.
-    output wire        busy,
+    output reg         busy,        // a batch runs, or results of one have not been taken
     output wire [1:0]  slot_valid,
     output reg         error,
     output reg  [7:0]  error_code,
@@ -57,12 +58,12 @@ module engine #(
     wire [63:0] write_data, image_data;
     wire [7:0] check_error, stream_error_code;
     wire [23:0] batch_images, images_counted, images_correct;
-    reg abort;
+    reg abort, in_batch;
     stream_input #(.P(P), .T(T), .ROW_BITS(ROW_BITS), .LIMIT_BITS(LIMIT_BITS),
                    .PROGRAM_BITS(PROGRAM_BITS), .TILE_BITS(FIRST_TILE_BITS)) stream (
         .clk(clk), .rst(rst), .in_data(in_data), .in_last(in_last), .in_valid(in_valid),
-        .in_ready(in_ready), .drop(drop), .run_slot(run_slot), .batch_slot(slot), .running(busy),
-        .slot_valid(slot_valid), .write(write), .write_target(write_target),
+        .in_ready(in_ready), .drop(drop), .run_slot(run_slot), .batch_slot(slot),
+        .running(in_batch), .slot_valid(slot_valid), .write(write), .write_target(write_target),
         .write_address(write_address), .write_data(write_data), .load_slot(load_slot),
         .check_start(check_start), .check_done(check_done), .check_error(check_error),
         .batch_start(batch_start), .batch_images(batch_images), .image_valid(image_valid),
@@ -397,7 +398,9 @@ module engine #(
 
     // ---- results
     wire [7:0] label;
-    wire label_taken, no_label, finished;
+    wire label_taken, no_label, finished, results_wait;
+    // A stream's beat stays until it is taken: the end of a batch by a reset ends its results too.
+    wire abort_results = abort || (rst && in_batch && !finished);
     fifo #(.WIDTH(8), .DEPTH_BITS(5)) labels (
         .clk(clk), .rst(core_rst || batch_start), .put(label_put), .put_data(image_data[7:0]),
         .full(label_full), .take(label_taken), .head(label), .empty(no_label));
@@ -406,7 +409,8 @@ module engine #(
     assign correct = {8'd0, images_correct};
     always @(posedge clk) all_counted <= images_counted == batch_images;
     result_unit #(.P(P), .LANES(LANES), .SUM_BITS(SUM_BITS)) results (
-        .clk(clk), .rst(rst), .abort(abort), .batch_start(batch_start), .count_only(counts),
+        .clk(clk), .rst(hard_rst), .abort(abort_results), .batch_start(batch_start),
+        .count_only(counts), .waiting(results_wait),
         .has_labels(labelled), .take(sum_end && logits), .take_ends(last_d[5]), .sums(sums),
         .odds(odds_1),
         .channels(last_d[5] ? {1'b0, last_channels} : together ? PER_LANE[7:0] : P[7:0]),
@@ -417,9 +421,7 @@ module engine #(
         .out_data(out_data), .out_last(out_last), .out_valid(out_valid), .out_ready(out_ready));
 
     // ---- time, and the end of what goes wrong
-    reg in_batch;
     reg [31:0] group_clocks;
-    assign busy = in_batch;
     wire expired = group_running && !results_busy && group_clocks >= watchdog_clocks;
     always @(posedge clk) begin
         error <= stream_error || expired;
@@ -427,6 +429,7 @@ module engine #(
         else if (expired) error_code <= WATCHDOG;
         abort <= !rst && ((stream_error && error_in_batch && in_batch) || expired);
         batch_finished <= finished;
+        busy <= in_batch || results_wait;
         if (rst || abort) begin
             in_batch <= 1'b0;
             batch_sound <= 1'b0;

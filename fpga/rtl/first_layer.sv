@@ -63,7 +63,9 @@ module first_layer #(
     wire final_tile = {1'b0, tile_now} + 1'b1 == tiles;
     wire leaves = !patch_now || quad || (window == 2'd3 && final_tile);
     wire last_pair = pair == {1'b0, out_columns};
+    reg last_row;  // of this row: it has two pairs or more
     always @(posedge clk) begin
+        last_row <= row + 5'd1 == out_rows;
         if (rst) walking <= 1'b0;
         else if (start) begin
             walking <= 1'b1;
@@ -78,7 +80,7 @@ module first_layer #(
                 window <= 2'd0;
                 if (last_pair) begin
                     row <= row + 5'd1;
-                    if (row + 5'd1 == out_rows) walking <= 1'b0;
+                    if (last_row) walking <= 1'b0;
                 end
             end else begin
                 window <= window + 2'd1;
@@ -208,16 +210,15 @@ module first_layer #(
     // ---- trees, two clocks
     wire [T-1:0] negative;
     reg [1:0] patch_d;
+    wire [767:0] seen_rows;  // each in 64 bits, as a simulator likes it
     generate
-        for (t = 0; t < T; t = t + 1) begin : channel
-            localparam integer GROUP = t / (T / 4);
-            first_tree #(.START_BITS(START_BITS)) tree (
-                .clk(clk), .step({patch_d[0], patch_5}), .upper(seen[3*GROUP]),
-                .middle(seen[3*GROUP + 1]), .lower(seen[3*GROUP + 2]),
-                .signs(parameters[(9+START_BITS)*t +: 9]),
-                .start(parameters[(9+START_BITS)*t + 9 +: START_BITS]), .negative(negative[t]));
+        for (t = 0; t < 12; t = t + 1) begin : of_group
+            assign seen_rows[64*t +: 64] = {24'd0, seen[t]};
         end
     endgenerate
+    first_trees #(.T(T), .START_BITS(START_BITS)) trees (
+        .clk(clk), .step({patch_d[0], patch_5}), .seen(seen_rows), .parameters(parameters),
+        .negative(negative));
     reg [1:0] final_d, row_end_d;
     reg [1:0] window_6, window_7;
     always @(posedge clk) begin

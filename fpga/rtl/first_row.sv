@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sums of three neighbouring pixels of a row, for all channels: with the signs they may have.
 //
-// A pixel v counts as v - 128, and inverted as 127 - v, which is the complement. One is added to the
-// sum of three, so that the sum with all signs turned is the complement of the sum.
+// A pixel v counts as v - 128, and inverted as 127 - v, which is the complement. One is added to
+// the sum of three, so that the sum with all signs turned is the complement of the sum.
 // Law of the file: sum i of {3, 2, 1, 0}: bit 0 of i turns the second pixel, bit 1 the third; what
 // turns the first is the complement of one of these.
 `default_nettype none

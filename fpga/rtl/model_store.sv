@@ -2,7 +2,8 @@
 // Where two models are kept: weights, limits, word programs, first layers and descriptors.
 //
 // Weights share one room of rows, in which each descriptor says where its own begin; all else has
-// its half for each slot.
+// its half for each slot. With FAST_COUNT, for simulation only, a memory's parts are one array; the
+// unit's bench is run with it and without.
 // Law of the file: written by the stream, read by the engine; what is read comes a clock later, but
 // weights two, and descriptors at once.
 `default_nettype none
@@ -41,7 +42,6 @@ module model_store #(
 );
     localparam integer PE_BITS = $clog2(P), TREE_BITS = $clog2(T);
     localparam integer FIRST_BITS = 9 + START_BITS;
-    // Writes are rare: a simulator looks for their place when there is one, hence `if` in `if`.
     wire [PE_BITS-1:0] write_pe = write_address[PE_BITS-1:0];
     // Registers stand at the addresses: there are fewer of them than of what is read.
     reg [ROW_BITS-1:0] weight_row_1;
@@ -58,6 +58,28 @@ module model_store #(
                         write_data[2:1] ^ {2{write_data[0]}}, write_data[0]};
     genvar p, t, d;
 
+`ifdef FAST_COUNT
+    // A simulator is to ask once, not for each element and tree, whether something is written.
+    reg [64*P-1:0] rows [0:(1 << ROW_BITS)-1];
+    reg [(SUM_BITS+1)*P-1:0] starts [0:(2 << LIMIT_BITS)-1];
+    reg [FIRST_BITS*T-1:0] tiles [0:(2 << TILE_BITS)-1];
+    wire [TREE_BITS-1:0] write_tree = write_address[TREE_BITS-1:0];
+    always @(posedge clk) begin
+        if (write)
+            case (write_target)
+                3'd3: starts[{write_slot, write_address[PE_BITS +: LIMIT_BITS]}]
+                            [(SUM_BITS+1)*write_pe +: SUM_BITS+1] <= write_data[SUM_BITS:0];
+                3'd4: rows[write_address[PE_BITS +: ROW_BITS]][64*write_pe +: 64] <= write_data;
+                3'd5: tiles[{write_slot, write_address[TREE_BITS +: TILE_BITS]}]
+                           [FIRST_BITS*write_tree +: FIRST_BITS]
+                           <= {write_data[9 +: START_BITS], signs};
+                default: ;
+            endcase
+        weights <= rows[weight_row_1];
+    end
+    assign limits = starts[limit_row_1];
+    assign first_parameters = tiles[first_tile_1];
+`else
     generate
         for (p = 0; p < P; p = p + 1) begin : element
             (* ram_style = "block" *) reg [63:0] rows [0:(1 << ROW_BITS)-1];
@@ -84,6 +106,9 @@ module model_store #(
                             <= {write_data[9 +: START_BITS], signs};
             assign first_parameters[FIRST_BITS*t +: FIRST_BITS] = tiles[first_tile_1];
         end
+    endgenerate
+`endif
+    generate
         for (d = 0; d < 4; d = d + 1) begin : field
             (* ram_style = "distributed" *) reg [63:0] words [0:31];
             always @(posedge clk)

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+// A processing element: mismatches of 64 lanes, added to a sum that starts anew or is doubled.
+//
+// Law of the file: `sum` holds a word four clocks after its data; `first`, `twice` and `start` come
+// three clocks after them.
 `default_nettype none
 
 module pe #(

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a piece of a window stands in its row bank, and which of its bits count.
 //
-// `offset` is the piece's first bit in the row, for a window at the left edge, less its first bit in
-// the word; so the 64 bits from `left + offset` on have it where it belongs.
-// Law of the file: bits outside of the row, and rows outside of the map, are masked; three clocks to
-// the index, and what the lanes want of the piece comes when its data are there.
+// `offset` is the piece's first bit in the row, for a window at the left edge, less its first bit
+// in the word; so the 64 bits from `left + offset` on have it where it belongs.
+// Law of the file: bits outside of the row, and rows outside of the map, are masked; three clocks
+// to the index, and what the lanes want of the piece comes when its data are there.
 `default_nettype none
 
 module piece_address #(
@@ -73,7 +73,21 @@ module piece_address #(
     end
     assign shift = shift_d[2];
 
-    // ---- which bits: by eights, and within eight
+    // ---- which bits
+`ifdef FAST_COUNT
+    // For simulation only, as it would be written if tables cost nothing; the unit's bench is run
+    // with it and without.
+    localparam [63:0] ALL = {64{1'b1}};
+    reg [5:0] from_e;
+    reg [6:0] to_e;
+    always @(posedge clk) begin
+        odd <= (ALL << shift_d[0]) ^ {64{!index[0]}};
+        from_e <= from_d[2];
+        to_e <= to_d[2];
+        mask <= (ALL << from_e) & ~(ALL << to_e);
+    end
+`else
+    // By eights, and within eight.
     function [63:0] eights(input [7:0] bits);  // each of them eight times
         eights = {{8{bits[7]}}, {8{bits[6]}}, {8{bits[5]}}, {8{bits[4]}},
                   {8{bits[3]}}, {8{bits[2]}}, {8{bits[1]}}, {8{bits[0]}}};
@@ -92,6 +106,7 @@ module piece_address #(
         mask <= (eights(whole_from) | (eights(part_from) & {8{low_from}}))
                 & (eights(whole_to) | (eights(part_to) & {8{low_to}}));
     end
+`endif
 endmodule
 
 `default_nettype wire

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mismatches of 64 lanes: popcount(data xor weights), two registers deep.
+// Mismatches of 64 lanes: popcount(data xor weights), three registers deep.
 //
 // Groups of three lanes become 2-bit numbers in one level of six-input tables (the XOR is in them);
 // their low and high bits are counted six at a time, and what is left is added.
-// With FAST_COUNT, for simulation only, the same is said in one word, which simulates faster; the
-// unit's bench is run with it and without.
-// Law of the file: result = $countones(data ^ weights) two clocks later, whatever comes before.
+// Law of the file: result = $countones(data ^ weights) three clocks later, whatever comes before.
 `default_nettype none
 
 module popcount64 (
@@ -14,14 +12,6 @@ module popcount64 (
     input  wire [63:0] weights,
     output reg  [6:0]  count
 );
-`ifdef FAST_COUNT
-    reg [6:0] counted, waiting;
-    always @(posedge clk) begin
-        counted <= $countones(data ^ weights);
-        waiting <= counted;
-        count <= waiting;
-    end
-`else
     wire [65:0] mismatch = {2'b00, data ^ weights};
     reg [21:0] low, high;  // of 22 groups of three
     integer i;
@@ -48,7 +38,6 @@ module popcount64 (
     wire [4:0] low_sum  = lows[0] + lows[1] + lows[2] + lows[3];
     wire [4:0] high_sum = highs[0] + highs[1] + highs[2] + highs[3];
     always @(posedge clk) count <= {2'b00, low_sum} + {1'b0, high_sum, 1'b0};
-`endif
 endmodule
 
 `default_nettype wire

@@ -3,7 +3,8 @@
 //
 // A logit is odd - 2 * sum. The class is the first of the greatest logits. Logits go out as int32,
 // two a beat, image after image; or nothing does but, at the end, the number of correct images.
-// Law of the file: `busy` from the clock after a tile is taken until the next one may come.
+// Law of the file: `busy` from the clock after a tile is taken until the next one may come; a beat
+// that was put out is taken back by `rst` alone.
 `default_nettype none
 
 module result_unit #(
@@ -25,6 +26,7 @@ module result_unit #(
     input  wire [7:0]            channels,      // of one image in this tile
     input  wire [2:0]            images,        // side by side, 1 to LANES
     output wire                  busy,
+    output wire                  waiting,       // not all that was put out has been taken
     // Labels of images, in order.
     input  wire [7:0]            label,
     output wire                  label_taken,
@@ -228,6 +230,7 @@ module result_unit #(
     assign out_data = {{(32-LOGIT_BITS){head[LOGIT_BITS+HALF-1]}}, head[HALF +: LOGIT_BITS],
                        {(32-HALF){head[HALF-1]}}, head[HALF-1:0]};
     assign out_valid = !empty;
+    assign waiting = closing || put || !empty;
 endmodule
 
 `default_nettype wire

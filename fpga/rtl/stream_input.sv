@@ -3,9 +3,9 @@
 //
 // Two beats of header {magic, kind, slot} {payload beats, images}; the payload; one beat with the
 // CRC-32 of all before it, which carries TLAST. A model's payload is a row of commands {target,
-// address, count}, each followed by its beats; images are rows of beats, a beat with the label first.
-// Law of the file: whatever is wrong ends in an error code, once, and in the wait for TLAST; a model
-// becomes valid with its last beat, or not at all.
+// address, count}, each followed by its beats; images are rows of beats, the label's beat first.
+// Law of the file: whatever is wrong ends in an error code, once, and in the wait for TLAST; a
+// model becomes valid with its last beat, or not at all.
 `default_nettype none
 
 module stream_input #(

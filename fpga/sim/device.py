@@ -2,7 +2,7 @@
 """The simulated board as a device of pynq, so that Overlay, allocate and DMA run as they are.
 
 Registers of the engine and of the DMA go to the RTL, those of the processor's clocks into a
-dictionary, buffers lie in the simulated memory. To download a bitstream is to make a new board.
+dictionary, buffers lie in the simulated memory. The download of a bitstream resets the fabric.
 Law of the file: whatever pynq asks of a device is answered; an address where nothing is, never.
 Read next: board.py, hwh.py, driver/overlay.py.
 """
@@ -117,7 +117,11 @@ class SimulatedDevice(Device):  # type: ignore[misc] # pynq brings no types
     def invalidate(self, *_: object) -> None:
         """Do nothing: memory has no cache."""
 
-    def get_bitfile_metadata(self, bitfile_name: str, partial: bool = False) -> FromPynq:  # noqa: ARG002, FBT001, FBT002 - pynq's signature
+    def get_bitfile_metadata(
+        self,
+        bitfile_name: str,
+        partial: bool = False,  # noqa: ARG002, FBT001, FBT002 - pynq's signature
+    ) -> FromPynq:
         """Return what pynq makes of the .hwh beside the bitstream."""
         from pynqmetadata.frontends import Metadata  # noqa: PLC0415 - it takes a second
         from pynqmetadata.views.runtime import (  # noqa: PLC0415 - it takes another
@@ -133,7 +137,8 @@ class SimulatedDevice(Device):  # type: ignore[misc] # pynq brings no types
         """Do nothing: there is no server that would read it."""
 
     def download(self, bitstream: FromPynq, parser: FromPynq = None) -> None:
-        """Tell pynq that the bitstream is in."""
+        """Reset the fabric, and tell pynq that the bitstream is in."""
+        self.board.reset()
         self.post_download(bitstream, parser)
 
     def _read(self, address: int) -> int:
@@ -172,7 +177,7 @@ def make_device(build: Build, folder: Path) -> tuple[SimulatedDevice, Path]:
     ----------
     build : Build
     folder : Path
-        Where bnn.bit (empty) and bnn.hwh are written.
+        Where bnn.bit, which names the build, and bnn.hwh are written.
 
     Returns
     -------
@@ -185,18 +190,6 @@ def make_device(build: Build, folder: Path) -> tuple[SimulatedDevice, Path]:
     """
     device = SimulatedDevice(build)
     bitfile = folder / f"{DESIGN}.bit"
-    bitfile.write_bytes(b"")
+    bitfile.write_text(f"{build.name}, simulated\n")
     write_hwh(bitfile.with_suffix(".hwh"))
-    return device, bitfile
-
-
-def plug_in(build: Build, folder: Path) -> tuple[SimulatedDevice, Path]:
-    """Do as `make_device`, and make the board the one that pynq uses.
-
-    Raises
-    ------
-    ToolMissing, BuildFailed
-    """
-    device, bitfile = make_device(build, folder)
-    Device.active_device = device
     return device, bitfile

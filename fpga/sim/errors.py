@@ -30,7 +30,7 @@ class OutOfMemory(SimulationError, MemoryError):
     def __init__(self, *, wanted_bytes: int, memory_bytes: int) -> None:
         super().__init__(
             f"no {wanted_bytes} bytes in a row are free of the simulated {memory_bytes}: "
-            "free buffers or make the board with more memory"
+            "free buffers, or send smaller batches"
         )
 
 
@@ -39,3 +39,10 @@ class NothingThere(SimulationError):
 
     def __init__(self, *, address: int) -> None:
         super().__init__(f"nothing answers at {address:#x}: a board would hang, so mend the .hwh")
+
+
+class BoardClosed(SimulationError):
+    """A board was used after its memory was given back."""
+
+    def __init__(self) -> None:
+        super().__init__("the simulated board is closed: make another one")

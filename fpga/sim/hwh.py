@@ -61,15 +61,15 @@ def write_hwh(path: Path, registers: Sequence[Register] = REGISTERS) -> None:
             registers=registers,
         ),
     )
-    system = ET.Element("EDKSYSTEM", EDWVERSION="1.2", TIMESTAMP="", VIVADOVERSION="2022.1")
+    system = ET.Element("EDKSYSTEM")
     ET.SubElement(
         system,
         "SYSTEMINFO",
         ARCH="zynq",
-        DEVICE="7z020",
+        DEVICE=design.DEVICE,
         NAME=design.DESIGN,
-        PACKAGE="clg400",
-        SPEEDGRADE="-1",
+        PACKAGE=design.PACKAGE,
+        SPEEDGRADE=design.SPEED,
     )
     ET.SubElement(system, "EXTERNALPORTS")
     ET.SubElement(system, "EXTERNALINTERFACES")

@@ -12,6 +12,10 @@
 #include "Vbnn_engine.h"
 #include "verilated.h"
 
+// What Verilator makes of the RTL. The model's own eval() is this and a look, under two locks, for
+// what other threads left; here there is one thread, and twice a clock the locks are felt.
+void Vbnn_engine___024root___eval(Vbnn_engine___024root *);
+
 namespace {
 
 constexpr uint32_t kStatusHalted = 1, kStatusIdle = 2, kStatusError = 0x10, kStatusDone = 0x1000;
@@ -44,13 +48,21 @@ struct Board {
     // Pages that nothing was written to take no room.
     Board(uint64_t bytes, uint32_t at)
         : memory(static_cast<uint8_t *>(std::calloc(bytes, 1))), memory_bytes(bytes), base(at) {
+        reset();
+    }
+    ~Board() { std::free(memory); }
+
+    // As after a bitstream: registers, models and transfers are gone, memory stays.
+    void reset() {
+        send = receive = Channel();
+        engine.s_axis_tvalid = 0;
         engine.aresetn = 0;
+        engine.eval(); // the first time it begins all
         for (int i = 0; i < 8; i++)
             step();
         engine.aresetn = 1;
         step();
     }
-    ~Board() { std::free(memory); }
 
     bool stalls(int stream) {
         if (frozen & stream)
@@ -62,6 +74,8 @@ struct Board {
         stall_seed ^= stall_seed << 5;
         return stall_seed & 1;
     }
+
+    void settle() { Vbnn_engine___024root___eval(engine.rootp); }
 
     bool inside(const Channel &c) const {
         return c.address >= base && uint64_t(c.address - base) + c.length <= memory_bytes;
@@ -81,13 +95,13 @@ struct Board {
         engine.s_axis_tvalid = offers;
         engine.m_axis_tready = receive.active && !stalls(2);
         engine.aclk = 0;
-        engine.eval();
+        settle();
         bool sent = engine.s_axis_tvalid && engine.s_axis_tready;
         bool received = engine.m_axis_tvalid && engine.m_axis_tready;
         uint64_t word = engine.m_axis_tdata;
         bool last = engine.m_axis_tlast;
         engine.aclk = 1;
-        engine.eval();
+        settle();
         clocks++;
         if (sent) {
             engine.s_axis_tvalid = 0;
@@ -155,6 +169,9 @@ Board *board_new(uint64_t bytes, uint32_t base) {
 void board_free(Board *board) {
     delete board;
 }
+void board_reset(Board *board) {
+    board->reset();
+}
 uint8_t *board_memory(Board *board) {
     return board->memory;
 }
@@ -185,14 +202,14 @@ void engine_write(Board *board, uint32_t address, uint32_t value) {
     while (!(address_taken && data_taken)) {
         e.s_axi_awvalid = !address_taken;
         e.s_axi_wvalid = !data_taken;
-        e.eval();
+        board->settle();
         bool a = e.s_axi_awvalid && e.s_axi_awready, d = e.s_axi_wvalid && e.s_axi_wready;
         board->step();
         address_taken |= a;
         data_taken |= d;
     }
     e.s_axi_awvalid = e.s_axi_wvalid = 0;
-    e.eval();
+    board->settle();
     while (!e.s_axi_bvalid)
         board->step();
     board->step();
@@ -204,12 +221,12 @@ uint32_t engine_read(Board *board, uint32_t address) {
     e.s_axi_rready = 1;
     e.s_axi_arvalid = 1;
     for (bool taken = false; !taken;) {
-        e.eval();
+        board->settle();
         taken = e.s_axi_arready;
         board->step();
     }
     e.s_axi_arvalid = 0;
-    e.eval();
+    board->settle();
     while (!e.s_axi_rvalid)
         board->step();
     uint32_t value = e.s_axi_rdata;

@@ -3,7 +3,7 @@
 #
 #   vivado -mode batch -source build.tcl -tclargs FOLDER [8x64|32x64|64x64]
 #
-# Law of the file: the same facts as design.py, which a test compares; nothing is left to automation.
+# Law of the file: the facts of design.py, which a test compares; nothing is left to automation.
 
 if {[llength $argv] < 1 || [llength $argv] > 2} {
     error "say where to build: -tclargs FOLDER \[8x64|32x64|64x64\]"
@@ -59,6 +59,7 @@ set sources {
     first_layer.sv
     first_row.sv
     first_tree.sv
+    first_trees.sv
     map_bank.sv
     map_memory.sv
     map_writer.sv
@@ -134,7 +135,8 @@ set_property -dict $parameters [get_bd_cells bnn_engine_0]
 
 # ---- pins of the chip
 create_bd_intf_port -mode Master -vlnv xilinx.com:interface:ddrx_rtl:1.0 DDR
-create_bd_intf_port -mode Master -vlnv xilinx.com:display_processing_system7:fixedio_rtl:1.0 FIXED_IO
+create_bd_intf_port -mode Master -vlnv xilinx.com:display_processing_system7:fixedio_rtl:1.0 \
+    FIXED_IO
 connect_bd_intf_net [get_bd_intf_pins processing_system7_0/DDR] [get_bd_intf_ports DDR]
 connect_bd_intf_net [get_bd_intf_pins processing_system7_0/FIXED_IO] [get_bd_intf_ports FIXED_IO]
 

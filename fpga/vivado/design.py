@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 DESIGN = "bnn"
 """Name of the block design, of the bitstream and of its .hwh."""
-PART = "xc7z020clg400-1"
+DEVICE, PACKAGE, SPEED = "7z020", "clg400", "-1"
+"""The board's chip, as a .hwh names it."""
+PART = f"xc{DEVICE}{PACKAGE}{SPEED}"
 BOARD_CRYSTAL_MHZ = 50
 """Of the processing system, on a PYNQ-Z2."""
 CLOCK_MHZ = 100

@@ -24,7 +24,7 @@ from edge_node.inference.select import available_backends
 from edge_node.primitives.types import DatasetId, Hash32
 from tests.acceptance.running import PATIENCE_S, eventually
 from tests.demo.pictures import generation
-from tests.demo.test_network import processes_of
+from tests.demo.processes import processes_of
 from tests.demo.test_report import GOOD, NODES
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow, pytest.mark.timeout(900)]

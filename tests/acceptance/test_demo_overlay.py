@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.demo.test_network import processes_of
+from tests.demo.processes import processes_of
 
 pytestmark = [
     pytest.mark.acceptance,

@@ -190,13 +190,14 @@ def test_named_back_ends_are_taken_and_must_be_here(
     tmp_path: Path, ending_with: Callable[[DemoReport], list[DemoOptions]]
 ) -> None:
     asked = ending_with(REPORT)
+    unknown = typed(tmp_path, *demo(tmp_path, "--backends", "numpy,gpu"))
+    assert "not 'gpu'" in unknown.sentence(9)
+    assert "2 to 8 back ends" in typed(tmp_path, *demo(tmp_path, "--backends", "numpy")).sentence(3)
+    assert not (tmp_path / "out").exists(), "nothing was fetched for it"
     assert typed(tmp_path, *demo(tmp_path, "--backends", "numpy,reference", "--json")).code == 0
     assert (asked[-1].backends, asked[-1].named) == (("numpy", "reference"), True)
     assert typed(tmp_path, *demo(tmp_path, "--json")).code == 0
     assert not asked[-1].named
-    unknown = typed(tmp_path, *demo(tmp_path, "--backends", "numpy,gpu"))
-    assert "not 'gpu'" in unknown.sentence(9)
-    assert "2 to 8 back ends" in typed(tmp_path, *demo(tmp_path, "--backends", "numpy")).sentence(3)
 
 
 def test_blocks_are_judged_by_so_many_images_as_are_asked_for(

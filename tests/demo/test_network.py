@@ -18,6 +18,7 @@ from edge_node.node.networks import DEMO
 from edge_node.node.system import SystemClock
 from edge_node.spec.genesis import EVOLUTION
 from tests.demo.pictures import stored_patterns
+from tests.demo.processes import processes_of
 
 pytestmark = pytest.mark.slow
 
@@ -51,19 +52,6 @@ def eventually(what: str, holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < end_s, f"{what}: not within {PATIENCE_S} s"
         time.sleep(0.1)
-
-
-def processes_of(folder: Path) -> list[str]:
-    """Return the command lines of all processes that name a folder, or work below one that does."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except OSError:
-            continue  # it has just ended
-        if str(folder) in line:
-            found.append(line)
-    return found
 
 
 def test_nodes_mine_over_amqtt_where_there_is_no_mosquitto(

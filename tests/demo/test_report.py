@@ -75,6 +75,7 @@ def test_accuracy_that_did_not_rise_is_told_with_both_figures() -> None:
         (("lce", "lce", "lce"), "lce"),
         (("native", "numpy", "native"), "native+numpy"),
         (("lce", "native", "reference"), "lce+native+reference"),
+        (("lce", "lce+native", "lce"), "lce+native"),
     ],
 )
 def test_every_back_end_that_judged_a_block_is_told(

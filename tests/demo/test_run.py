@@ -25,7 +25,7 @@ from edge_node.spec.dataset import SplitName
 from edge_node.spec.evaluation import count_correct, slice_images
 from edge_node.spec.genesis import EVOLUTION
 from tests.demo.pictures import SIZES, patterns, stored_patterns
-from tests.demo.test_network import processes_of
+from tests.demo.processes import processes_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -37,9 +37,10 @@ class Plugged:
 
 
 def plug(build: Build, folder: Path) -> Plugged:
-    from edge_node_fpga.sim.device import plug_in  # noqa: PLC0415 - it imports pynq
+    from edge_node_fpga.sim.device import Device, make_device  # noqa: PLC0415 - it imports pynq
 
-    device, bitfile = plug_in(build, folder)
+    device, bitfile = make_device(build, folder)
+    Device.active_device = device  # as a board's own is
     return Plugged(device=device, bitfile=bitfile)
 
 

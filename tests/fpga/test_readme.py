@@ -49,8 +49,11 @@ def test_fields_do_not_overlap(title: str, width: int) -> None:
 def test_checked_fields_have_the_names_of_the_table() -> None:
     text = (FPGA / "rtl" / "descriptor_check.sv").read_text()
     fields = table("A descriptor")
-    for name, high, low in re.findall(r"(\w+) = descriptor\[(\d+)(?::(\d+))?\]", text):
-        assert fields[name] == (int(high), int(low or high))
+    checked = re.findall(r"(\w+) = descriptor\[(\d+)(?::(\d+))?\]", text)
+    assert len(checked) >= 10
+    assert {name: (int(high), int(low or high)) for name, high, low in checked}.items() <= (
+        fields.items()
+    )
 
 
 def test_every_module_in_the_picture_exists() -> None:

@@ -24,6 +24,12 @@ from tests.fpga.conftest import SMALLEST, plug
 BOARD_IMAGES = 10_000
 SIMULATED_IMAGES = 24
 PATIENCE_S = 5.0
+# What the image's packages warn of says nothing of the engine.
+BOARD = (
+    pytest.mark.board,
+    pytest.mark.timeout(3_600),
+    pytest.mark.filterwarnings("default"),
+)
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class Engine:
 
 @pytest.fixture(
     params=[
-        pytest.param("board", marks=[pytest.mark.board, pytest.mark.timeout(3_600)]),
+        pytest.param("board", marks=BOARD),
         pytest.param("simulated", marks=pytest.mark.fpga),
     ]
 )

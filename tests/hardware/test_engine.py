@@ -142,7 +142,6 @@ def test_damaged_model_is_refused_and_the_running_one_goes_on(
     assert np.array_equal(driver.logits(images), before)
 
 
-def test_bitfile_lies_where_it_was_adopted(engine: Engine) -> None:
-    assert engine.adopted.bitfile == Path(engine.adopted.bitfile).absolute()
-    # An empty one is the simulation's; the chip's has about four megabytes.
-    assert engine.simulated or engine.adopted.bitfile.stat().st_size > 1 << 20
+def test_bitstream_is_a_whole_one(engine: Engine) -> None:
+    # An empty one is the simulation's; the chip's has four megabytes, and less if compressed.
+    assert engine.simulated or engine.adopted.bitfile.stat().st_size > 1 << 17

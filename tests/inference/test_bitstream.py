@@ -11,9 +11,11 @@ from edge_node.inference.bitstream import (
     AdoptedOverlay,
     BitstreamChanged,
     BitstreamUnreadable,
+    FabricInUse,
     check_unchanged,
     hwh_beside,
     read_bitstream,
+    sole_use,
 )
 
 
@@ -71,6 +73,22 @@ def test_missing_file_is_named(bitfile: Path, suffix: str) -> None:
     bitfile.with_suffix(suffix).unlink()
     with pytest.raises(BitstreamUnreadable, match=rf"bnn\{suffix} can not be read, no such file"):
         check_unchanged(adopted)
+
+
+@pytest.mark.parametrize("suffix", [".bit", ".hwh"])
+def test_empty_file_is_no_bitstream(bitfile: Path, suffix: str) -> None:
+    bitfile.with_suffix(suffix).write_bytes(b"")
+    with pytest.raises(BitstreamUnreadable, match=rf"bnn\{suffix} can not be read, it is empty"):
+        read_bitstream(bitfile)
+
+
+def test_one_program_at_a_time_has_the_fabric(bitfile: Path) -> None:
+    adopted = read_bitstream(bitfile)
+    stop_that = pytest.raises(FabricInUse, match="stop that first")
+    with sole_use(adopted), stop_that, sole_use(adopted):
+        pytest.fail("both have it")
+    with sole_use(adopted):
+        pass  # it is free again
 
 
 def test_file_beyond_any_bitstream_is_not_read_to_its_end(

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge_node.inference import overlay
 from edge_node.inference.backend import (
     Backend,
     BackendFailed,
@@ -36,6 +37,7 @@ from edge_node.inference.overlay import (
     why_not_simulated,
 )
 from edge_node.inference.reference import ReferenceBackend
+from edge_node.inference.select import open_backend
 from edge_node.spec.architecture import BINARY_4K, UINT8_1M, UINT8_4K
 from tests.fpga.conftest import SMALLEST, Plugged, plug
 from tests.inference.models import random_images, random_labels, random_model
@@ -188,19 +190,41 @@ def test_one_program_at_a_time_has_the_fabric(plugged: Plugged) -> None:
 
 @fpga
 def test_bitstream_that_is_another_one_is_not_loaded(plugged: Plugged) -> None:
-    adopted = read_bitstream(plugged.bitfile)
+    adopted, bits = read_bitstream(plugged.bitfile), plugged.bitfile.read_bytes()
     plugged.bitfile.write_bytes(b"another")
     backend = open_overlay(adopted)
     with pytest.raises(BitstreamChanged, match="adopt-overlay"):
         backend.logits(MODEL, IMAGES)
-    plugged.bitfile.write_bytes(b"")
+    plugged.bitfile.write_bytes(bits)
+    assert np.array_equal(backend.logits(MODEL, IMAGES), EXPECTED)
+    backend.close()
+
+
+@fpga
+def test_fabric_that_computes_wrongly_is_not_handed_out(
+    plugged: Plugged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edge_node_fpga.driver.overlay import Overlay  # noqa: PLC0415 - it imports pynq
+
+    monkeypatch.setattr(overlay, "why_no_board", lambda _: None)
+    adopted = read_bitstream(plugged.bitfile)
+    right = Overlay.logits
+    with monkeypatch.context() as broken:
+        broken.setattr(Overlay, "logits", lambda self, images: right(self, images) ^ 1)
+        with pytest.raises(BackendFailed, match="its answer to the known network binary is wrong"):
+            open_backend("overlay", adopted)
+    assert plugged.device.taken_bytes == 0
+    backend = open_backend("overlay", adopted)
     assert np.array_equal(backend.logits(MODEL, IMAGES), EXPECTED)
     backend.close()
 
 
 @fpga
 def test_build_is_kept() -> None:
-    assert build_simulation(SMALLEST.name) == build_simulation(SMALLEST.name)
+    library = build_simulation(SMALLEST.name)
+    built_at_ns = library.stat().st_mtime_ns
+    assert build_simulation(SMALLEST.name) == library
+    assert library.stat().st_mtime_ns == built_at_ns
 
 
 def test_layers_are_the_models() -> None:

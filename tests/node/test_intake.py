@@ -56,6 +56,15 @@ def test_block_becomes_the_head_and_peers_hear_of_it(rig: Rig, tree: Tree) -> No
     assert sum("/tip/" in each.topic for each in rig.link.said) == 1
 
 
+def test_record_names_only_what_has_judged_the_block(rig: Rig, tree: Tree) -> None:
+    block = tree.grow()
+    rig.engine._used["lce"] = None  # as after a block that was refused
+    rig.node.do([sent(block)])
+    stored = rig.importer.blocks.get(block.block_hash)
+    assert stored is not None
+    assert stored.backend == rig.engine.backend_name
+
+
 def test_early_block_waits_with_its_children_and_is_judged_in_time(rig: Rig, tree: Tree) -> None:
     first, second = tree.branch(None, 2)
     at(rig, first.state.timestamp - 5_000)

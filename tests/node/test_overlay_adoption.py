@@ -62,6 +62,13 @@ def test_overlay_without_its_hwh_is_refused(directory: DataDirectory, bitfile: P
         adopt_overlay(directory, bitfile)
 
 
+def test_empty_bitstream_is_refused(directory: DataDirectory, bitfile: Path) -> None:
+    bitfile.write_bytes(b"")  # as a copy leaves it for which the card had no room
+    with pytest.raises(OverlayRefused, match=r"bnn\.bit is not adopted: it is empty; give the one"):
+        adopt_overlay(directory, bitfile)
+    assert not directory.root.exists()
+
+
 def test_hwh_in_the_place_of_the_bitstream_is_refused(
     directory: DataDirectory, bitfile: Path
 ) -> None:

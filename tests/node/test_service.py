@@ -14,6 +14,7 @@ from edge_node.gossip.embedded_broker import find_mosquitto
 from edge_node.gossip.join_line import BrokerAddress
 from edge_node.gossip.mqtt import TlsOptions
 from edge_node.gossip.ports import BodyTiming
+from edge_node.inference.bitstream import AdoptedOverlay
 from edge_node.inference.select import AUTO_ORDER
 from edge_node.node.config import (
     BrokerSection,
@@ -167,6 +168,28 @@ def test_first_candidate_that_works_is_taken(
     finally:
         running.end()
     assert "trying the next" in caplog.text
+
+
+@pytest.mark.parametrize("is_adopted", [False, True])
+def test_overlay_that_can_not_be_used_makes_way(
+    options: ServiceOptions, caplog: pytest.LogCaptureFixture, is_adopted: bool
+) -> None:
+    bitfile = options.data_dir / "gone.bit"
+    adopted = AdoptedOverlay(bitfile=bitfile, sha256="ab" * 32, hwh_sha256="cd" * 32)
+    running = Running(
+        replace(
+            options,
+            backend="auto",
+            candidates=("overlay", "numpy"),
+            adopted=adopted if is_adopted else None,
+        )
+    )
+    try:
+        assert running.until(lambda now: bool(now["connected"]))["backend"] == "numpy"
+    finally:
+        running.end()
+    # A board's file names it for every board: without a bitstream there is nothing to tell.
+    assert ("back end overlay can not be used here" in caplog.text) == is_adopted
 
 
 def test_order_that_came_early_ends_the_node_at_once(options: ServiceOptions) -> None:

@@ -52,7 +52,7 @@ def test_numpy_is_old_where_it_must_be_and_lce_is_where_it_can() -> None:
     assert "\nnumpy==2." in lines["3.13"]
 
 
-@pytest.mark.parametrize("version", ["3.11"])
+@pytest.mark.parametrize("version", ["3.10", "3.11", "3.12"])
 def test_tools_of_the_overlay_are_pinned_with_what_they_want(version: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     found = [NAME.match(each) for each in project["optional-dependencies"]["fpga-sim"]]

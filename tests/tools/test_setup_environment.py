@@ -43,9 +43,11 @@ class Machine:
         program.write_text(script)
         program.chmod(0o755)
 
-    def set_up(self, **environment: str) -> "subprocess.CompletedProcess[str]":
+    def set_up(
+        self, purpose: str = "demo", **environment: str
+    ) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [str(self.programs / "sh"), "tools/setup_environment.sh", "demo"],
+            [str(self.programs / "sh"), "tools/setup_environment.sh", purpose],
             cwd=self.folder,
             env={
                 "PATH": str(self.programs),
@@ -128,3 +130,12 @@ def test_second_time_nothing_is_installed_again(machine: Machine) -> None:
     assert before > 0
     assert machine.calls.count("-m pip") == before
     assert "installing" not in done.stderr
+
+
+def test_python_too_new_for_the_overlay_s_tools_is_not_taken_for_them(machine: Machine) -> None:
+    too_new = 'case "$*" in *"<= (3, 12)"*) exit 1 ;; esac\ncase'
+    machine.put("python3", PLAYED_PYTHON.replace("case", too_new, 1))
+    assert machine.set_up().returncode == 0
+    done = machine.set_up("fpga")
+    assert done.returncode == 1
+    assert "no Python 3.10 to 3.12 found" in done.stderr

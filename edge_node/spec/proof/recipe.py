@@ -110,6 +110,22 @@ class Needs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedBurst:
+    """The burst that a block claims to have won by."""
+
+    header: Header
+    """The block's."""
+    seed: Hash32
+    """Its seed."""
+    family: Family
+    """As it is before the block."""
+    rules: BurstRules
+    """The family's."""
+    start: BurstStart
+    """What the burst begins with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
     """What a burst leaves to its family."""
 
@@ -135,16 +151,17 @@ class RecipeRule:
         if isinstance(proof, LotteryFounderProof) and proof.origin is not None:
             check_evolved(header, proof.dataset, proof.architecture, proof.origin, context)
         start = start_of(family, context)
-        _check_drawn(seed, proof.recipe, rules, start)
+        claimed = ClaimedBurst(header=header, seed=seed, family=family, rules=rules, start=start)
+        _check_drawn(proof.recipe, claimed)
         if isinstance(proof, BurntProof):
             _check_fallback(header, turns)
-            self.check_burnt(seed, header, family, rules, start, context)
+            self.check_burnt(claimed, context)
             return Learned(model=None, families=())
         check_new(header, context.parent)
         images = evaluation_images(family, context.parent)
         needs = needs_of(family, images, header.rung, context.parameters)
         _check_claim(header, needs)
-        trained = self.trained(seed, header, family, rules, start, context)
+        trained = self.trained(claimed, context)
         check_model(header, trained.model, family, context)
         record = header.correct_count >= needs.record
         after = grown(header, trained.model, family, context, may_be_record=record)
@@ -155,15 +172,7 @@ class RecipeRule:
             earns_bonus=after.models[-1].record,
         )
 
-    def trained(
-        self,
-        seed: Hash32,
-        header: Header,
-        family: Family,
-        rules: BurstRules,
-        start: BurstStart,
-        context: ProofContext,
-    ) -> Trained:
+    def trained(self, claimed: ClaimedBurst, context: ProofContext) -> Trained:
         """Return what a block's burst leaves to its family: the law replays it.
 
         Raises
@@ -172,24 +181,17 @@ class RecipeRule:
             R-43, R-71.
         DatasetMissing
         """
-        result = context.engine.burst(seed, rules, start, family.dataset)
-        check_root(header, result.latents)
+        rules, dataset = claimed.rules, claimed.family.dataset
+        result = context.engine.burst(claimed.seed, rules, claimed.start, dataset)
+        check_root(claimed.header, result.latents)
         # R-71: training has moved the weights, and strictly; whoever skipped it can not know which.
         if not result.met:
             raise RequirementsNotMet(expected=f"all of {rules.requirements} met", actual="fewer")
         return Trained(model=result.model, latents=result.latents)
 
-    def check_burnt(
-        self,
-        seed: Hash32,
-        header: Header,
-        family: Family,
-        rules: BurstRules,
-        start: BurstStart,
-        context: ProofContext,
-    ) -> None:
+    def check_burnt(self, claimed: ClaimedBurst, context: ProofContext) -> None:
         """Check the burst of a fallback, of which nothing stays, as `trained` does."""
-        self.trained(seed, header, family, rules, start, context)
+        self.trained(claimed, context)
 
     def replay(self, block: Block, before: FamilyBefore, sources: ReplaySources) -> bytes:
         """See ProofRule: the burst of its header."""
@@ -280,12 +282,13 @@ def _start(before: FamilyBefore, parameters: Parameters, models: ModelSource) ->
     )
 
 
-def _check_drawn(seed: Hash32, recipe: Recipe, rules: BurstRules, start: BurstStart) -> None:
+def _check_drawn(recipe: Recipe, claimed: ClaimedBurst) -> None:
+    relatives = len(claimed.start.relatives)
     # R-40: crossed with one of the family's last blocks.
-    if recipe.drawn.partner and recipe.drawn.partner >= len(start.relatives):
-        raise UnknownParent(expected=f"below {len(start.relatives)}", actual=recipe.drawn.partner)
+    if recipe.drawn.partner and recipe.drawn.partner >= relatives:
+        raise UnknownParent(expected=f"below {relatives}", actual=recipe.drawn.partner)
     # R-77: not the miner's choice.
-    drawn = burst.draw_operator(seed, rules, start)
+    drawn = burst.draw_operator(claimed.seed, claimed.rules, claimed.start)
     if recipe.drawn != drawn:
         raise OperatorNotDrawn(expected=_shown(drawn), actual=_shown(recipe.drawn))
 

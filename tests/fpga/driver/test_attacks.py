@@ -15,6 +15,7 @@ import pytest
 from edge_node_fpga.driver import errors
 from edge_node_fpga.driver.folding import WEIGHTS, Layer, fold
 from edge_node_fpga.driver.overlay import Overlay
+from edge_node_fpga.driver.pynq_library import FromPynq
 from edge_node_fpga.regs.constants import ErrorCode
 from tests.fpga.conftest import Plugged
 from tests.fpga.driver.hostile import (
@@ -77,7 +78,7 @@ def beside(overlay: Overlay, layers: list[Layer]) -> bytes:
     return fold(layers, overlay.caps, slot=slot, weight_base=where).packet
 
 
-def start(overlay: Overlay, plugged: Plugged, images: npt.NDArray[np.uint8]) -> object:
+def start(overlay: Overlay, plugged: Plugged, images: npt.NDArray[np.uint8]) -> FromPynq:
     """Send a batch whose results nobody takes, and return the buffer for them."""
     plugged.device.board.freeze(from_engine=True)
     out = overlay._pynq.allocate((len(images) * 5,), np.uint64)
@@ -301,6 +302,66 @@ def test_reset_while_results_stream(
         assert not int(overlay._registers.STATUS), "no batch, no models"
         overlay._recover()
         out.freebuffer()
+
+
+@pytest.mark.parametrize("order", ["engine", "engine dma", "dma engine", "dma engine engine dma"])
+@pytest.mark.parametrize("count", [1, IMAGES])
+def test_reset_in_mid_beat_leaves_nothing_for_the_next_batch(
+    plugged: Plugged,
+    overlay: Overlay,
+    images: npt.NDArray[np.uint8],
+    works: Callable[[], None],
+    order: str,
+    count: int,
+) -> None:
+    for thaws_first in (False, True):
+        works()
+        out = start(overlay, plugged, images[:count])
+        for part in order.split():
+            if thaws_first:
+                plugged.device.board.freeze()
+            if part == "engine":
+                overlay._registers.CTRL = RESET
+            else:
+                overlay._reset_dma()
+        plugged.device.board.freeze()
+        plugged.device.board.run(100)
+        out.freebuffer()
+        works()
+
+
+def test_dma_that_was_reset_in_mid_batch_costs_a_batch_at_most(
+    plugged: Plugged,
+    overlay: Overlay,
+    good: list[Layer],
+    images: npt.NDArray[np.uint8],
+    works: Callable[[], None],
+) -> None:
+    works()
+    out = start(overlay, plugged, images)
+    overlay._reset_dma()
+    plugged.device.board.freeze()
+    out.freebuffer()
+    with pytest.raises(errors.TransferFailed):  # more was left than an engine that was reset leaves
+        overlay.logits(images)
+    works()
+
+
+def test_engine_that_stops_in_mid_batch(
+    plugged: Plugged,
+    overlay: Overlay,
+    images: npt.NDArray[np.uint8],
+    works: Callable[[], None],
+) -> None:
+    for after_recovery in (False, True):
+        works()
+        plugged.device.board.freeze(from_engine=True)
+        with pytest.raises(errors.EngineStuck):
+            overlay.logits(np.concatenate([images] * 8))
+        if after_recovery:
+            overlay._recover()
+        plugged.device.board.freeze()
+        works()
 
 
 def test_sealed_nonsense_is_an_error_or_ends(

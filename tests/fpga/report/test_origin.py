@@ -4,7 +4,7 @@
 from pathlib import Path
 
 from edge_node_fpga.report import origin
-from edge_node_fpga.report.resources import sources
+from edge_node_fpga.sim.build import rtl_sources
 
 
 def test_folder_without_a_checkout_has_no_commit(tmp_path: Path) -> None:
@@ -18,7 +18,11 @@ def test_package_that_is_not_installed_has_no_version() -> None:
 
 def test_hash_is_of_the_rtl() -> None:
     assert len(origin.rtl_sha256()) == 64
-    assert {path.name for path in sources()} >= {"bnn_engine.sv", "engine.sv", "bnn_regs_pkg.sv"}
+    assert {path.name for path in rtl_sources()} >= {
+        "bnn_engine.sv",
+        "engine.sv",
+        "bnn_regs_pkg.sv",
+    }
 
 
 def test_machine_is_told() -> None:

@@ -12,7 +12,13 @@ from typing import Any
 import pytest
 
 from edge_node_fpga.report.errors import SynthesisFailed, SynthesisTooLong, UnknownBuild
-from edge_node_fpga.report.resources import count, find_build, from_json, sources, synthesize_apart
+from edge_node_fpga.report.resources import (
+    count,
+    estimated_lcs,
+    find_build,
+    from_json,
+    synthesize_apart,
+)
 from edge_node_fpga.vivado.design import BUILDS
 
 SMALLEST = BUILDS[0]
@@ -89,15 +95,17 @@ def test_unknown_build_names_the_known_ones() -> None:
         find_build("9x9")
 
 
-def test_packages_are_read_before_their_users() -> None:
-    names = [path.name for path in sources()]
-    assert names[0].endswith("_pkg.sv")
+def test_estimate_that_is_not_told_is_no_zero() -> None:
+    assert estimated_lcs("8x64", "   Estimated number of LCs:       4321\n") == 4321
+    with pytest.raises(SynthesisFailed, match=r"8x64 .*\nNumber of cells"):
+        estimated_lcs("8x64", "Number of cells: 12\n")
 
 
-def test_synthesis_that_ends_without_a_netlist_is_told(tmp_path: Path) -> None:
+@pytest.mark.fpga
+def test_synthesis_that_ends_without_a_netlist_is_told_with_what_yosys_said(tmp_path: Path) -> None:
     (tmp_path / "bnn_engine.sv").write_text("module bnn_engine(; endmodule\n")
-    with pytest.raises(SynthesisFailed, match="8x64"):
-        synthesize_apart(SMALLEST, limit_s=60, rtl=tmp_path)
+    with pytest.raises(SynthesisFailed, match=r"8x64 [^!]*expected '\)'"):
+        synthesize_apart(SMALLEST, limit_s=200, rtl=tmp_path)
 
 
 def test_synthesis_that_takes_too_long_is_ended() -> None:

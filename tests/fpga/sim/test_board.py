@@ -4,6 +4,7 @@
 import pytest
 
 from edge_node_fpga.regs.constants import ID, IRQ_ENABLE, VERSION, WATCHDOG
+from edge_node_fpga.sim.errors import BoardClosed
 from tests.fpga.conftest import Plugged
 
 pytestmark = pytest.mark.fpga
@@ -26,6 +27,10 @@ def test_registers_are_read_and_written(plugged: Plugged) -> None:
     assert not board.interrupt
 
 
-def test_closing_twice_is_closing_once(plugged: Plugged) -> None:
-    plugged.device.board.close()
-    plugged.device.board.close()
+def test_closed_board_is_not_used(plugged: Plugged) -> None:
+    board = plugged.device.board
+    board.close()
+    board.close()  # once more changes nothing
+    for use in (lambda: board.clocks, lambda: board.run(1), lambda: board.read_dma(0)):
+        with pytest.raises(BoardClosed, match="make another"):
+            use()

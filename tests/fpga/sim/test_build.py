@@ -31,6 +31,12 @@ def test_missing_verilator_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         build.built_library(SMALLEST, cache=tmp_path)
 
 
+def test_packages_are_read_before_their_users() -> None:
+    sources = build.rtl_sources()
+    assert sources[0].stem.endswith("_pkg")
+    assert set(sources) == set(build.RTL.rglob("*.sv"))
+
+
 @pytest.mark.fpga
 def test_refused_sources_leave_no_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "rtl").mkdir()

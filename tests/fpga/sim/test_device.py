@@ -6,7 +6,7 @@ import importlib
 import numpy as np
 import pytest
 
-from edge_node_fpga.regs.constants import REGISTERS
+from edge_node_fpga.regs.constants import REGISTERS, WATCHDOG
 from edge_node_fpga.sim.board import MEMORY_BYTES
 from edge_node_fpga.sim.errors import NothingThere, OutOfMemory
 from tests.fpga.conftest import Plugged
@@ -45,6 +45,19 @@ def test_address_of_nothing_is_an_error(plugged: Plugged) -> None:
         plugged.device.read_registers(0x5000_0000, 4)
     with pytest.raises(NothingThere):
         plugged.device.write_registers(0x5000_0000, bytes(4))
+
+
+def test_download_begins_anew(plugged: Plugged) -> None:
+    pynq = importlib.import_module("pynq")
+    first = pynq.Overlay(str(plugged.bitfile))
+    first.bnn_engine_0.register_map.WATCHDOG = 77
+    kept = plugged.device.allocate((4,), np.uint64)
+    kept[:] = 5
+    first.axi_dma_0.recvchannel.transfer(kept)
+    second = pynq.Overlay(str(plugged.bitfile))
+    assert int(second.bnn_engine_0.register_map.WATCHDOG) == WATCHDOG.reset
+    assert second.axi_dma_0.read(0x34) & 3 == 0, "it runs, and nothing was transferred"
+    assert (kept == 5).all()
 
 
 def test_stopped_dma_halts_only_when_its_transfer_ends(plugged: Plugged) -> None:

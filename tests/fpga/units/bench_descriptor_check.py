@@ -39,6 +39,9 @@ MODEL = {
     "input_words": (64, 9),
 }
 LIMIT_CLOCKS = 17 * 7 + 10
+UNIT = {"first": 1, "first_tiles": 2, "first_channels": 3, "first_rows": 3, "first_columns": 3}
+BANK_WORDS = 512
+MOST_ROW_WORDS = (1 << 9) - 1
 
 
 def packed(fields: dict[str, tuple[int, int]], values: dict[str, int]) -> int:
@@ -85,9 +88,8 @@ async def good_models_pass(dut: Any) -> None:
     await begin(dut, start=0, model=0, descriptor=0)
     for layers in (1, 2, 7, 16):
         assert await verdict(dut, *good(layers)) == 0
-    unit = {"first": 1, "first_tiles": 2, "first_channels": 3, "first_rows": 3, "first_columns": 3}
     model, rows = good(3)
-    assert await verdict(dut, model | unit, rows) == 0
+    assert await verdict(dut, model | UNIT, rows) == 0
     edges = {
         "out_rows": 64,
         "out_columns": 64,
@@ -108,7 +110,6 @@ async def good_models_pass(dut: Any) -> None:
 @cocotb.test()
 async def each_fault_has_its_code(dut: Any) -> None:
     await begin(dut, start=0, model=0, descriptor=0)
-    unit = {"first": 1, "first_tiles": 2, "first_channels": 3, "first_rows": 3, "first_columns": 3}
     for change in (
         {"layers": 0},
         {"layers": 17},
@@ -118,16 +119,16 @@ async def each_fault_has_its_code(dut: Any) -> None:
         {"image_beats": 0},
         {"image_beats": 3},
         {"input_words": 129},
-        unit | {"image_rows": 33},
-        unit | {"image_beats": 5},
-        unit | {"first_tiles": 0},
-        unit | {"first_tiles": 9},
-        unit | {"first_channels": 0},
-        unit | {"first_channels": 33},
-        unit | {"first_rows": 0},
-        unit | {"first_rows": 4},
-        unit | {"first_columns": 0},
-        unit | {"first_columns": 16},
+        UNIT | {"image_rows": 33},
+        UNIT | {"image_beats": 5},
+        UNIT | {"first_tiles": 0},
+        UNIT | {"first_tiles": 9},
+        UNIT | {"first_channels": 0},
+        UNIT | {"first_channels": 33},
+        UNIT | {"first_rows": 0},
+        UNIT | {"first_rows": 4},
+        UNIT | {"first_columns": 0},
+        UNIT | {"first_columns": 16},
     ):
         model, rows = good(3)
         assert await verdict(dut, model | change, rows) == BAD_MODEL, change
@@ -168,3 +169,21 @@ async def each_fault_has_its_code(dut: Any) -> None:
         model, rows = good(4)
         rows[-1] |= change
         assert await verdict(dut, model, rows) == BAD_END, change
+
+
+@cocotb.test()
+async def the_first_map_has_the_rows_of_what_makes_it(dut: Any) -> None:
+    await begin(dut, start=0, model=0, descriptor=0)
+    model, rows = good(3)
+    unit = UNIT | {"image_rows": 32, "image_beats": 4, "first_tiles": 8}
+    of_image = [(count, {"image_rows": count, "image_beats": 1}) for count in (1, 2, 7, 63, 64)]
+    of_unit = [(count, unit | {"first_rows": count}) for count in (1, 2, 7, 8, 14, 15)]
+    for map_rows, change in (*of_image, *of_unit):
+        most = min(BANK_WORDS // ((map_rows + 1) // 2), MOST_ROW_WORDS)
+        changed = model | change | {"input_words": most}
+        assert await verdict(dut, changed, rows) == 0, changed
+        if most < MOST_ROW_WORDS:
+            changed["input_words"] += 1
+            assert await verdict(dut, changed, rows) == BAD_MODEL, changed
+    rows[1] |= {"in_rows": 64, "row_words": 17}  # a later map has its own rows
+    assert await verdict(dut, model | unit | {"input_words": 1}, rows) == BAD_MAP

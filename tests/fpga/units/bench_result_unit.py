@@ -29,6 +29,7 @@ class Results:
         dut.out_ready.value = int(ready)
         dut.label.value = self.labels[0] if self.labels else 0
         valid = number(dut.out_valid)
+        assert number(dut.waiting) or not valid
         shown = (number(dut.out_data), number(dut.out_last))
         if valid and ready:
             self.beats.append(shown)
@@ -210,6 +211,7 @@ async def an_abort_ends_with_one_last_beat_and_the_next_batch_is_whole(dut: Any)
             await unit.clock()
         lasts = [data for data, last in unit.beats if last]
         assert lasts == [ABORTED], "an aborted batch ends with one last beat"
+        assert not number(dut.waiting)
         assert unit.beats[-1] == (ABORTED, 1)
         kept = expected(images)
         assert [data for data, _ in unit.beats[:-1]] == [data for data, _ in kept][

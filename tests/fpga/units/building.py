@@ -16,32 +16,38 @@ import sysconfig
 import tempfile
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
+
+from edge_node_fpga.sim.build import RTL, rtl_sources
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-RTL = ROOT / "fpga" / "rtl"
 CACHE = ROOT / "build" / "fpga-units"
-RUNTIME = CACHE / "runtime"
 # Short tests: the compiler's time is most of theirs.
 _MAKE = "OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0 CFG_CXXFLAGS_PCH_I=-include"
 # make compiles what is older than the makefile that Verilator has just written.
 _AHEAD_S = 10 * 365 * 24 * 3600
-_WARNINGS = [
+_FLAGS = [
     "-Wno-WIDTHEXPAND",
     "-Wno-WIDTHTRUNC",
     "-Wno-UNOPTFLAT",
     "-Wno-SYMRSVDWORD",
     "-Wno-MULTIDRIVEN",
+    "--x-initial",
+    "fast",
+    "--x-assign",
+    "fast",
 ]
 
 
 @dataclass(frozen=True)
 class Unit:
-    """A module, what it is built with, and the cocotb module that tries it."""
+    """A module, what it is built with, and the cocotb modules that try it."""
 
     module: str
     bench: str
+    """More than one are separated by commas: they share a build."""
     parameters: dict[str, int] = field(default_factory=dict)
     parts: tuple[str, ...] = ()
     """Other modules that it contains; all files of fpga/rtl if this says ("*",)."""
@@ -53,7 +59,7 @@ class Unit:
     def name(self) -> str:
         said = "".join(f"-{key}{value}" for key, value in self.parameters.items())
         said += "".join(f"-{name}" for name in self.defines)
-        return f"{self.bench.removeprefix('bench_')}-{self.module}{said}"
+        return f"{self.bench.split(',')[0].removeprefix('bench_')}-{self.module}{said}"
 
 
 def run(unit: Unit) -> list[str]:
@@ -63,24 +69,25 @@ def run(unit: Unit) -> list[str]:
     if str(HERE) not in sys.path:  # the simulator's Python is given this one's
         sys.path[:0] = [str(HERE)]
     _tools_first_on_path()
-    sources = _sources(unit)
-    said = (unit.module, sorted(unit.parameters.items()), unit.defines, _MAKE)
+    files = _sources(unit)
+    runtime = CACHE / f"runtime-{metadata.version('verilator')}"
+    said = (unit.module, sorted(unit.parameters.items()), unit.defines, _MAKE, _FLAGS, runtime.name)
     digest = hashlib.sha256(repr(said).encode())
-    for source in sources:
+    for source in files:
         digest.update(source.read_bytes())
     folder = CACHE / f"{unit.module}-{digest.hexdigest()[:16]}"
-    _reuse_runtime(folder)
+    _reuse(runtime, folder)
     runner = tools.get_runner("verilator")
     runner.build(
-        sources=sources,
+        sources=files,
         hdl_toplevel=unit.module,
         parameters=unit.parameters,
         defines=dict.fromkeys(unit.defines, 1),
-        build_args=[*_WARNINGS, "--x-initial", "fast", "--x-assign", "fast"],
+        build_args=_FLAGS,
         build_dir=folder,
         timescale=("1ns", "1ps"),
     )
-    _keep_runtime(folder)
+    _keep(runtime, folder)
     results = runner.test(
         hdl_toplevel=unit.module,
         test_module=unit.bench,
@@ -100,32 +107,31 @@ def run(unit: Unit) -> list[str]:
     return bad if cases else ["no test was run"]
 
 
-def _reuse_runtime(folder: Path) -> None:
+def _reuse(runtime: Path, folder: Path) -> None:
     # Verilator's own library is the same for all builds, and most of the compiler's work.
-    if not folder.exists() and RUNTIME.exists():
+    if not folder.exists() and runtime.exists():
         folder.mkdir()
-        for kept in RUNTIME.glob("*.o"):
-            later = RUNTIME.stat().st_mtime + _AHEAD_S
+        for kept in runtime.glob("*.o"):
+            later = runtime.stat().st_mtime + _AHEAD_S
             os.utime(shutil.copy(kept, folder), (later, later))
 
 
-def _keep_runtime(folder: Path) -> None:
-    if not RUNTIME.exists():
+def _keep(runtime: Path, folder: Path) -> None:
+    if not runtime.exists():
         with tempfile.TemporaryDirectory(dir=CACHE) as work:
             kept = Path(work) / "runtime"
             kept.mkdir()
             for made in folder.glob("verilated*.o"):
                 shutil.copy(made, kept)
             with contextlib.suppress(OSError):  # another test was first
-                kept.rename(RUNTIME)
+                kept.rename(runtime)
 
 
 def _sources(unit: Unit) -> list[Path]:
-    if unit.parts != ("*",):
-        files = [RTL / f"{name}.sv" for name in (*unit.parts, unit.module)]
-        return [path if path.exists() else HERE / path.name for path in files]
-    packages = sorted(RTL.rglob("*_pkg.sv"))
-    return [*packages, *sorted(set(RTL.rglob("*.sv")) - set(packages))]
+    if unit.parts == ("*",):
+        return rtl_sources()
+    files = [RTL / f"{name}.sv" for name in (*unit.parts, unit.module)]
+    return [path if path.exists() else HERE / path.name for path in files]
 
 
 def _run_folder(folder: Path, unit: Unit) -> Path:

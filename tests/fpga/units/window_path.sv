@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// For tests: window fetching as the engine has it: control, one lane, its maps and its word program.
+// For tests: window fetching as the engine has it: control, one lane, its maps, its word program.
 `default_nettype none
 
 module window_path (
@@ -53,7 +53,8 @@ module window_path (
         .program_base(program_base), .program_length(program_length), .window_words(window_words),
         .ring_words(10'd512), .program_index(program_index), .program_entry(program_entry),
         .read_index_0(read_index_0), .read_index_1(read_index_1), .odd_0(odd_0),
-        .odd_1(odd_1), .shift_0(shift_0), .shift_1(shift_1), .mask_0(mask_0), .mask_1(mask_1), .begin_word(begin_word),
+        .odd_1(odd_1), .shift_0(shift_0), .shift_1(shift_1), .mask_0(mask_0), .mask_1(mask_1),
+        .begin_word(begin_word),
         .word_write(word_write), .word_index(word_index), .window_ready(window_ready),
         .window_done(window_done));
     map_memory #(.INDEX_BITS(10)) maps (
