@@ -47,7 +47,8 @@ def build_wheel(
     """Return the name of the wheel, whose tag says whether the kernels are in it (PEP 517)."""
     settings: ConfigSettings = dict(config_settings or {})
     if compile_kernels():
-        settings["--build-option"] = [f"--plat-name={get_platform(None)}"]
+        # Whoever compiles for another machine says for which: dist.py.
+        settings.setdefault("--build-option", [f"--plat-name={get_platform(None)}"])
     return build_meta.build_wheel(wheel_directory, settings, metadata_directory)
 
 

@@ -2,7 +2,7 @@
 """The chain's sqlite file: schema, format number, and transactions that survive a power cut.
 
 WAL with synchronous=FULL: what a commit acknowledged is there after kill -9 or a cut, and nothing
-is ever half there.
+is ever half there. To spare a card, what peers can give again may be synced now and then only.
 Law of the file: the only place with SQL that creates, and the only one that sees sqlite's errors;
 the stores own their tables' rows.
 Read next: block_store.py, ledger_store.py.
@@ -10,7 +10,7 @@ Read next: block_store.py, ledger_store.py.
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -24,6 +24,9 @@ from edge_node.primitives.types import NetworkId
 
 FORMAT = 1
 _PAGE_BYTES = 4_096
+_SYNCED, _LATER = "FULL", "NORMAL"
+"""With a write-ahead log: the disk has it when a transaction ends, or when a later one is synced;
+in both cases what is there after a power cut is a state that was."""
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE block (
@@ -89,13 +92,18 @@ class Database:
         The file; made if it is not there.
     network : NetworkId
         The network that it must belong to.
+    sync_every : int, optional
+        Of transactions that can be had again after a power cut, every so-manieth makes the disk
+        write; all others always do, and what came before is then on the disk too.
 
     Raises
     ------
     StoreCorrupt, StoreUnavailable, StoreFormatNewer, WrongNetwork
     """
 
-    def __init__(self, path: Path, network: NetworkId) -> None:
+    def __init__(self, path: Path, network: NetworkId, sync_every: int = 1) -> None:
+        self._sync_every = sync_every
+        self._unsynced = 0
         with _named_errors():
             _check_not_cut_off(path)
             self.connection = sqlite3.connect(path, isolation_level=None)
@@ -108,7 +116,7 @@ class Database:
     def _open(self, network: NetworkId) -> None:
         run = self.connection.execute
         run(f"PRAGMA page_size = {_PAGE_BYTES}")
-        run("PRAGMA synchronous = FULL")
+        run(f"PRAGMA synchronous = {_SYNCED}")
         run("PRAGMA cell_size_check = ON")
         if run("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
             run("PRAGMA journal_mode = WAL")
@@ -128,14 +136,21 @@ class Database:
             raise WrongNetwork(expected=network, actual=owner)
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
         """Run a block whose changes are durable when it ends, or undone if it raises.
+
+        Parameters
+        ----------
+        durable : bool, optional
+            False for what peers give again: a power cut may undo it, with all that came after it,
+            until the next transaction that makes the disk write. A killed process loses nothing.
 
         Raises
         ------
         StoreCorrupt, StoreUnavailable
         """
         with _named_errors():
+            self._choose_sync(durable=durable)
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self.connection
@@ -145,6 +160,13 @@ class Database:
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
                 raise
+
+    def _choose_sync(self, *, durable: bool) -> None:
+        self._unsynced += 1
+        synced = durable or self._unsynced >= self._sync_every
+        if synced:
+            self._unsynced = 0
+        self.connection.execute(f"PRAGMA synchronous = {_SYNCED if synced else _LATER}")
 
     def shrink(self, *, always: bool) -> bool:
         """Give free pages back to the disk by writing the file anew; a crash leaves the old one.
@@ -175,6 +197,21 @@ class Database:
             run("PRAGMA wal_checkpoint(TRUNCATE)")
         return True
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read in a block as of one moment, whatever another process writes meanwhile.
+
+        Raises
+        ------
+        StoreCorrupt, StoreUnavailable
+        """
+        with _named_errors():
+            self.connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self.connection.execute("ROLLBACK")  # nothing was written
+
     def rows(self, query: str, arguments: Arguments = ()) -> list[Row]:
         """Return all rows of a query.
 
@@ -204,6 +241,20 @@ class Database:
     def close(self) -> None:
         """Close the file; what was committed stays."""
         self.connection.close()
+
+
+def is_made(path: Path) -> bool:
+    """Say whether a chain's file has its first state; nothing is made or changed.
+
+    Who only reads asks first: to open a file that its node is just making would be to make it too.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as found:
+            return found.execute("SELECT 1 FROM state_row LIMIT 1").fetchone() is not None
+    except sqlite3.OperationalError:
+        return False  # no file, no table yet, or somebody is at it
+    except sqlite3.DatabaseError:
+        return True  # damage: for whoever opens it to tell
 
 
 @contextmanager

@@ -2,9 +2,10 @@
 """Importing: from a block's bytes to a new head, or to the name of the rule that it breaks.
 
 The main path: bytes -> header -> parent -> validate_block (the law) -> store -> fork choice. A
-block is stored, with what it changes, in one transaction; so an acknowledged block is never lost
-and an invalid one leaves no trace. No block is judged twice: branches are left and followed by the
-records of what their blocks changed.
+block is stored, with what it changes, in one transaction; so an own block is never lost, one of
+others only to a power cut and only if the database was told not to sync each, and an invalid one
+leaves no trace. No block is judged twice: branches are left and followed by the records of what
+their blocks changed.
 Law of the file: what is valid is the law's word; what is the head is fork_choice's.
 Read next: reorg.py.
 """
@@ -430,7 +431,8 @@ class Importer:
     ) -> Imported:
         state = verdict.state
         leads = self.replays and block.header.previous_hash == self._head.head
-        with self._database.transaction():
+        # What this node signed must never be forgotten; what peers sent they can send again.
+        with self._database.transaction(durable=own):
             if own:
                 self.blocks.note_signed(block.header)
             self.blocks.add(stored, verdict.model)
@@ -457,7 +459,7 @@ class Importer:
     def _switch_to(self, tip: BlockHash) -> tuple[BlockHash, ...]:
         """Make another branch the main chain."""
         way = self._forks.way(self._head.head, tip)
-        with self._database.transaction():
+        with self._database.transaction(durable=False):
             self.blocks.cut_main(way.fork)
             for height, block_hash in enumerate(way.connected, start=way.fork + 1):
                 self.blocks.set_main(Height(height), block_hash)

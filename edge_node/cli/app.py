@@ -8,6 +8,7 @@ Read next: session.py, commands.py.
 import errno
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,9 +16,9 @@ import click
 
 from edge_node import __version__
 from edge_node.cli.commands import COMMANDS
-from edge_node.cli.exit_codes import ExitCode, exit_code_of
+from edge_node.cli.deferred import DeferringGroup
+from edge_node.cli.exit_codes import ExitCode
 from edge_node.cli.output import complain, reader_is_gone, set_up_logging
-from edge_node.cli.session import Session
 from edge_node.primitives.errors import EdgeNodeError
 
 _EXIT_CODES = "\n".join(f"{c.value:5} {c.name.lower():12} {c.meaning}" for c in ExitCode)
@@ -36,13 +37,14 @@ _ADVICE = {
     errno.EPERM: "change its permissions, or name another file or --data-dir",
     errno.ENOSPC: "make room on the disk",
     errno.EDQUOT: "make room on the disk",
+    errno.EROFS: "run `sudo mount -o remount,rw` on that disk, or name another --data-dir",
     errno.EMFILE: "raise the limit with `ulimit -n`",
 }
 # Since click 8.2 a group without a command is an error, whose message is the help.
 _SHOWS_HELP: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
 
 
-class _Root(click.Group):
+class _Root(DeferringGroup):
     """The command, whose errors are sentences."""
 
     def make_context(
@@ -71,6 +73,8 @@ class _Root(click.Group):
         except click.UsageError as error:
             _refuse(error)
         except EdgeNodeError as error:
+            from edge_node.cli.failures import exit_code_of  # noqa: PLC0415 - only where one fails
+
             complain(str(error))
             ctx.exit(exit_code_of(error))
         except BrokenPipeError:
@@ -83,8 +87,7 @@ class _Root(click.Group):
 
 
 def _want_json_logs(words: Sequence[str]) -> bool:
-    pairs = zip(words, [*words[1:], ""], strict=True)
-    return ("--log-format", "json") in pairs or "--log-format=json" in words
+    return ("--log-format", "json") in pairwise(words) or "--log-format=json" in words
 
 
 def _refuse(error: click.UsageError) -> NoReturn:
@@ -140,6 +143,8 @@ def app(
     settings: tuple[str, ...],
 ) -> None:
     """Train, prove and share binary neural networks with the small machines on your LAN."""
+    from edge_node.cli.session import Session  # noqa: PLC0415 - not for help or completion
+
     flags: dict[str, str] = {}
     for setting in settings:
         name, equals, value = setting.partition("=")

@@ -29,7 +29,7 @@ class BrokerEnded(GossipError):
 
 @click.group()
 def broker() -> None:
-    """Run an MQTT broker for the LAN, or make a cluster of them."""
+    """Run an MQTT broker for the LAN, or a cluster of them."""
 
 
 broker.add_command(cluster)

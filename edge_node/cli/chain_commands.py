@@ -96,15 +96,15 @@ def show_chain(session: Session, /, *, last: int, as_json: bool) -> None:
     "--backend",
     default="auto",
     show_default=True,
-    help="auto, native, numpy, reference, lce, tflite, overlay-sim or overlay.",
+    help="auto, native, numpy, reference, lce, tflite, overlay-sim, overlay or serial.",
 )
 @json_option
 @click.pass_obj
 def verify_chain(session: Session, /, *, backend: str, as_json: bool) -> None:
     """Judge every block again, from the genesis on, or from where the chain is pruned."""
     datasets = DatasetStore(session.directory.datasets)
-    adopted = session.config.fpga.adopted
-    chosen = select_backend() if backend == "auto" else open_backend(backend, adopted)
+    adopted, board = session.config.fpga.adopted, session.config.bridge.board
+    chosen = select_backend() if backend == "auto" else open_backend(backend, adopted, board)
     engine = NodeEngine(load_ed25519(), [chosen], datasets)
     broken = ""
     with closing(engine), open_chain(session) as read:

@@ -31,6 +31,7 @@ from edge_node.datasets.excerpt import excerpt
 from edge_node.datasets.sources import EDITIONS
 from edge_node.datasets.store import DatasetStore
 from edge_node.demo.backends import choose_backends, named_backends
+from edge_node.demo.bridge import EMULATED, BridgeReport, prepare_firmware
 from edge_node.demo.network import NodeGlimpse
 from edge_node.demo.report import DemoReport
 from edge_node.demo.run import DemoOptions, Watch, run_demo
@@ -97,6 +98,12 @@ _LOG = logging.getLogger(__name__)
     help="Judge blocks by so many evaluation images, the first.  [default: all; 2000 beside a"
     " simulated overlay]",
 )
+@click.option(
+    "--bridge",
+    "board",
+    type=click.Choice(sorted(EMULATED)),
+    help="Beside it, an emulated microcontroller that always runs the newest model.",
+)
 @click.option("--offline", is_flag=True, help="Take the images from the cache only.")
 @json_option
 def demo(  # noqa: PLR0913 - one per option
@@ -108,15 +115,19 @@ def demo(  # noqa: PLR0913 - one per option
     output: Path,
     backends: str | None,
     images: int | None,
+    board: str | None,
     offline: bool,
     as_json: bool,
 ) -> None:
-    """Run nodes here that learn MNIST together, three if none are named.
+    """Run nodes here that learn MNIST together; 3 by default.
 
     They go on until their chain has some blocks. With more than one dataset or family it shows
     how these take turns, how new families are opened by the evolution of shapes, and closed.
     A second dataset is uploaded with a bounty, by a command of the first node's user: models of it
     earn bonuses, its reserve is revealed when mining on it has ended, and the bounty is settled.
+    With --bridge a Cortex-M in QEMU, whose firmware is built at once, gets each newest model over a
+    serial line from `edge-node bridge run`, and publishes what it predicts; the report counts what
+    a subscriber of the demonstration's own has received.
 
     Exits with 0 only if all nodes agree on the head, each has judged every block, and accuracy on
     untouched images rose; with more than one dataset or family, also only if turns were fair,
@@ -127,6 +138,7 @@ def demo(  # noqa: PLR0913 - one per option
         proof = RECIPE if datasets == families == 1 else EVOLUTION
     if blocks is None:
         blocks = EVOLUTION_BLOCKS if proof == EVOLUTION else LOTTERY_BLOCKS
+    firmware = None if board is None else prepare_firmware(board, output / "bridge")
     output.mkdir(parents=True, exist_ok=True)
     root = output / "datasets"
     learned = [
@@ -148,6 +160,7 @@ def demo(  # noqa: PLR0913 - one per option
         datasets=tuple(learned),
         families=families,
         proof=proof,
+        firmware=firmware,
     )
     clock = SystemClock()
     with closing(select_backend()) as backend:
@@ -237,10 +250,20 @@ def _show(report: DemoReport) -> None:
     )
     for line in happenings(market) if market else ():
         click.echo(line)
+    if report.bridge is not None:
+        click.echo(_bridged(report.bridge))
     for exports in market.models if market else (report.exports,):
         for path in (exports.tflite, exports.c_header, exports.blob):
             click.echo(f"  {path}")
     click.echo(f"  {report.exports.plot}")
+
+
+def _bridged(bridge: BridgeReport) -> str:
+    return (
+        f"{bridge.board}, emulated by `{bridge.emulated_by}`: {bridge.predictions} predictions "
+        f"received from {len(bridge.models)} models, {bridge.predictions_of_newest} from the newest"
+        f", {short(bridge.newest_model)} of height {bridge.newest_height}"
+    )
 
 
 def _rise(report: DemoReport) -> str:

@@ -2,26 +2,10 @@
 """What the command's exit status means: a table for scripts, printed by `edge-node --help`.
 
 Law of the file: a number never changes its meaning.
-Read next: app.py.
+Read next: failures.py.
 """
 
 from enum import IntEnum
-
-from edge_node.chain.errors import (
-    StoreCorrupt,
-    StoreFormatNewer,
-    StoreUnavailable,
-    WrongNetwork,
-)
-from edge_node.cli.model_file import ModelFileUnreadable
-from edge_node.datasets.errors import DatasetError
-from edge_node.gossip.errors import GossipError
-from edge_node.inference.backend import InferenceError
-from edge_node.node.errors import NodeError, NodeNotRunning, RequestRefused
-from edge_node.primitives.errors import EdgeNodeError
-from edge_node.spec.errors import InvalidInput
-from edge_node.trainer.larq_layers import LarqMissing
-from edge_node.trainer.pool import RayMissing
 
 
 class ExitCode(IntEnum):
@@ -47,29 +31,3 @@ class ExitCode(IntEnum):
     NETWORK = 8, "the broker can not be started or reached"
     BACKEND = 9, "no back end can do it"
     INTERRUPTED = 130, "stopped by Ctrl-C"
-
-
-_BY_CLASS: tuple[tuple[type[EdgeNodeError], ExitCode], ...] = (
-    (NodeNotRunning, ExitCode.NOT_RUNNING),
-    (RequestRefused, ExitCode.INVALID),
-    (StoreCorrupt, ExitCode.STORE),
-    (StoreUnavailable, ExitCode.STORE),
-    (StoreFormatNewer, ExitCode.STORE),
-    (WrongNetwork, ExitCode.STORE),
-    (NodeError, ExitCode.NODE),
-    (RayMissing, ExitCode.NODE),
-    (LarqMissing, ExitCode.NODE),
-    (DatasetError, ExitCode.DATASET),
-    (GossipError, ExitCode.NETWORK),
-    (InferenceError, ExitCode.BACKEND),
-    (InvalidInput, ExitCode.INVALID),
-    (ModelFileUnreadable, ExitCode.INVALID),
-)
-
-
-def exit_code_of(error: EdgeNodeError) -> ExitCode:
-    """Return the exit status for an error."""
-    for kind, code in _BY_CLASS:
-        if isinstance(error, kind):
-            return code
-    return ExitCode.FAILED

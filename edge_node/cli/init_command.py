@@ -2,11 +2,10 @@
 """`edge-node init`: a data directory with a key, and the genesis of a new or a joined network.
 
 Law of the file: what can be refused is refused before anything is fetched or written.
-Read next: edge_node/node/data_directory.py.
+Read next: joining.py, edge_node/node/data_directory.py.
 """
 
 import os
-import secrets
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,32 +13,22 @@ import click
 
 from edge_node.cli.dataset_choice import choose_dataset
 from edge_node.cli.edition_store import stored_edition, stored_mnist
+from edge_node.cli.joining import join_network, own_seed
 from edge_node.cli.output import emit, json_option, short
 from edge_node.cli.session import Session
 from edge_node.datasets.sources import EDITIONS
 from edge_node.datasets.store import DatasetStore
-from edge_node.gossip.genesis_fetch import fetch_genesis
-from edge_node.gossip.join_line import JoinLine, format_broker, parse_join_line
-from edge_node.gossip.mqtt import TlsOptions
 from edge_node.kernels.libsodium import load_ed25519
-from edge_node.node.config import NetworkSection
-from edge_node.node.configuration import read_password
 from edge_node.node.control import JsonObject
 from edge_node.node.data_directory import DataDirectory
 from edge_node.node.errors import NodeError
 from edge_node.node.members_file import read_members
 from edge_node.node.networks import lan_parameters, new_genesis
 from edge_node.node.parameters_file import read_parameters
-from edge_node.node.service import tls_of
 from edge_node.node.system import SystemClock
-from edge_node.node.toml_files import Setting, SettingValue, toml_text
-from edge_node.primitives.types import NetworkId
+from edge_node.node.time_wait import check_founding_time
 from edge_node.spec.dataset import Manifest
-from edge_node.spec.genesis import PROOF_RULES, RECIPE, Genesis, genesis_from_bytes
-from edge_node.spec.signature import SEED_BYTES
-
-JOIN_TIMEOUT_MS = 15_000
-"""To reach the broker and find the genesis on it."""
+from edge_node.spec.genesis import PROOF_RULES, RECIPE
 
 
 class DirectoryUnusable(NodeError):
@@ -145,10 +134,10 @@ def init(  # noqa: PLR0913 - one per option
     directory.check_new()
     _check_usable(session.data_dir)
     others = read_members(named, members_file)
-    seed = directory.seed() if directory.has_key() else secrets.token_bytes(SEED_BYTES)
+    seed = own_seed(directory)
     key = load_ed25519().public_key(seed)
     if line is not None:
-        genesis = _join(session, line, seed)
+        genesis = join_network(session, line, seed)
     else:
         proof = proof or RECIPE
         rules = lan_parameters(proof)
@@ -164,7 +153,9 @@ def init(  # noqa: PLR0913 - one per option
             store, mnist = stored_mnist(directory.datasets, files=mnist_from, offline=offline)
             manifests = [store.table(mnist).manifest]
         members = list({key, *others})
-        genesis = new_genesis(name, manifests, members, rules, SystemClock().now_ms(), proof)
+        now_ms = SystemClock().now_ms()
+        check_founding_time(now_ms)
+        genesis = new_genesis(name, manifests, members, rules, now_ms, proof)
         directory.initialise(genesis, seed)
     answer: JsonObject = {
         "data_dir": str(session.data_dir),
@@ -181,19 +172,6 @@ def init(  # noqa: PLR0913 - one per option
             f"({short(genesis.network_id().hex())}); start it with `{session.line('run')}`"
         ),
     )
-
-
-def _join(session: Session, line: str, seed: bytes) -> Genesis:
-    """Make a node of the network that a line leads to."""
-    network = session.config.network
-    join_line, password_file = parse_join_line(line, tls=network.tls), None
-    if not join_line.user:
-        password_file = network.password_file
-        join_line = replace(join_line, user=network.user, password=read_password(network))
-    genesis = _fetch(join_line, tls_of(network))
-    settings = _settings_of(join_line, network, password_file)
-    session.directory.initialise(genesis, seed, settings=toml_text(settings))
-    return genesis
 
 
 def _check_usable(root: Path) -> None:
@@ -233,45 +211,3 @@ def _dataset(
     else:
         dataset_id = choose_dataset(store, text)
     return store.open(dataset_id).manifest
-
-
-def _fetch(line: JoinLine, tls: TlsOptions) -> Genesis:
-    data = fetch_genesis(
-        line,
-        client_id=f"edge-node-join-{secrets.token_hex(8)}",
-        genesis_id=_network_id,
-        clock=SystemClock(),
-        timeout_ms=JOIN_TIMEOUT_MS,
-        tls=tls,
-    )
-    return genesis_from_bytes(data)
-
-
-def _settings_of(
-    line: JoinLine, network: NetworkSection, password_file: Path | None
-) -> list[Setting]:
-    """Return what a node needs to connect again as it did to join."""
-    tls = line.brokers[0].tls
-    values: dict[str, SettingValue] = {
-        "brokers": tuple(format_broker(broker, tls=tls) for broker in line.brokers),
-        "user": line.user,
-        "password": line.password,
-        "tls": tls,
-    }
-    files = {
-        "tls_ca_file": network.tls_ca_file,
-        "tls_certificate_file": network.tls_certificate_file,
-        "tls_key_file": network.tls_key_file,
-    }
-    if not any(broker.tls for broker in line.brokers):
-        files.clear()
-    if password_file is not None:
-        del values["password"]
-        files["password_file"] = password_file
-    # Absolute, for in the file they would be relative to it.
-    values |= {key: str(path.resolve()) for key, path in files.items() if path is not None}
-    return [Setting(section="network", key=key, value=value) for key, value in values.items()]
-
-
-def _network_id(data: bytes) -> NetworkId:
-    return genesis_from_bytes(data).network_id()

@@ -29,7 +29,7 @@ from edge_node.spec.transaction import ReserveReveal
 @json_option
 @click.pass_context
 def market(context: click.Context, /, *, as_json: bool) -> None:
-    """List the datasets of the chain, with bounties and best models."""
+    """List the chain's datasets, with bounties and best models."""
     if context.invoked_subcommand is not None:
         return
     session: Session = context.obj

@@ -11,7 +11,7 @@ import click
 from rich.table import Table
 
 from edge_node.cli.chain_access import open_chain
-from edge_node.cli.dataset_choice import choose_on_chain
+from edge_node.cli.model_choice import choose_model
 from edge_node.cli.model_found import found_family
 from edge_node.cli.model_import import import_model
 from edge_node.cli.model_train import train_model
@@ -20,33 +20,7 @@ from edge_node.cli.session import Session
 from edge_node.cli.verify_command import verify
 from edge_node.inference.c_export import c_header
 from edge_node.inference.tflite_export import int8_file, lce_file
-from edge_node.primitives.errors import EdgeNodeError
-from edge_node.spec.constants import PPM
-from edge_node.spec.dataset import SplitName
 from edge_node.spec.model import Model
-from edge_node.spec.state import Family, FamilyModel, State
-
-
-class ModelNotFound(EdgeNodeError):
-    """No model of the chain has this hash."""
-
-    reason = "model-not-found"
-
-    def __init__(self, prefix: str) -> None:
-        super().__init__(f"the chain has no model {prefix!r}; see `edge-node model list`")
-        self.prefix = prefix
-
-
-class ModelAmbiguous(EdgeNodeError):
-    """Several models of the chain have hashes that begin so."""
-
-    reason = "model-ambiguous"
-
-    def __init__(self, prefix: str, count: int) -> None:
-        super().__init__(f"{count} models of the chain begin with {prefix!r}; give more digits")
-        self.prefix = prefix
-        self.count = count
-
 
 _dataset_option = click.option(
     "--dataset", metavar="NAME_OR_ID", help="Among the models of one of the chain's datasets."
@@ -114,7 +88,7 @@ def show_model(session: Session, /, *, prefix: str, dataset: str | None, as_json
 
     PREFIX is the beginning of its hash, or `best`.
     """
-    found = _find(session, prefix, dataset)
+    found = choose_model(session, prefix, dataset)
     architecture = found.architecture
     facts = {
         "model": found.model_hash().hex(),
@@ -175,7 +149,7 @@ def export_model(
 
     PREFIX is the beginning of its hash, or `best`.
     """
-    found = _find(session, prefix, dataset)
+    found = choose_model(session, prefix, dataset)
     if kind == "blob":
         data = found.blob()
     elif kind == "c":
@@ -209,32 +183,3 @@ def _layers(found: Model) -> Table:
         ("layer", ">channels", "kernel", "pool", ">weights"),
         rows,
     )
-
-
-def _find(session: Session, prefix: str, dataset: str | None) -> Model:
-    with open_chain(session) as chain:
-        only = None if dataset is None else choose_on_chain(chain.state, dataset)
-        entries = [
-            (_share(chain.state, family, entry), entry.model_hash)
-            for family in chain.state.families.values()
-            if only is None or family.dataset == only
-            for entry in family.models
-            # A pruned chain has the best of a closed family only.
-            if chain.blocks.model_blob(entry.model_hash) is not None
-        ]
-        if prefix == "best":
-            entries = sorted(entries, key=lambda entry: -entry[0])[:1]
-        else:
-            digits = prefix.lower()
-            entries = [entry for entry in entries if entry[1].hex().startswith(digits)]
-        if not entries:
-            raise ModelNotFound(prefix)
-        if len(entries) > 1:
-            raise ModelAmbiguous(prefix, len(entries))
-        return chain.blocks.model(entries[0][1])
-
-
-def _share(state: State, family: Family, entry: FamilyModel) -> int:
-    """Return a model's accuracy in ppm: datasets have evaluation splits of different sizes."""
-    splits = state.datasets[family.dataset].manifest.splits
-    return entry.correct_count * PPM // splits[SplitName.EVALUATION].count

@@ -6,15 +6,22 @@ Read next: edge_node/node/service.py.
 """
 
 import gc
+import logging
+import textwrap
 
 import click
 from rich.table import Table
 
+from edge_node.chain.database import Database
 from edge_node.cli.events import events_option, stop_on_signals, told
+from edge_node.cli.joining import join_as_told
 from edge_node.cli.output import console, emit, json_option, percent, printable, short, table
 from edge_node.cli.session import Session
 from edge_node.node.control import JsonObject, ask
+from edge_node.node.hardware import detect, why_other_board
 from edge_node.node.service import options_of, run_service
+
+_LOG = logging.getLogger(__name__)
 
 GARBAGE_THRESHOLDS = (20_000, 50, 100)
 """How many new objects before the young, the middle and the old are searched for cycles.
@@ -34,7 +41,8 @@ as by default, they cost a tenth of what is done for a transfer.
     " tried in turn.",
 )
 @click.option(
-    "--backend", help="auto, native, numpy, reference, lce, tflite, overlay-sim or overlay."
+    "--backend",
+    help="auto, native, numpy, reference, lce, tflite, overlay-sim, overlay or serial.",
 )
 @click.option("--no-trainer", is_flag=True, help="Validate only.")
 @events_option
@@ -49,6 +57,8 @@ def run(
     as_json: bool,
 ) -> None:
     """Run the node until Ctrl-C or SIGTERM.
+
+    Where there is no node yet, a join line in the file `join` of the data directory makes one.
 
     With --json, each line is an object with the key `event`: `started`, `head` (a new head),
     `mined` (a block of its own), `stopped`.
@@ -84,7 +94,12 @@ def run_trainer(session: Session, /, *, as_json: bool) -> None:
 
 def _run(session: Session, *, as_json: bool) -> None:
     stop = stop_on_signals()
-    options = options_of(session.config)
+    if join_as_told(session):
+        session = session.with_flags({})
+    config = session.config
+    if why := why_other_board(detect(config.node.machine_root), config.node.board):
+        _LOG.warning("%s", why)
+    options = options_of(config)
     gc.freeze()
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     if not as_json:
@@ -108,11 +123,19 @@ def status(session: Session, /, *, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def upgrade(session: Session, /, *, backup: bool, as_json: bool) -> None:
-    """Bring the data directory to this program's format."""
+    """Bring the data directory to this program's format.
+
+    One that this program can not use is refused with the reason, and nothing in it is changed.
+    """
     directory = session.directory
     directory.open()
-    copy = directory.backup() if backup else None
-    directory.close()
+    try:
+        network = directory.genesis().network_id()
+        if directory.chain.exists():
+            Database(directory.chain, network).close()
+        copy = directory.backup() if backup else None
+    finally:
+        directory.close()
     answer: JsonObject = {"data_dir": str(session.data_dir), "backup": str(copy) if copy else None}
     emit(
         answer,
@@ -142,13 +165,19 @@ def _show_status(answer: JsonObject) -> None:
         "judged": f"{answer['imported']} blocks since the start, by {answer['backend']}",
         "mined": f"{answer['mined']} blocks since the start; trainer {answer['trainer']}",
     }
+    if heat := answer.get("temperature"):  # a node that runs on from an older program has none
+        facts["heat"] = str(heat)
     if answer["waiting_models"]:
         facts["imports"] = f"{answer['waiting_models']} models wait until a founder is due"
     offload = answer.get("offload")
     if isinstance(offload, dict):
         facts["offload"] = f"{offload['words']}; evaluates, and never mines, attests or relays"
+    reasons = answer.get("reasons")
+    if isinstance(reasons, list) and reasons:
+        facts["wrong"] = "; ".join(map(str, reasons))
     for name, value in facts.items():
-        click.echo(f"{name:10}{value}")
+        lines = textwrap.wrap(str(value), 70, break_long_words=False, break_on_hyphens=False)
+        click.echo(f"{name:10}" + f"\n{'':10}".join(lines))
     if families:
         console.print(_families(families))
     console.print(_peers(peers) if peers else "no other node was seen yet")

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import ClassVar, NoReturn, TextIO
 
 import click
 from rich import box
@@ -150,11 +150,33 @@ class _JsonFormatter(logging.Formatter):
         )
 
 
+class _JournalFormatter(logging.Formatter):
+    """The journal keeps the time itself, and takes the level from a prefix: sd-daemon(3)."""
+
+    _PRIORITIES: ClassVar = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4}
+    _ERROR = 3
+
+    def format(self, record: logging.LogRecord) -> str:
+        prefix = f"<{self._PRIORITIES.get(record.levelno, self._ERROR)}>"
+        return "\n".join(f"{prefix}{line}" for line in super().format(record).splitlines())
+
+
+def _is_journal(stream: TextIO) -> bool:
+    """Return True if systemd has connected this stream to the journal."""
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+
+
 def set_up_logging(level: str, log_format: str) -> None:
     """Send logs to standard error."""
     stream = logging.StreamHandler(sys.stderr)
     if log_format == "json":
         stream.setFormatter(_JsonFormatter())
+    elif _is_journal(sys.stderr):
+        stream.setFormatter(_JournalFormatter("%(message)s"))
     else:
         stream.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[stream], force=True)
@@ -165,7 +187,7 @@ def complain(sentence: str) -> None:
     text = printable(" ".join(sentence.splitlines()))
     line = f"edge-node: {text}"
     for stream in logging.getLogger().handlers:
-        if isinstance(stream.formatter, _JsonFormatter):
+        if isinstance(stream.formatter, _JsonFormatter | _JournalFormatter):
             level = logging.ERROR
             line = stream.format(logging.LogRecord("edge-node", level, "", 0, text, None, None))
     click.echo(line, err=True)

@@ -44,7 +44,7 @@ class Session:
                 environment=os.environ,
                 flags=self._flags,
                 file=self._file,
-                detected_board=detect().board,
+                board_of=lambda root: detect(root).board,
             )
         )
 
@@ -57,6 +57,12 @@ class Session:
     def data_dir(self) -> Path:
         """The node's data directory."""
         return self.config.node.data_dir
+
+    @property
+    def named_data_dir(self) -> Path | None:
+        """The data directory if somebody named it, absolute; None for the default."""
+        (origin,) = [o for o in self.loaded.origins if (o.section, o.key) == ("node", "data_dir")]
+        return None if origin.source == "default" else self.data_dir.resolve()
 
     @property
     def directory(self) -> DataDirectory:

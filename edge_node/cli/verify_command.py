@@ -7,6 +7,7 @@ Read next: edge_node/inference/select.py.
 
 import hashlib
 import logging
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -19,8 +20,12 @@ from edge_node.cli.model_file import read_model
 from edge_node.cli.output import console, emit, json_option, short, table
 from edge_node.cli.session import Session
 from edge_node.datasets.content import Samples
-from edge_node.inference.backend import BackendFailed, BackendUnavailable, count_of_logits
-from edge_node.inference.bitstream import AdoptedOverlay
+from edge_node.inference.backend import (
+    Backend,
+    BackendFailed,
+    BackendUnavailable,
+    count_of_logits,
+)
 from edge_node.inference.select import available_backends, open_backend
 from edge_node.node.system import SystemClock
 from edge_node.spec.dataset import SplitName
@@ -64,7 +69,7 @@ class Outcome:
     "--backend",
     default="all",
     show_default=True,
-    help="all, native, numpy, reference, lce, tflite, overlay-sim or overlay.",
+    help="all, native, numpy, reference, lce, tflite, overlay-sim, overlay or serial.",
 )
 @click.option(
     "--dataset", default="mnist", show_default=True, help="`mnist`, or another one's name or id."
@@ -96,10 +101,16 @@ def verify(
     found = read_model(file)
     whole = opened_dataset(session, dataset, offline=offline)[SplitName.EVALUATION]
     samples = Samples(images=whole.images[:limit], labels=whole.labels[:limit])
-    adopted = session.config.fpga.adopted
-    names = [each.name for each in available_backends(adopted)] if backend == "all" else [backend]
+    adopted, board = session.config.fpga.adopted, session.config.bridge.board
+    names = [backend]
+    if backend == "all":
+        names = [each.name for each in available_backends(adopted, board)]
+
+    def opened(name: str) -> Backend:
+        return open_backend(name, adopted, board)
+
     outcomes = [
-        _judge(name, adopted, found, samples, must_be_here=backend != "all") for name in names
+        _judge(name, opened, found, samples, must_be_here=backend != "all") for name in names
     ]
     verdicts = [outcome.verdict for outcome in outcomes]
     # A failure has a digest of its own, None: it equals nobody's.
@@ -135,7 +146,7 @@ def _row(outcome: Outcome) -> tuple[object, ...]:
 
 def _judge(
     name: str,
-    adopted: AdoptedOverlay | None,
+    opened: Callable[[str], Backend],
     found: Model,
     samples: Samples,
     *,
@@ -153,7 +164,7 @@ def _judge(
         name=name, available=False, digest="", correct=0, total=0, images_per_s=0
     )
     try:
-        return Outcome(verdict=_measured(name, adopted, found, samples))
+        return Outcome(verdict=_measured(name, opened, found, samples))
     except BackendUnavailable:
         if must_be_here:
             raise
@@ -164,9 +175,9 @@ def _judge(
 
 
 def _measured(
-    name: str, adopted: AdoptedOverlay | None, found: Model, samples: Samples
+    name: str, opened: Callable[[str], Backend], found: Model, samples: Samples
 ) -> BackendVerdict:
-    clock, backend = SystemClock(), open_backend(name, adopted)
+    clock, backend = SystemClock(), opened(name)
     try:
         backend.logits(found, samples.images[:1])  # what is made once per model is not speed
         start_ms = clock.monotonic_ms()

@@ -25,7 +25,7 @@ from edge_node.spec.transaction import address_of
 @json_option
 @click.pass_obj
 def wallet(session: Session, /, *, as_json: bool) -> None:
-    """Show this node's address and coins, those to come included."""
+    """Show this node's address and coins, also those to come."""
     signer = KeySigner(load_ed25519(), session.directory.seed())
     with open_chain(session) as chain:
         facts = _facts(chain.state, address_of(signer.public_key))

@@ -55,15 +55,39 @@ def read_image_folder(
     """
     pillow = _import_pillow()
     files = _find_images(path, class_names or _class_folders(path))
-    width, height, grey = _look_at_all(pillow, [file for file, _ in files], max_bytes)
+    shape, images = _read_files(pillow, path, [file for file, _ in files], max_bytes)
+    labels = np.array([label for _, label in files], dtype=np.uint8)
+    return shape, images, labels
+
+
+def read_images(files: Sequence[Path], *, max_bytes: int) -> tuple[ImageShape, Bytes]:
+    """Return the shape and uint8 images (N, image_bytes) of one file or more.
+
+    Parameters
+    ----------
+    files : Sequence[Path]
+    max_bytes : int
+        Most bytes that all pixels may take.
+
+    Raises
+    ------
+    PillowMissing, DatasetTooLarge
+    ImageUnreadable, ImageTooLarge, MixedImageSizes
+    """
+    return _read_files(_import_pillow(), files[0].parent, files, max_bytes)
+
+
+def _read_files(
+    pillow: ModuleType, path: Path, files: Sequence[Path], max_bytes: int
+) -> tuple[ImageShape, Bytes]:
+    width, height, grey = _look_at_all(pillow, files, max_bytes)
     shape = ImageShape(height=height, width=width, channels=1 if grey else 3)
     images = np.empty((len(files), shape.image_bytes), dtype=np.uint8)
     if images.nbytes > max_bytes:
         raise DatasetTooLarge(path=path, expected=f"{max_bytes} bytes", actual=images.nbytes)
-    for row, (file, _) in zip(images, files, strict=True):
+    for row, file in zip(images, files, strict=True):
         row[:] = _read_pixels(pillow, file, "L" if grey else "RGB")
-    labels = np.array([label for _, label in files], dtype=np.uint8)
-    return shape, images, labels
+    return shape, images
 
 
 def _import_pillow() -> ModuleType:

@@ -55,6 +55,10 @@ class DatasetStore:
         self._splits: dict[tuple[DatasetId, SplitName], tuple[Bytes, Samples]] = {}
         self._datasets: dict[DatasetId, Dataset] = {}
 
+    def __reduce__(self) -> tuple[type["DatasetStore"], tuple[Path]]:
+        """Travel to another process as the folder alone: there the files are opened anew."""
+        return DatasetStore, (self._root,)
+
     def folder(self, dataset_id: DatasetId) -> Path:
         """Return where a dataset lies, or would lie."""
         return self._root / dataset_id.hex()

@@ -168,6 +168,7 @@ class DemoNetwork:
         self.nodes: tuple[DemoNode, ...] = ()
         # Two for each node: one may wait for an answer while it is told something.
         self._askers = ThreadPoolExecutor(2 * len(backends), thread_name_prefix="demo")
+        self._companions: list[subprocess.Popen[bytes]] = []
         self._asked: dict[str, Future[NodeGlimpse | None]] = {}
         # Ctrl-C reaches the main thread only: a node that is being started there would be nobody's.
         self._launcher = ThreadPoolExecutor(1, thread_name_prefix="launch")
@@ -210,6 +211,49 @@ class DemoNetwork:
             log=log,
         )
         self.nodes += (node,)
+
+    def accompany(
+        self, command: Sequence[str], log: Path, descriptors: Sequence[int] = ()
+    ) -> "subprocess.Popen[bytes]":
+        """Start a program that ends with the network.
+
+        Parameters
+        ----------
+        command : sequence of str
+        log : Path
+            For what it says.
+        descriptors : sequence of int
+            Open files that it is given.
+        """
+        return self._launcher.submit(self._start, command, log, descriptors).result()
+
+    def accompany_first(self, words: Sequence[str], log: Path) -> "subprocess.Popen[bytes]":
+        """Start a command of the first node's user that goes on, and ends with the network.
+
+        Parameters
+        ----------
+        words : sequence of str
+            What stands behind `edge-node`.
+        log : Path
+            For what it says.
+        """
+        program = _program(self.nodes[0].directory)
+        return self.accompany([*program, *words, "--broker", str(self.broker.address)], log)
+
+    def _start(
+        self, command: Sequence[str], log: Path, descriptors: Sequence[int]
+    ) -> "subprocess.Popen[bytes]":
+        with log.open("wb") as stream:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                env=_environment(self.broker.account),
+                pass_fds=tuple(descriptors),
+            )
+        self._companions.append(process)
+        return process
 
     def glimpses(self) -> list[NodeGlimpse]:
         """Return what the nodes say of themselves; those that do not answer yet are left out.
@@ -272,14 +316,15 @@ class DemoNetwork:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
             self._launcher.shutdown(cancel_futures=True)
-            for node in self.nodes:
-                node.process.send_signal(signal.SIGTERM)
-            for node in self.nodes:
+            processes = [*self._companions, *(node.process for node in self.nodes)]
+            for process in processes:
+                process.send_signal(signal.SIGTERM)
+            for process in processes:
                 try:
-                    node.process.wait(STOP_TIMEOUT_S)
+                    process.wait(STOP_TIMEOUT_S)
                 except subprocess.TimeoutExpired:
-                    node.process.kill()
-                    node.process.wait()
+                    process.kill()
+                    process.wait()
             self._askers.shutdown(cancel_futures=True)  # who has ended answers no more
             self.broker.stop()
         finally:

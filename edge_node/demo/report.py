@@ -13,6 +13,7 @@ from pathlib import Path
 
 from edge_node.chain.block_store import BlockStore, StoredBlock
 from edge_node.chain.database import Database
+from edge_node.demo.bridge import BridgeReport
 from edge_node.demo.generations import Exports, GenerationReport
 from edge_node.demo.market import MarketReport
 from edge_node.primitives.types import Height, NetworkId, PublicKey
@@ -53,6 +54,8 @@ class DemoReport:
     """Files."""
     market: MarketReport | None = None
     """What several datasets and families did; None where there is one of each."""
+    bridge: BridgeReport | None = None
+    """What a microcontroller did; None where there was none."""
     named: tuple[str, ...] = ()
     """Back ends that were asked for by name, one for each node; empty if none was."""
 
@@ -73,6 +76,8 @@ class DemoReport:
             for node, name in zip(self.nodes, self.named, strict=False)
             if node.backend != name
         ]
+        if self.bridge is not None:
+            found += self.bridge.failures
         if self.market is not None:
             return (*found, *self.market.failures)
         first, last = self.generations[0], self.generations[-1]
@@ -88,6 +93,8 @@ class DemoReport:
         """Return the report as plain values."""
         value = asdict(self)
         del value["market"], value["named"]
+        if self.bridge is None:
+            del value["bridge"]
         return value if self.market is None else {**value, **self.market.as_json()}
 
 

@@ -7,11 +7,13 @@ Read next: network.py.
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_node.datasets.store import DatasetStore
+from edge_node.demo.bridge import DemoBridge, EmulatedFirmware
 from edge_node.demo.generations import Exports, generation_reports
 from edge_node.demo.market import market_report, stopped_states
 from edge_node.demo.network import DemoNetwork, NodeGlimpse, ended_by_signals
@@ -93,6 +95,8 @@ class DemoOptions:
     """Open at a time on each."""
     proof: str = RECIPE
     """The network's proof rule."""
+    firmware: EmulatedFirmware | None = None
+    """Of the microcontroller that is to run the newest model; None for none."""
     time_limit_ms: int | None = None
     """Without a common head at that height by then, it has failed; None: as the height asks."""
 
@@ -165,13 +169,33 @@ def run_demo(
             clock=clock,
         )
         try:
-            started_ms = clock.monotonic_ms()
-            _upload(network, options, clock, watch)
-            _until_agreed(network, options, clock, watch)
-            duration_ms = clock.monotonic_ms() - started_ms
+            with _bridged(options, network, clock, watch) as (watching, bridge):
+                started_ms = clock.monotonic_ms()
+                _upload(network, options, clock, watching)
+                _until_agreed(network, options, clock, watching)
+                duration_ms = clock.monotonic_ms() - started_ms
+                bridged = None if bridge is None else bridge.until_newest()
         finally:
             network.stop()
-    return _report(options, network, datasets, backend, duration_ms)
+    report = _report(options, network, datasets, backend, duration_ms)
+    return replace(report, bridge=bridged)
+
+
+@contextmanager
+def _bridged(
+    options: DemoOptions, network: DemoNetwork, clock: Clock, watch: Watch
+) -> Iterator[tuple[Watch, DemoBridge | None]]:
+    """Plug the microcontroller in, if there is to be one; it is listened to at every look."""
+    if options.firmware is None:
+        yield watch, None
+        return
+    with closing(DemoBridge(options.firmware, network, clock)) as bridge:
+
+        def watch_and_listen(glimpses: Sequence[NodeGlimpse]) -> None:
+            bridge.listen()
+            watch(glimpses)
+
+        yield watch_and_listen, bridge
 
 
 def _upload(network: DemoNetwork, options: DemoOptions, clock: Clock, watch: Watch) -> None:

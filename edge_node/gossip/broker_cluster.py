@@ -31,7 +31,17 @@ from edge_node.gossip.join_line import (
     format_join_line,
     parse_broker,
 )
-from edge_node.gossip.topics import BROADCAST, ROOT, WORDS, Kind, NodeId, is_node_id, network_prefix
+from edge_node.gossip.topics import (
+    BRIDGE_ROOT,
+    BROADCAST,
+    DISCOVERY_ROOT,
+    ROOT,
+    WORDS,
+    Kind,
+    NodeId,
+    is_node_id,
+    network_prefix,
+)
 from edge_node.primitives.types import Hash32, NetworkId
 
 MIN_BROKERS = 3
@@ -230,6 +240,9 @@ def access_list(cluster: Cluster, broker: BrokerAddress) -> str:
         *(f"pattern read {base}/+/{word}/+" for word in shared),
         f"pattern read {base}/+/req/%u/+",
         f"pattern read {base}/x/+/res/%u/+/+",
+        f"pattern write {BRIDGE_ROOT}/%u/#",
+        f"pattern write {DISCOVERY_ROOT}/sensor/%u/+/config",
+        f"pattern read {BRIDGE_ROOT}/#",
         "pattern read $SYS/broker/#",
     ]
     for other in cluster.brokers:

@@ -25,7 +25,7 @@ from pathlib import Path
 from edge_node.gossip import limits
 from edge_node.gossip.errors import BrokerDidNotStart, BrokerMissing, BrokerOptionInvalid
 from edge_node.gossip.join_line import BrokerAddress, JoinLine
-from edge_node.gossip.topics import ROOT
+from edge_node.gossip.topics import BRIDGE_ROOT, DISCOVERY_ROOT, ROOT
 from edge_node.primitives.clock import Clock
 from edge_node.primitives.types import NetworkId
 
@@ -195,6 +195,12 @@ def password_line(account: Account, salt: bytes) -> str:
     return f"{account.user}:$7${_HASH_ROUNDS}${salt_text}${digest_text}\n"
 
 
+def access_list(account: Account) -> str:
+    """Return what an account may read and write, for mosquitto."""
+    roots = (ROOT, BRIDGE_ROOT, DISCOVERY_ROOT)
+    return f"user {account.user}\n" + "".join(f"topic readwrite {root}/#\n" for root in roots)
+
+
 def mosquitto_config(host: str, port: int, folder: Path) -> str:
     """Return the text of a mosquitto configuration file."""
     return "\n".join(
@@ -294,7 +300,7 @@ def start_broker(options: BrokerOptions, clock: Clock) -> RunningBroker:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     account = load_account(folder)
     _write_private(folder / "passwords", password_line(account, secrets.token_bytes(_SALT_BYTES)))
-    _write_private(folder / "acl", f"user {account.user}\ntopic readwrite {ROOT}/#\n")
+    _write_private(folder / "acl", access_list(account))
     problem = ""
     for _ in range(1 if options.port else MAX_START_TRIES):
         try:

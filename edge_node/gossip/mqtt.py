@@ -165,6 +165,10 @@ class MqttLink:
         self._client.disconnect()
         self._client.loop_stop()
         _let_go(self._client)
+        # Nobody holds it now, so its sockets are closed here: who has this link may lie in a circle
+        # of objects, and the collector might find the sockets before the client that closes them.
+        with contextlib.suppress(LinkOptionInvalid):  # a certificate's file may be gone
+            self._client = self._make_client()
 
     def _make_client(self) -> paho.Client:
         options = self._options

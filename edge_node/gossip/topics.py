@@ -25,6 +25,10 @@ ALL = NodeId("")
 """The recipient of what is for everyone."""
 
 ROOT = "pol/v1"
+BRIDGE_ROOT = "edge-node/bridge"
+"""Below it is what microcontrollers predict: plain JSON for people's own programs, not gossip."""
+DISCOVERY_ROOT = "homeassistant"
+"""Where Home Assistant looks for what it could show."""
 NODE_ID_DIGITS = 16
 NETWORK_DIGITS = 8
 REQUEST_DIGITS = 16

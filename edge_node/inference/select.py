@@ -20,6 +20,7 @@ from edge_node.inference.hosted import HostedBackend
 from edge_node.inference.known_answer import check_known_answers
 from edge_node.inference.native import NativeBackend, NumpyBackend
 from edge_node.inference.reference import ReferenceBackend
+from edge_node.inference.serial import SERIAL, SerialBoard, open_serial, why_no_serial
 from edge_node.inference.tflite_export import int8_file, lce_file
 
 LOGGER = logging.getLogger(__name__)
@@ -89,8 +90,20 @@ def _board(adopted: AdoptedOverlay | None) -> BackendEntry:
     return BackendEntry(why_unavailable=lambda: overlay.why_no_board(adopted), construct=construct)
 
 
-def _entry(name: str, adopted: AdoptedOverlay | None) -> BackendEntry:
-    return BACKENDS[name] if adopted is None or name != OVERLAY else _board(adopted)
+def _device(board: SerialBoard | None) -> BackendEntry:
+    def construct() -> Backend:
+        assert board is not None, "why_unavailable says so first"
+        return open_serial(board)
+
+    return BackendEntry(why_unavailable=lambda: why_no_serial(board), construct=construct)
+
+
+def _entry(name: str, adopted: AdoptedOverlay | None, board: SerialBoard | None) -> BackendEntry:
+    if adopted is not None and name == OVERLAY:
+        return _board(adopted)
+    if board is not None and name == SERIAL:
+        return _device(board)
+    return BACKENDS[name]
 
 
 BACKENDS: Mapping[str, BackendEntry] = {
@@ -103,26 +116,33 @@ BACKENDS: Mapping[str, BackendEntry] = {
         why_unavailable=overlay.why_not_simulated, construct=overlay.open_simulation
     ),
     OVERLAY: _board(None),
+    SERIAL: _device(None),
 }
 """Every back end by name, in the order in which tables show them; the fabric's with no bitstream
-chosen."""
+chosen, the microcontroller's with no port."""
 
 
-def available_backends(adopted: AdoptedOverlay | None = None) -> tuple[BackendStatus, ...]:
+def available_backends(
+    adopted: AdoptedOverlay | None = None, board: SerialBoard | None = None
+) -> tuple[BackendStatus, ...]:
     """Return the status of every back end; starts nothing, and loads no code but our own.
 
     Parameters
     ----------
     adopted : AdoptedOverlay, optional
         The bitstream for this machine's fabric.
+    board : SerialBoard, optional
+        The microcontroller of back end `serial`.
     """
     return tuple(
-        BackendStatus(name=name, why_unavailable=_entry(name, adopted).why_unavailable())
+        BackendStatus(name=name, why_unavailable=_entry(name, adopted, board).why_unavailable())
         for name in BACKENDS
     )
 
 
-def open_backend(name: str, adopted: AdoptedOverlay | None = None) -> Backend:
+def open_backend(
+    name: str, adopted: AdoptedOverlay | None = None, board: SerialBoard | None = None
+) -> Backend:
     """Return a back end that has passed the known-answer test; who asks closes it.
 
     Parameters
@@ -130,6 +150,8 @@ def open_backend(name: str, adopted: AdoptedOverlay | None = None) -> Backend:
     name : str
     adopted : AdoptedOverlay, optional
         The bitstream for this machine's fabric.
+    board : SerialBoard, optional
+        The microcontroller of back end `serial`.
 
     Raises
     ------
@@ -142,7 +164,7 @@ def open_backend(name: str, adopted: AdoptedOverlay | None = None) -> Backend:
     """
     if name not in BACKENDS:
         raise UnknownBackend(actual=name)
-    entry = _entry(name, adopted)
+    entry = _entry(name, adopted, board)
     if (why := entry.why_unavailable()) is not None:
         raise BackendUnavailable(backend=name, why=why)
     backend = entry.construct()
@@ -154,7 +176,11 @@ def open_backend(name: str, adopted: AdoptedOverlay | None = None) -> Backend:
     return backend
 
 
-def select_backend(preference: str = AUTO, adopted: AdoptedOverlay | None = None) -> Backend:
+def select_backend(
+    preference: str = AUTO,
+    adopted: AdoptedOverlay | None = None,
+    board: SerialBoard | None = None,
+) -> Backend:
     """Return the back end that is to be used, and log what and why.
 
     Parameters
@@ -163,6 +189,8 @@ def select_backend(preference: str = AUTO, adopted: AdoptedOverlay | None = None
         A name, or `auto`.
     adopted : AdoptedOverlay, optional
         The bitstream for this machine's fabric.
+    board : SerialBoard, optional
+        The microcontroller of back end `serial`.
 
     Raises
     ------
@@ -170,7 +198,7 @@ def select_backend(preference: str = AUTO, adopted: AdoptedOverlay | None = None
         As of `open_backend`; with `auto` only if not even the law passes.
     """
     if preference != AUTO:
-        backend = open_backend(preference, adopted)
+        backend = open_backend(preference, adopted, board)
         LOGGER.info("back end %s, as asked for: %s", backend.name, backend.describe())
         return backend
     *tried_first, always_there = AUTO_ORDER
@@ -188,7 +216,9 @@ def select_backend(preference: str = AUTO, adopted: AdoptedOverlay | None = None
 
 
 def select_backends(
-    preference: str = AUTO, adopted: AdoptedOverlay | None = None
+    preference: str = AUTO,
+    adopted: AdoptedOverlay | None = None,
+    board: SerialBoard | None = None,
 ) -> tuple[Backend, ...]:
     """Return the back end that is to be used, and those that step in where it fails, in order.
 
@@ -200,13 +230,15 @@ def select_backends(
         A name, or `auto`.
     adopted : AdoptedOverlay, optional
         The bitstream for this machine's fabric.
+    board : SerialBoard, optional
+        The microcontroller of back end `serial`.
 
     Raises
     ------
     UnknownBackend, BackendUnavailable, BackendFailed, UnsupportedArchitecture
         As of `select_backend`.
     """
-    chosen = [select_backend(preference, adopted)]
+    chosen = [select_backend(preference, adopted, board)]
     names = list(AUTO_ORDER)
     if chosen[0].name in names:
         names = names[names.index(chosen[0].name) + 1 :]

@@ -11,10 +11,12 @@ from dataclasses import asdict
 from edge_node.datasets.errors import DatasetError
 from edge_node.node.control import MAX_REQUEST_BYTES, JsonObject, Request
 from edge_node.node.errors import OffloadNeverMines
+from edge_node.node.health import health_of
 from edge_node.node.mining.miner import Miner
 from edge_node.node.mining.slot import MAX_TRAINER_RESTARTS
 from edge_node.node.node import Node
 from edge_node.node.status import FamilyStatus, NodeStatus, PeerStatus
+from edge_node.node.thermal import Thermometer
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import DatasetId, Hash32, ModelHash
@@ -67,7 +69,9 @@ def status(node: Node) -> NodeStatus:
         waiting_models=node.imports.count,
         balance=head.accounts.get(address).balance,
         immature=sum(reward.amount for reward in head.immature if reward.address == address),
-        trainer=_trainer_words(parts.miner),
+        trainer=_trainer_words(parts.miner, parts.thermometer),
+        temperature="" if parts.thermometer is None else parts.thermometer.words,
+        reasons=health_of(node).reasons,
         offload=None if node.offload is None else node.offload.status(),
         families=tuple(_family(node, family) for family in head.families.values()),
         peers=tuple(
@@ -83,11 +87,15 @@ def status(node: Node) -> NodeStatus:
     )
 
 
-def _trainer_words(miner: Miner | None) -> str:
+def _trainer_words(miner: Miner | None, thermometer: Thermometer | None) -> str:
     if miner is None:
         return "off"
     if miner.given_up:
         return f"ended: it died {MAX_TRAINER_RESTARTS + 1} times; see the log, then start again"
+    if thermometer is not None and thermometer.paused:
+        return "paused by heat"
+    if miner.hindrance:
+        return f"waiting: {miner.hindrance}"
     if miner.progress is None:
         return "waiting"
     progress = miner.progress

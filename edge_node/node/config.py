@@ -12,6 +12,7 @@ from typing import Final
 
 from edge_node.gossip.embedded_broker import LOOPBACK
 from edge_node.inference.bitstream import AdoptedOverlay
+from edge_node.inference.serial import BAUD, SerialBoard
 from edge_node.node.dataset_fetch import MAX_UPLOAD_BYTES
 from edge_node.spec.constants import MAX_TRANSACTIONS
 
@@ -25,6 +26,8 @@ class NodeSection:
 
     board: str = AUTO_BOARD
     """A board of hw_configs/, the path of a .toml file, or `auto`: the one that is recognised."""
+    machine_root: Path = Path("/")
+    """Where the machine's /proc and /sys are; another folder for an emulated machine."""
     data_dir: Path
     """Where chain, datasets and keys lie."""
     log_level: str = "info"
@@ -64,6 +67,8 @@ class InferenceSection:
     """auto, or one back end by name."""
     candidates: tuple[str, ...] = ("native", "numpy", "reference")
     """What `auto` tries, in this order."""
+    threads: int = 1
+    """Threads that count a large model's images side by side, by back end `native`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +90,21 @@ class FpgaSection:
         return AdoptedOverlay(
             bitfile=self.overlay, sha256=self.overlay_sha256, hwh_sha256=self.hwh_sha256
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeSection:
+    """The microcontroller on which back end `serial` judges; `edge-node bridge` names its own."""
+
+    port: str = ""
+    """/dev/serial/by-id/..., a pty, or socket://HOST:PORT; empty: back end `serial` is not used."""
+    baud: int = BAUD
+    """Bits a second of the line."""
+
+    @property
+    def board(self) -> SerialBoard | None:
+        """Where the microcontroller is; None for none."""
+        return SerialBoard(port=self.port, baud=self.baud) if self.port else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +155,9 @@ class StorageSection:
 
     keep_blocks: int = 0
     """Blocks below the head that stay whole once a quorum has made a later one final; 0 for all."""
+    sync_blocks: int = 1
+    """The disk is made to write at every so-manieth block of others, and at each of our own; more
+    than 1 spares a card, and a power cut may cost the last blocks of others, which peers have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,11 +203,34 @@ class OffloadSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ThermalSection:
+    """When it is too hot to mine."""
+
+    source: str = ""
+    """The kernel's file with the temperature, or a pattern with `*` of which the first counts;
+    empty: nobody looks."""
+    warn_c: int = 75
+    """From here on the log warns."""
+    pause_c: int = 80
+    """From here on mining pauses."""
+    resume_c: int = 70
+    """At this or below, mining that was paused goes on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitsSection:
     """What the node may take."""
 
     min_free_mib: int = 256
     """`hw check` warns when the data directory's disk has less room than this."""
+    max_memory_mib: int = 0
+    """Memory of node and trainer: a dataset whose images take more is not mined on; 0 for all there
+    is."""
+    max_model_bytes: int = 0
+    """Weights and thresholds of a model; a block with a larger one is not followed, and none is
+    mined. 0 for what the law allows."""
+    max_validate_ms: int = 0
+    """Time to judge a block; one that takes longer is not followed. 0 for any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +245,8 @@ class Config:
     """What evaluates models."""
     fpga: FpgaSection = field(default_factory=FpgaSection)
     """What is loaded into an FPGA."""
+    bridge: BridgeSection = field(default_factory=BridgeSection)
+    """The microcontroller of back end `serial`."""
     trainer: TrainerSection = field(default_factory=TrainerSection)
     """Mining."""
     broker: BrokerSection = field(default_factory=BrokerSection)
@@ -215,5 +263,7 @@ class Config:
     """The dataset market."""
     offload: OffloadSection = field(default_factory=OffloadSection)
     """Following instead of replaying."""
+    thermal: ThermalSection = field(default_factory=ThermalSection)
+    """When it is too hot to mine."""
     limits: LimitsSection = field(default_factory=LimitsSection)
     """What the node may take."""

@@ -8,16 +8,17 @@ Law of the file: nothing is guessed: what is not understood is an error.
 Read next: configuration_schema.py for ranges, boards.py for the boards' files.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Final
 
 from edge_node.gossip.join_line import HIDDEN, hide_account, parse_broker
 from edge_node.node.architecture_text import parse_architecture
-from edge_node.node.boards import BOARDS_FOLDER, is_board_file, read_board
+from edge_node.node.boards import BOARDS_FOLDER, Board, is_board_file, read_board
 from edge_node.node.config import (
     AUTO_BOARD,
+    BridgeSection,
     BrokerSection,
     Config,
     DatasetsSection,
@@ -31,6 +32,7 @@ from edge_node.node.config import (
     NodeSection,
     OffloadSection,
     StorageSection,
+    ThermalSection,
     TrainerSection,
 )
 from edge_node.node.configuration_errors import (
@@ -48,6 +50,7 @@ from edge_node.node.configuration_schema import (
     check_settings,
     parse_setting,
 )
+from edge_node.node.limits import NODE_BYTES
 from edge_node.node.toml_files import SettingValue, read_toml
 from edge_node.spec.architecture import ArchitectureOutOfRange
 
@@ -97,8 +100,9 @@ class ConfigRequest:
     """`section.key` -> text, from the command line."""
     file: Path | None = None
     """The user's file; None: what FILE_VARIABLE says, else FILE_NAME in the data directory."""
-    detected_board: str = ""
-    """The board that was recognised (hardware.detect), for `auto`; empty for none."""
+    board_of: Callable[[Path], str] = lambda _: ""
+    """Recognises the board whose /proc and /sys lie in a folder (hardware.detect), for `auto`;
+    empty for none."""
     boards_folder: Path = BOARDS_FOLDER
     """Where the boards' files are."""
 
@@ -125,17 +129,45 @@ def load_config(request: ConfigRequest) -> LoadedConfig:
         )
     chosen = {_DATA_DIR: default, **user, **near}
     chosen = {**_from_adopted(chosen[_DATA_DIR]), **chosen}
-    if board := _board(chosen, request.detected_board):
-        chosen = {**_from_board(board, request.boards_folder), **chosen}
+    if board := _board(chosen, request):
+        chosen = {**_layer_of(read_board(board, request.boards_folder)), **chosen}
     config = _build(chosen)
     _check_together(config, chosen)
     return LoadedConfig(config=config, origins=tuple(_origins(config, chosen)))
 
 
+def board_settings(board: Board) -> tuple[Origin, ...]:
+    """Return what a board's file sets, with that which it extends, in the order of the sections.
+
+    Raises
+    ------
+    UnknownSetting, SettingInvalid
+    """
+    layer = _layer_of(board)
+    return tuple(
+        Origin(
+            section=section,
+            key=key,
+            value=_without_secret((section, key), layer[section, key].value),
+            source=layer[section, key].source,
+        )
+        for section, key in SETTINGS
+        if (section, key) in layer
+    )
+
+
 def default_data_dir(environment: Mapping[str, str]) -> Path:
-    """Return $XDG_DATA_HOME/edge-node, or ~/.local/share/edge-node where that is not set."""
+    """Return $XDG_DATA_HOME/edge-node, or ~/.local/share/edge-node where that is not set.
+
+    An account that systemd made for a service may have no home; the service's folder counts then.
+    """
     base = environment.get("XDG_DATA_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".local/share") / "edge-node"
+    if base.startswith("/"):
+        return Path(base) / "edge-node"
+    try:
+        return Path.home() / ".local/share/edge-node"
+    except RuntimeError:
+        return Path("/var/lib/edge-node")
 
 
 def variable_name(section: str, key: str) -> str:
@@ -187,9 +219,11 @@ class _Found:
 _Layer = dict[tuple[str, str], _Found]
 _DATA_DIR = ("node", "data_dir")
 _BOARD = ("node", "board")
+_ROOT = ("node", "machine_root")
 _PATHS = frozenset(
     {
         _DATA_DIR,
+        _ROOT,
         ("network", "password_file"),
         ("network", "tls_ca_file"),
         ("network", "tls_certificate_file"),
@@ -245,18 +279,21 @@ def _from_adopted(data_dir: _Found) -> _Layer:
     return layer
 
 
-def _board(chosen: _Layer, detected: str) -> str:
+def _board(chosen: _Layer, request: ConfigRequest) -> str:
     if _BOARD not in chosen or chosen[_BOARD].value == AUTO_BOARD:
-        return detected
+        root = _as_path(chosen[_ROOT]) if _ROOT in chosen else None
+        return request.board_of(root or Path("/"))
     name = str(chosen[_BOARD].value)
     return str(_as_path(chosen[_BOARD])) if is_board_file(name) else name
 
 
-def _from_board(name: str, folder: Path) -> _Layer:
-    board = read_board(name, folder)
-    settings = check_settings(board.sections, str(board.path))
-    source = f"board file {board.path.name}"
-    return {each: _Found(value, source, board.path.parent) for each, value in settings.items()}
+def _layer_of(board: Board) -> _Layer:
+    layer: _Layer = {}
+    for each in board.layers:
+        source, base = f"board file {each.path.name}", each.path.parent
+        for setting, value in check_settings(each.sections, str(each.path)).items():
+            layer[setting] = _Found(value, source, base)
+    return layer
 
 
 def _build(chosen: _Layer) -> Config:
@@ -273,6 +310,7 @@ def _build(chosen: _Layer) -> Config:
         network=NetworkSection(**section("network")),  # type: ignore[arg-type]  # see above
         inference=InferenceSection(**section("inference")),  # type: ignore[arg-type]  # see above
         fpga=FpgaSection(**section("fpga")),  # type: ignore[arg-type]  # see above
+        bridge=BridgeSection(**section("bridge")),  # type: ignore[arg-type]  # see above
         trainer=TrainerSection(**section("trainer")),  # type: ignore[arg-type]  # see above
         broker=BrokerSection(**section("broker")),  # type: ignore[arg-type]  # see above
         metrics=MetricsSection(**section("metrics")),  # type: ignore[arg-type]  # see above
@@ -281,6 +319,7 @@ def _build(chosen: _Layer) -> Config:
         datasets=DatasetsSection(**section("datasets")),  # type: ignore[arg-type]  # see above
         market=MarketSection(**section("market")),  # type: ignore[arg-type]  # see above
         offload=OffloadSection(**section("offload")),  # type: ignore[arg-type]  # see above
+        thermal=ThermalSection(**section("thermal")),  # type: ignore[arg-type]  # see above
         limits=LimitsSection(**section("limits")),  # type: ignore[arg-type]  # see above
     )
 
@@ -323,6 +362,14 @@ def _check_together(config: Config, chosen: _Layer) -> None:
             other="the rule that only an adopted overlay is loaded",
             cure="remove it, and run `edge-node hw adopt-overlay FILE`",
         )
+    _check_heat(config.thermal, chosen)
+    memory_mib, least_mib = config.limits.max_memory_mib, NODE_BYTES >> 20
+    if 0 < memory_mib < least_mib:
+        raise SettingsContradict(
+            one=f"limits.max_memory_mib = {memory_mib}",
+            other=f"the {least_mib} MiB that a node takes by itself",
+            cure="raise it, or set 0 for all memory that there is",
+        )
     _check_offload(config, chosen)
     try:
         parse_architecture(config.trainer.architecture)
@@ -333,6 +380,26 @@ def _check_together(config: Config, chosen: _Layer) -> None:
             expected=f"a possible network ({error})",
             actual=config.trainer.architecture,
         ) from error
+
+
+def _check_heat(thermal: ThermalSection, chosen: _Layer) -> None:
+    def told(key: str) -> str:
+        found = chosen.get(("thermal", key))
+        source = "default" if found is None else found.source
+        return f"thermal.{key} = {getattr(thermal, key)} ({source})"
+
+    if thermal.resume_c >= thermal.pause_c:
+        raise SettingsContradict(
+            one=told("resume_c"),
+            other=told("pause_c"),
+            cure="let mining go on at a lower temperature than it pauses at",
+        )
+    if thermal.warn_c > thermal.pause_c:
+        raise SettingsContradict(
+            one=told("warn_c"),
+            other=told("pause_c"),
+            cure="warn at the temperature at which mining pauses, or below",
+        )
 
 
 def _check_offload(config: Config, chosen: _Layer) -> None:

@@ -87,6 +87,37 @@ class UnknownBoard(ConfigurationError):
         self.actual = actual
 
 
+class BoardSchemaUnknown(ConfigurationError):
+    """A board's file is of another schema, or does not say of which."""
+
+    reason = "configuration-board-schema"
+
+    def __init__(self, *, path: Path, expected: int, actual: object) -> None:
+        said = "no schema" if actual is None else f"schema = {actual!r}"
+        super().__init__(
+            f"{path} says {said}, and this program reads schema = {expected}; write that on its"
+            " first line, or install the edge-node that the file was made for"
+        )
+        self.path = path
+        self.expected = expected
+        self.actual = actual
+
+
+class BoardExtendsTwice(ConfigurationError):
+    """A board's file extends one that extends another, or itself."""
+
+    reason = "configuration-board-extends"
+
+    def __init__(self, *, path: Path, base: Path, further: str) -> None:
+        super().__init__(
+            f"{path} extends {base.name}, which extends {further} itself, and one level is the"
+            " most; extend a file that stands alone"
+        )
+        self.path = path
+        self.base = base
+        self.further = further
+
+
 class ArchitectureTextInvalid(ConfigurationError):
     """An architecture's text can not be read."""
 

@@ -32,6 +32,7 @@ BACKENDS: Final = (
     "tflite",
     "overlay-sim",
     "overlay",
+    "serial",
 )
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 LOG_FORMATS: Final = ("text", "json")
@@ -44,8 +45,14 @@ _MAX_NICE = 19
 _KEY_DIGITS = 64
 _SHA256_DIGITS = 64
 _MAX_PORT = 65_535
+_LEAST_BAUD, _MOST_BAUD = 1_200, 4_000_000
 _MAX_IMAGES = 1 << 24
 _MAX_MIB = 1 << 30
+_MAX_MODEL_BYTES = 1 << 30
+_MAX_VALIDATE_MS = 3_600_000
+_MAX_C = 150
+_MAX_THREADS = 64
+_MAX_SYNC_BLOCKS = 64
 _MAX_BLOCKS = 1 << 30
 _MAX_SETTLE_MS = 60_000
 _MAX_BODY_TIMEOUT_MS = 3_600_000
@@ -57,9 +64,20 @@ def _text() -> "fields.Field[Any]":
     return fields.String(metadata={"expected": "a text"})
 
 
+def _folder() -> "fields.Field[Any]":
+    return fields.String(validate=validate.Length(min=1), metadata={"expected": "a folder"})
+
+
 def _choice(*values: str) -> "fields.Field[Any]":
     expected = f"one of {', '.join(values)}"
     return fields.String(validate=validate.OneOf(values), metadata={"expected": expected})
+
+
+def _kernel_file() -> "fields.Field[Any]":
+    return fields.String(
+        validate=validate.Regexp(r"(/sys/[^\0]+)?\Z"),
+        metadata={"expected": "a file of the kernel's, /sys/..."},
+    )
 
 
 def _number(least: int, most: int) -> "fields.Field[Any]":
@@ -139,6 +157,7 @@ def _order() -> "fields.Field[Any]":
 _SECTIONS: Final[Mapping[str, Mapping[str, "fields.Field[Any]"]]] = {
     "node": {
         "board": _text(),
+        "machine_root": _folder(),
         "data_dir": _text(),
         "log_level": _choice(*LOG_LEVELS),
         "log_format": _choice(*LOG_FORMATS),
@@ -156,11 +175,16 @@ _SECTIONS: Final[Mapping[str, Mapping[str, "fields.Field[Any]"]]] = {
     "inference": {
         "backend": _choice("auto", *BACKENDS),
         "candidates": _order(),
+        "threads": _number(1, _MAX_THREADS),
     },
     "fpga": {
         "overlay": _text(),
         "overlay_sha256": _sha256(),
         "hwh_sha256": _sha256(),
+    },
+    "bridge": {
+        "port": _text(),
+        "baud": _number(_LEAST_BAUD, _MOST_BAUD),
     },
     "trainer": {
         "enabled": _switch(),
@@ -182,6 +206,7 @@ _SECTIONS: Final[Mapping[str, Mapping[str, "fields.Field[Any]"]]] = {
     },
     "storage": {
         "keep_blocks": _kept(),
+        "sync_blocks": _number(1, _MAX_SYNC_BLOCKS),
     },
     "gossip": {
         "settle_ms": _number(0, _MAX_SETTLE_MS),
@@ -199,8 +224,17 @@ _SECTIONS: Final[Mapping[str, Mapping[str, "fields.Field[Any]"]]] = {
         "full_nodes": _keys(),
         "quorum": _number(0, MAX_FULL_NODES),
     },
+    "thermal": {
+        "source": _kernel_file(),
+        "warn_c": _number(0, _MAX_C),
+        "pause_c": _number(0, _MAX_C),
+        "resume_c": _number(0, _MAX_C),
+    },
     "limits": {
         "min_free_mib": _number(0, _MAX_MIB),
+        "max_memory_mib": _number(0, _MAX_MIB),
+        "max_model_bytes": _number(0, _MAX_MODEL_BYTES),
+        "max_validate_ms": _number(0, _MAX_VALIDATE_MS),
     },
 }
 

@@ -20,6 +20,7 @@ from edge_node.node.errors import (
     DirectoryFormatNewer,
     DirectoryInUse,
     GenesisDiffers,
+    GenesisUnknown,
     KeyExists,
     KeyExposed,
     NotInitialised,
@@ -85,6 +86,11 @@ class DataDirectory:
     def overlay(self) -> Path:
         """The adopted overlay, as settings; see overlay_adoption.py."""
         return self.root / "overlay.toml"
+
+    @property
+    def join_line(self) -> Path:
+        """The join line of a node that is made when it first runs."""
+        return self._path("join")
 
     def is_initialised(self) -> bool:
         """Return True if a node was made here."""
@@ -219,14 +225,14 @@ class DataDirectory:
 
         Raises
         ------
-        NotInitialised, DirectoryDamaged
+        NotInitialised, GenesisUnknown
         """
         try:
             return genesis_from_bytes(self._path("genesis").read_bytes())
         except FileNotFoundError:
             raise NotInitialised(self.root) from None
         except InvalidInput as error:
-            raise DirectoryDamaged(self._path("genesis")) from error
+            raise GenesisUnknown(self._path("genesis"), str(error)) from error
 
     def check_network(self, genesis: Genesis) -> None:
         """Check that the directory belongs to a network.
@@ -346,6 +352,7 @@ class DataDirectory:
         path = self._path(name)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE)
         with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, _PRIVATE)  # one that was there keeps its mode otherwise
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -12,7 +12,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from edge_node.datasets.content import Samples
@@ -24,6 +24,7 @@ from edge_node.kernels import recipe, training
 from edge_node.kernels.burst import new_burst_runner
 from edge_node.kernels.burst_data import FamilyInBursts
 from edge_node.kernels.libsodium import Ed25519
+from edge_node.node.limits import BlockTime
 from edge_node.primitives.types import DatasetId
 from edge_node.spec.architecture import Architecture
 from edge_node.spec.burst import BurstResult, BurstRules, BurstStart
@@ -64,6 +65,10 @@ class NodeEngine:
     datasets : DatasetStore
     stop : threading.Event, optional
         Once it is set, every computation ends with StopRequested.
+    block_time : BlockTime, optional
+        Says when a computation for a block has taken too long, or a model is too large.
+    beside : sequence of Backend, optional
+        More of the first back end: each counts on a thread of its own, where there is much to do.
     """
 
     def __init__(
@@ -72,11 +77,15 @@ class NodeEngine:
         backends: Sequence[Backend],
         datasets: DatasetStore,
         stop: threading.Event | None = None,
+        block_time: BlockTime | None = None,
+        beside: Sequence[Backend] = (),
     ) -> None:
         self._ed25519 = ed25519
         self._backends = tuple(backends)
+        self._beside = tuple(beside)
         self._datasets = datasets
         self._stop = threading.Event() if stop is None else stop
+        self._block_time = block_time
         self._counting: threading.Thread | None = None
         self._used: dict[str, None] = {}
         self._runners: OrderedDict[tuple[BurstRules, DatasetId], FamilyInBursts] = OrderedDict()
@@ -108,13 +117,14 @@ class NodeEngine:
         schedule: Sequence[tuple[int, int]],
     ) -> LatentState:
         """See Engine."""
+        self._check_model(architecture)
         samples = self.samples(dataset, SplitName.TRAIN)
         images = samples.images.reshape(-1)
         trainer = training.new_trainer(architecture, images, samples.labels)
         trainer.set_state(state)
         steps = max(1, MAX_CALL_MACS // (TRAINING_COST * architecture.macs * batch))
         for start in range(0, max(1, len(indices)), steps * batch):
-            self._check_stop()
+            self._check_time()
             some = indices[start : start + steps * batch]
             trainer.run(some, batch, schedule, samples_seen=start)
         return trainer.state()
@@ -134,8 +144,9 @@ class NodeEngine:
         self, seed: bytes, rules: BurstRules, start: BurstStart, dataset: DatasetId
     ) -> BurstResult:
         """See Engine."""
+        self._check_model(rules.architecture)
         samples = self.samples(dataset, SplitName.TRAIN)  # also looks whether they are still there
-        self._check_stop()
+        self._check_time()
         runner = self._runners.pop((rules, dataset), None)
         if runner is None:
             runner = new_burst_runner(rules, samples.images.reshape(-1), samples.labels)
@@ -154,13 +165,14 @@ class NodeEngine:
         shift: int,
     ) -> Walk:
         """See Engine."""
+        self._check_model(architecture)
         samples = self.samples(dataset, SplitName.TRAIN)
         images = samples.images.reshape(-1)
         trainer = training.new_trainer(architecture, images, samples.labels)
         trainer.set_packed(latents)
         before = latents
         for place, batch in enumerate(batches, start=1):
-            self._check_stop()
+            self._check_time()
             if place == len(batches):
                 before = trainer.packed()
             trainer.shift(batch, shift)
@@ -170,6 +182,8 @@ class NodeEngine:
         self, model: Model, dataset: DatasetId, split: SplitName = SplitName.EVALUATION
     ) -> int:
         """See Engine."""
+        self._check_model(model.architecture)
+        self._check_time()
         return self._count_unless_stopped(model, self.samples(dataset, split))
 
     def samples(self, dataset: DatasetId, name: SplitName) -> Samples:
@@ -198,7 +212,7 @@ class NodeEngine:
             self._close_backends()
 
     def _close_backends(self) -> None:
-        for backend in self._backends:
+        for backend in (*self._backends, *self._beside):
             backend.close()
 
     def _count_unless_stopped(self, model: Model, samples: Samples) -> int:
@@ -235,13 +249,40 @@ class NodeEngine:
             correct = backend.count_correct(model, samples.images, samples.labels)
             self._used[backend.name] = None
             return correct
-        correct = 0
-        for start in range(0, total, size):
-            self._check_stop()
-            part = slice(start, start + size)
-            correct += backend.count_correct(model, samples.images[part], samples.labels[part])
+        parts = [slice(start, start + size) for start in range(0, total, size)]
+        side_by_side = (backend, *self._beside) if backend is self._backends[0] else (backend,)
+        correct = self._count_parts(side_by_side[: len(parts)], model, samples, parts)
         self._used[backend.name] = None
         return correct
+
+    def _count_parts(
+        self, backends: Sequence[Backend], model: Model, samples: Samples, parts: Sequence[slice]
+    ) -> int:
+        """Count in short calls, each back end on a thread of its own."""
+
+        def count(which: int) -> int:
+            correct = 0
+            for part in parts[which :: len(backends)]:
+                self._check_time()
+                images, labels = samples.images[part], samples.labels[part]
+                correct += backends[which].count_correct(model, images, labels)
+            return correct
+
+        if len(backends) == 1:
+            return count(0)
+        # It is waited for, at the end too; but each thread looks between two calls for the order.
+        with ThreadPoolExecutor(len(backends), "counting") as pool:
+            return sum(pool.map(count, range(len(backends))))
+
+    def _check_model(self, architecture: Architecture) -> None:
+        if self._block_time is not None:
+            self._block_time.check_model(architecture)
+
+    def _check_time(self) -> None:
+        """Check that neither the order to stop has come nor the block's time is over."""
+        self._check_stop()
+        if self._block_time is not None:
+            self._block_time.check()
 
     def _check_stop(self) -> None:
         if self._stop.is_set():

@@ -45,6 +45,20 @@ class DirectoryDamaged(NodeError):
         self.path = path
 
 
+class GenesisUnknown(NodeError):
+    """The genesis is none by this program's law."""
+
+    reason = "genesis-unknown"
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(
+            f"{path} is no genesis that this edge-node knows ({why}): install the version that made"
+            " it, restore it from a backup if it is damaged, or begin a new --data-dir; nothing was"
+            " changed"
+        )
+        self.path = path
+
+
 class OffloadImpossible(NodeError):
     """The node can not follow full nodes on this network, or not these."""
 
@@ -64,6 +78,65 @@ class OffloadNeverMines(NodeError):
             "this node evaluates and does not replay, so it never mines; remove [offload] from its"
             " configuration, or mine on a full node"
         )
+
+
+class ClockUnset(NodeError):
+    """The clock was not set, and what would be founded now could never be right."""
+
+    reason = "clock-unset"
+
+    def __init__(self, *, says: str) -> None:
+        super().__init__(
+            f"the clock says {says}, so it was not set yet; wait until `timedatectl` says"
+            " synchronized, or set it, then found the network"
+        )
+        self.says = says
+
+
+class BeyondLimits(NodeError):
+    """Something is more than this node is allowed to take; whether it is valid, others know."""
+
+
+class ModelBeyondLimit(BeyondLimits):
+    """A model is larger than this node takes."""
+
+    reason = "model-beyond-limit"
+
+    def __init__(self, *, expected: int, actual: int) -> None:
+        super().__init__(
+            f"a model of {actual} bytes is more than limits.max_model_bytes = {expected}; raise it,"
+            " or leave this network to larger machines"
+        )
+        self.expected = expected
+        self.actual = actual
+
+
+class BlockBeyondTime(BeyondLimits):
+    """A block takes longer to judge than this node takes."""
+
+    reason = "block-beyond-time"
+
+    def __init__(self, *, expected: int, actual: int) -> None:
+        super().__init__(
+            f"a block was not judged in {actual} ms, and limits.max_validate_ms = {expected}; raise"
+            " it, or follow full nodes by [offload]"
+        )
+        self.expected = expected
+        self.actual = actual
+
+
+class MiningBeyondMemory(BeyondLimits):
+    """Mining on a dataset takes more memory than this node may have."""
+
+    reason = "mining-beyond-memory"
+
+    def __init__(self, *, dataset: str, expected: int, actual: int) -> None:
+        super().__init__(
+            f"mining on {dataset} takes about {actual >> 20} MiB, and limits.max_memory_mib ="
+            f" {expected >> 20}; raise it, or set fewer trainer.workers"
+        )
+        self.expected = expected
+        self.actual = actual
 
 
 class ImportRefused(NodeError):
@@ -188,7 +261,7 @@ class DirectoryFormatNewer(NodeError):
     def __init__(self, *, expected: int, actual: int) -> None:
         super().__init__(
             f"the data directory has format {actual}, this program knows up to {expected}; "
-            "install the newer edge-node"
+            "install the newer edge-node again: nothing was changed"
         )
         self.expected = expected
         self.actual = actual

@@ -20,11 +20,13 @@ from typing import Final, Protocol
 from edge_node.gossip.embedded_broker import find_mosquitto, has_amqtt
 from edge_node.kernels.libsodium import LibsodiumMissing, load_ed25519
 from edge_node.kernels.shared_object import load_library, supported_paths
-from edge_node.node.boards import BOARDS_FOLDER, find_board
+from edge_node.node.boards import BOARDS_FOLDER, find_board, is_board_file
+from edge_node.node.config import AUTO_BOARD
 
 _KIB, _MIB = 1 << 10, 1 << 20
 _POINTER_BITS: Final = 64 if sys.maxsize > 1 << 32 else 32
-_MODEL_FILES: Final = ("proc/device-tree/model", "sys/firmware/devicetree/base/model")
+_TREES: Final = ("proc/device-tree", "sys/firmware/devicetree/base")
+"""Where the kernel shows the device tree; texts in it end with NUL, and lists are so divided."""
 
 SHOWN_FLAGS: Final = (
     "avx2",
@@ -49,8 +51,12 @@ class Hardware:
 
     board: str
     """Name of its file in hw_configs/; empty if none fits."""
+    why: str
+    """By what the board was recognised; empty if none fits."""
     title: str
     """What people call the board, or the device tree's model, or the processor."""
+    compatible: tuple[str, ...]
+    """The device tree's names of the board, the most special first."""
     cpu: str
     """The processor's name; empty if the kernel does not tell."""
     machine: str
@@ -101,6 +107,8 @@ class CheckRequest:
     """Where the node's files lie, or would lie."""
     min_free_mib: int
     """Room that its disk should have."""
+    board: str = AUTO_BOARD
+    """The board that was chosen."""
     why_wrong: Callable[[str], str | None] = lambda _: None
     """Lets a back end that is here compute the known answers; says what is wrong with them."""
 
@@ -121,19 +129,22 @@ def detect(
 
     Raises
     ------
-    ConfigurationUnreadable, ConfigurationMalformed, SettingInvalid
+    ConfigurationError
         A board's file is damaged.
     """
     machine = platform.machine() if machine is None else machine
     facts = _cpu_facts(_read(root / "proc/cpuinfo"))
-    model = next(filter(None, (_read(root / name) for name in _MODEL_FILES)), "")
-    model = model.rstrip("\0\n") or facts.get("Model", "")
+    (model,) = _device_tree(root, "model")[:1] or (facts.get("Model", ""),)
+    compatible = _device_tree(root, "compatible")
     cpu = facts.get("model name", "")
-    board = find_board(model, machine, boards)
+    found = find_board(compatible, model, machine, boards)
+    title = found.board.title if found else cpu or machine
     flags = {*facts.get("flags", "").split(), *facts.get("Features", "").split()}
     return Hardware(
-        board=board.name if board else "",
-        title=model or (board.title if board else cpu or machine),
+        board=found.board.name if found else "",
+        why=found.why if found else "",
+        title=model or title,
+        compatible=compatible,
         cpu=cpu,
         machine=machine,
         pointer_bits=_POINTER_BITS,
@@ -150,7 +161,7 @@ def check(hardware: Hardware, request: CheckRequest) -> tuple[Finding, ...]:
         _check_disk(request.data_dir, request.min_free_mib),
         _check_kernels(),
         _check_broker(),
-        _check_board(hardware),
+        _check_board(hardware, request.board),
         *(_check_backend(each, request.why_wrong) for each in request.backends),
     ]
     return tuple(sorted(findings, key=lambda finding: not finding.needed))
@@ -168,6 +179,12 @@ def _check_disk(data_dir: Path, min_free_mib: int) -> Finding:
     folder = data_dir
     while not folder.exists():
         folder = folder.parent
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        detail = (
+            f"{folder} lies on a disk that is read-only; run `sudo mount -o remount,rw` on it, or"
+            " name another --data-dir"
+        )
+        return Finding(name="disk", works=False, needed=True, detail=detail)
     free_mib = shutil.disk_usage(folder).free // _MIB
     if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
         detail = f"{folder} can not be written; change its owner or name another --data-dir"
@@ -197,7 +214,27 @@ def _check_broker() -> Finding:
     return Finding(name="broker", works=works, needed=False, detail=detail or missing)
 
 
-def _check_board(hardware: Hardware) -> Finding:
+def why_other_board(hardware: Hardware, chosen: str) -> str:
+    """Return what is wrong if the board that was chosen is not the one that this is, else nothing.
+
+    Parameters
+    ----------
+    hardware : Hardware
+        What this machine is.
+    chosen : str
+        `node.board`; `auto` and files of a user's own are always right.
+    """
+    if chosen == AUTO_BOARD or is_board_file(chosen) or hardware.board in ("", chosen):
+        return ""
+    return (
+        f"node.board is {chosen}, and this is a {hardware.title} ({hardware.board}); set node.board"
+        f" = {hardware.board}, or remove it"
+    )
+
+
+def _check_board(hardware: Hardware, chosen: str) -> Finding:
+    if why := why_other_board(hardware, chosen):
+        return Finding(name="board", works=False, needed=False, detail=why)
     if hardware.board:
         return Finding(name="board", works=True, needed=False, detail=hardware.title)
     detail = f"no file fits {hardware.title}; defaults serve, or name one of yours as node.board"
@@ -210,6 +247,12 @@ def _check_backend(backend: BackendFacts, why_wrong: Callable[[str], str | None]
         why = why_wrong(backend.name)
     name = f"back end {backend.name}"
     return Finding(name=name, works=why is None, needed=False, detail=why or "can be used")
+
+
+def _device_tree(root: Path, name: str) -> tuple[str, ...]:
+    """Return the texts of a property of the device tree's root; none without one."""
+    found = next(filter(None, (_read(root / tree / name) for tree in _TREES)), "")
+    return tuple(filter(None, (text.strip("\n") for text in found.split("\0"))))
 
 
 def _read(path: Path) -> str:

@@ -7,6 +7,8 @@ Read next: watching.py, health_server.py.
 
 from edge_node.node.mining.miner import Miner
 from edge_node.node.node import Node
+from edge_node.node.thermal import Thermometer
+from edge_node.node.time_wait import why_no_time
 from edge_node.node.watching import Health
 from edge_node.primitives.clock import Clock
 from edge_node.primitives.types import Height
@@ -51,12 +53,17 @@ def health_of(node: Node) -> Health:
         check_version_known(parts.importer.rules.parameters.version_at(height), height)
     except ProtocolNewer as error:
         reasons.append(str(error))
-    if not node.connected:
+    no_time = why_no_time(parts.clock.now_ms(), node.founded_ms)
+    if no_time:
+        reasons.append(no_time)
+    elif not node.connected:
         reasons.append("not connected to a broker")
     elif not parts.gossip.synced:
         reasons.append("not in sync with its peers")
     if node.offload is not None and not node.offload.agreed:
         reasons.append(f"offload {node.offload.status().words}")
+    if node.beyond_limits:
+        reasons.append(f"can not follow block {node.beyond_limits}")
     if age_ms > allowed_ms:
         reasons.append(
             f"the head is {age_ms // 1_000} s old, more than {allowed_ms // 1_000} s: no new block"
@@ -71,7 +78,8 @@ def health_of(node: Node) -> Health:
         waiting_transactions=len(parts.mempool),
         connected=node.connected,
         synced=parts.gossip.synced,
-        trainer=trainer_state(parts.miner),
+        trainer=trainer_state(parts.miner, parts.thermometer),
+        temperature_c=None if parts.thermometer is None else parts.thermometer.temperature_c,
     )
 
 
@@ -80,10 +88,12 @@ def stalled_after_ms(parameters: Parameters) -> int:
     return STALLED_TARGETS * (parameters.target_ms or parameters.rung_ms)
 
 
-def trainer_state(miner: Miner | None) -> str:
+def trainer_state(miner: Miner | None, thermometer: Thermometer | None = None) -> str:
     """Return one of watching.TRAINER_STATES."""
     if miner is None:
         return "off"
     if miner.given_up:
         return "ended"
+    if thermometer is not None and thermometer.paused:
+        return "paused"
     return "waiting" if miner.progress is None else "working"

@@ -17,7 +17,7 @@ from edge_node.chain.block_builder import Finding
 from edge_node.chain.errors import MempoolRejected
 from edge_node.chain.importer import Importer
 from edge_node.gossip.ports import Action
-from edge_node.node.errors import DirectoryDamaged, ImportRefused
+from edge_node.node.errors import BeyondLimits, DirectoryDamaged, ImportRefused
 from edge_node.node.intake import Intake
 from edge_node.node.purse import Purse
 from edge_node.primitives.hashing import ZERO_HASH
@@ -240,13 +240,13 @@ class Imports:
             for family in head.families.values()
             if family.dataset == waiting.dataset
         ]
-        try:
-            check_shape(waiting.model.architecture, entry.manifest, siblings, parameters)
-        except InvalidInput as error:
-            return str(error)
         images = entry.manifest.splits[SplitName.EVALUATION].count
         wanted = scheduling.share_of(images, parameters.min_family_acc_ppm)
-        correct = self._count(waiting, engine)
+        try:
+            check_shape(waiting.model.architecture, entry.manifest, siblings, parameters)
+            correct = self._count(waiting, engine)
+        except (InvalidInput, BeyondLimits) as error:
+            return str(error)
         if correct is None or correct >= wanted:
             return None
         return f"{correct} of {images} evaluation images are right, and {wanted} must be"

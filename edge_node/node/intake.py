@@ -26,7 +26,9 @@ from edge_node.gossip.ports import (
 )
 from edge_node.gossip.protocol import Gossip
 from edge_node.node.block_kind import kind_of
+from edge_node.node.errors import BeyondLimits
 from edge_node.node.held_blocks import HeldBlocks
+from edge_node.node.limits import BlockTime
 from edge_node.node.watching import Watcher
 from edge_node.primitives.clock import Clock
 from edge_node.primitives.errors import EdgeNodeError
@@ -58,6 +60,8 @@ RETRY_HELD_MS = 250
 """How often held blocks are tried again."""
 RETRY_WITHOUT_DATASET_MS = 10_000
 """How often those whose dataset is not here: each time their proof may be replayed in vain."""
+RETRY_BEYOND_LIMITS_MS = 600_000
+"""How often those that go beyond this node's limits: it may have been busy."""
 _NEVER_VALID = (
     InvalidEncoding,
     TransactionMalformed,
@@ -96,6 +100,8 @@ class Intake:
     clock : Clock
     watcher : Watcher
         Hears of every verdict.
+    block_time : BlockTime or None, optional
+        Measures how long judging takes, where that is limited.
     """
 
     def __init__(
@@ -108,6 +114,7 @@ class Intake:
         used: Callable[[], str],
         clock: Clock,
         watcher: Watcher,
+        block_time: BlockTime | None = None,
     ) -> None:
         self._importer = importer
         self._mempool = mempool
@@ -116,6 +123,8 @@ class Intake:
         self._used = used
         self._clock = clock
         self._watcher = watcher
+        self._block_time = block_time
+        self._beyond: dict[BlockHash, str] = {}
         self._told = importer.head.head
         self._retry_at_ms = 0
         self.imported = 0
@@ -123,12 +132,19 @@ class Intake:
         self.dataset_lost = False
         """Set when a dataset could not be read to judge a block, which waits; the node looks."""
         self._needed_datasets: set[DatasetId] = set()
-        self._waits_for: dict[BlockHash, tuple[DatasetId, int]] = {}  # and how long at most
+        # What a held block waits for, None for another occasion, and how long at most.
+        self._waits_for: dict[BlockHash, tuple[DatasetId | None, int]] = {}
 
     @property
     def held_count(self) -> int:
         """How many blocks wait."""
         return len(self._held)
+
+    @property
+    def beyond_limits(self) -> str:
+        """Why a block that waits can not be judged within this node's limits; empty for none."""
+        waits = (name for name in self._beyond if name in self._held)
+        return next((f"{name.hex()[:8]}: {self._beyond[name]}" for name in waits), "")
 
     def take_block(self, block: BlockReceived, *, silent: bool = False) -> list[Action]:
         """Judge a block that gossip delivered.
@@ -176,7 +192,7 @@ class Intake:
         self._waits_for = {
             name: (dataset, until_ms)
             for name, (dataset, until_ms) in self._waits_for.items()
-            if name in self._held and dataset in missing and now_ms < until_ms
+            if name in self._held and (dataset is None or dataset in missing) and now_ms < until_ms
         }
         for block in held:
             if block.block_hash in self._waits_for:
@@ -301,7 +317,13 @@ class Intake:
     def _extend(self, block: Block, *, own: bool = False) -> None:
         now_ms = self._clock.now_ms()
         self._used()  # what counted for a block that was refused, or for a founder, is not asked
-        result = self._importer.import_parsed(block, now_ms, self._used, own=own)
+        if self._block_time is not None:
+            self._block_time.begin()
+        try:
+            result = self._importer.import_parsed(block, now_ms, self._used, own=own)
+        finally:
+            if self._block_time is not None:
+                self._block_time.end()
         if result.known:
             return
         self.imported += 1
@@ -347,14 +369,9 @@ class Intake:
             DatasetMissing,
             ModelMissing,
             StoreCorrupt,
+            BeyondLimits,
         ) as error:
-            self.dataset_lost |= isinstance(error, (DatasetMissing, StoreCorrupt))
-            if isinstance(error, DatasetMissing):
-                self._needed_datasets.add(error.dataset)
-                until_ms = self._clock.monotonic_ms() + RETRY_WITHOUT_DATASET_MS
-                self._waits_for[block.block_hash] = error.dataset, until_ms
-            if block.block_hash not in self._held:
-                _LOG.info("block %s waits: %s", name, error)
+            self._note_wait(block.block_hash, error)
             return BlockVerdict.HELD
         except ParentPruned as error:
             _LOG.info("block %s of %s is not judged: %s", name, block.sender, error)
@@ -368,6 +385,23 @@ class Intake:
             _LOG.warning("invalid block %s from %s: %s", name, block.sender, error)
             return BlockVerdict.INVALID
         return BlockVerdict.ACCEPTED
+
+    def _note_wait(self, block_hash: BlockHash, error: EdgeNodeError) -> None:
+        """Note what a block waits for, and say so the first time."""
+        now_ms, short = self._clock.monotonic_ms(), block_hash.hex()[:8]
+        self.dataset_lost |= isinstance(error, (DatasetMissing, StoreCorrupt))
+        if isinstance(error, DatasetMissing):
+            self._needed_datasets.add(error.dataset)
+            self._waits_for[block_hash] = error.dataset, now_ms + RETRY_WITHOUT_DATASET_MS
+        elif isinstance(error, BeyondLimits):
+            self._beyond = {name: why for name, why in self._beyond.items() if name in self._held}
+            if block_hash not in self._beyond:
+                _LOG.warning("block %s can not be judged here: %s", short, error)
+            self._beyond[block_hash] = str(error)
+            self._waits_for[block_hash] = None, now_ms + RETRY_BEYOND_LIMITS_MS
+            return
+        if block_hash not in self._held:
+            _LOG.info("block %s waits: %s", short, error)
 
 
 def _sound_block(received: BlockReceived) -> Block:

@@ -6,6 +6,7 @@ here, and every label has a fixed set of values.
 Read next: watching.py, health_server.py.
 """
 
+import math
 from typing import TYPE_CHECKING
 
 from edge_node.node.block_kind import KINDS
@@ -31,6 +32,7 @@ _GAUGES = {
     "broker_connected": "1 while a broker carries messages",
     "synced": "1 while nobody is known to be ahead",
     "healthy": "1 while /healthz answers 200",
+    "temperature_celsius": "Temperature of thermal.source; NaN if unknown",
 }
 
 
@@ -105,6 +107,7 @@ class Metrics:
 
     def health(self, health: Health) -> None:
         """See Watcher."""
+        temperature_c = health.temperature_c
         values = {
             "height": health.height,
             "final_height": health.final_height,
@@ -115,6 +118,7 @@ class Metrics:
             "broker_connected": int(health.connected),
             "synced": int(health.synced),
             "healthy": int(not health.reasons),
+            "temperature_celsius": math.nan if temperature_c is None else temperature_c,
         }
         for name, value in values.items():
             self._gauges[name].set(value)

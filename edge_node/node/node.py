@@ -72,6 +72,8 @@ class Node:
             keeper=parts.directory,
         )
         self._pruning = Pruning(parts.importer, parts.keep_blocks)
+        self.founded_ms = parts.directory.genesis().timestamp
+        """When the network was founded: a clock that says less is wrong."""
         self.connected = False
         self._intake = Intake(
             importer=parts.importer,
@@ -81,6 +83,7 @@ class Node:
             used=parts.engine.take_used,
             clock=parts.clock,
             watcher=parts.watcher,
+            block_time=parts.block_time,
         )
         purse = Purse(parts.importer, parts.mempool, parts.signer)
         self._reporter = Reporter(parts.importer, self._intake, parts.mempool, parts.signer)
@@ -102,6 +105,11 @@ class Node:
     def imported(self) -> int:
         """Blocks judged valid since the start."""
         return self._intake.imported
+
+    @property
+    def beyond_limits(self) -> str:
+        """Why a block that waits can not be judged within this node's limits; empty for none."""
+        return self._intake.beyond_limits
 
     @property
     def mined(self) -> int:
@@ -145,6 +153,9 @@ class Node:
         if parts.auto_reveal and parts.gossip.synced:
             self._reveals.tick(self.submit)
         ready = self._mining_allowed and parts.gossip.synced and self.fetch.complete
+        if parts.thermometer is not None:
+            parts.thermometer.tick()
+            ready = ready and not parts.thermometer.paused
         self._own_blocks.tick(self.do, ready=ready)
 
     def finish(self) -> None:

@@ -17,9 +17,11 @@ from edge_node.node.data_directory import DataDirectory
 from edge_node.node.dataset_fetch import MAX_UPLOAD_BYTES
 from edge_node.node.engine import NodeEngine
 from edge_node.node.held_blocks import HeldBlocks
+from edge_node.node.limits import BlockTime
 from edge_node.node.mining.miner import Miner
 from edge_node.node.offload import FullNodes
 from edge_node.node.replay_queue import ReplayQueue
+from edge_node.node.thermal import Thermometer
 from edge_node.node.watching import NobodyWatches, Watcher
 from edge_node.primitives.clock import Clock
 from edge_node.spec.constants import MAX_TRANSACTIONS
@@ -64,5 +66,9 @@ class NodeParts:
     """Larger uploads are fetched only once blocks are about them."""
     auto_reveal: bool = True
     """Whether reserves of our own uploads are revealed as soon as that may be."""
+    block_time: BlockTime | None = None
+    """Limits to what judging a block may take; the engine has the same. None for no limits."""
+    thermometer: Thermometer | None = None
+    """Says when it is too hot to mine; None where nobody looks."""
     full_nodes: FullNodes | None = None
     """Whose word is taken in the place of replay; None for a full node."""

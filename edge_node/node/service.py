@@ -8,6 +8,7 @@ Read next: node.py.
 
 import contextlib
 import logging
+import os
 import platform
 import threading
 from dataclasses import dataclass, field
@@ -34,16 +35,19 @@ from edge_node.gossip.protocol import Gossip, Profile
 from edge_node.gossip.stamp import STAMP_BITS
 from edge_node.inference.backend import Backend, InferenceError
 from edge_node.inference.bitstream import OVERLAY, AdoptedOverlay
-from edge_node.inference.select import AUTO, AUTO_ORDER, select_backends
+from edge_node.inference.native import NATIVE
+from edge_node.inference.select import AUTO, AUTO_ORDER, open_backend, select_backends
+from edge_node.inference.serial import SERIAL, SerialBoard
 from edge_node.kernels.libsodium import load_ed25519
-from edge_node.node.answers import answer
 from edge_node.node.architecture_text import family_for, parse_architecture
 from edge_node.node.chain_view import ChainView, PoolView, SilentView
 from edge_node.node.config import (
     Config,
     GossipSection,
+    LimitsSection,
     NetworkSection,
     OffloadSection,
+    ThermalSection,
     TrainerSection,
 )
 from edge_node.node.configuration import read_password
@@ -53,11 +57,14 @@ from edge_node.node.data_directory import DataDirectory
 from edge_node.node.dataset_fetch import MAX_UPLOAD_BYTES
 from edge_node.node.engine import NodeEngine, StopRequested, StoredSplits
 from edge_node.node.errors import MetricsMissing
+from edge_node.node.front import Front
 from edge_node.node.health import HealthReports
 from edge_node.node.health_server import HealthServer
+from edge_node.node.limits import BlockTime, Limits
 from edge_node.node.local_broker import LocalBroker, find_local_broker
 from edge_node.node.mature_miners import MatureMiners
 from edge_node.node.metrics import Metrics
+from edge_node.node.mining.affordable import check_task
 from edge_node.node.mining.choice import miner_for
 from edge_node.node.mining.making import block_contents
 from edge_node.node.mining.miner import Miner, MinerIdentity
@@ -69,7 +76,9 @@ from edge_node.node.pruning import PRUNED_CAPABILITY
 from edge_node.node.replay_queue import ReplayQueue
 from edge_node.node.signatures import RememberingEd25519
 from edge_node.node.signer import KeySigner
+from edge_node.node.supervisor import Supervisor
 from edge_node.node.system import SystemClock, SystemRandom
+from edge_node.node.thermal import HeatLimits, Thermometer
 from edge_node.node.watching import NobodyWatches, Watcher
 from edge_node.primitives.types import PublicKey
 from edge_node.spec.architecture import ArchitectureOutOfRange
@@ -110,14 +119,20 @@ class ServiceOptions:
     """Which back end evaluates."""
     candidates: tuple[str, ...] = AUTO_ORDER
     """What `auto` tries, in this order."""
+    threads: int = 1
+    """Threads that count side by side, by back end `native`."""
     adopted: AdoptedOverlay | None = None
     """What back end `overlay` loads; None to do without it."""
+    board: SerialBoard | None = None
+    """The microcontroller of back end `serial`; None to do without it."""
     trainer: TrainerOptions | None = None
     """None for a node that only validates."""
     metrics_port: int = 0
     """Port of /metrics and /healthz on 127.0.0.1; 0 for none."""
     keep_blocks: int = 0
     """Blocks below the head that stay whole; 0 for all."""
+    sync_blocks: int = 1
+    """The disk is made to write at every so-manieth block of others."""
     new_family: str = ""
     """What the trainer founds, as in architecture_text.py."""
     block_transactions: int = MAX_TRANSACTIONS
@@ -128,6 +143,14 @@ class ServiceOptions:
     """Whether reserves of our own uploads are revealed as soon as that may be."""
     full_nodes: FullNodes | None = None
     """Whose word is taken in the place of replay; None for a full node."""
+    limits: Limits = field(default_factory=Limits)
+    """What this machine may take."""
+    machine_root: Path = Path("/")
+    """Where the machine's /sys is."""
+    heat_source: str = ""
+    """Where its temperature is told; empty for nowhere."""
+    heat_limits: HeatLimits | None = None
+    """When it is too hot to mine; None for never."""
 
 
 def options_of(config: Config) -> ServiceOptions:
@@ -154,16 +177,39 @@ def options_of(config: Config) -> ServiceOptions:
         broker_port=config.broker.port,
         backend=config.inference.backend,
         candidates=config.inference.candidates,
+        threads=config.inference.threads,
         adopted=config.fpga.adopted,
+        board=config.bridge.board,
         trainer=trainer_options(trainer) if trainer.enabled and full_nodes is None else None,
         new_family=trainer.architecture,
         metrics_port=config.metrics.port,
         keep_blocks=config.storage.keep_blocks,
+        sync_blocks=config.storage.sync_blocks,
         block_transactions=trainer.block_transactions,
         max_dataset_bytes=config.datasets.max_bytes,
         auto_reveal=config.market.auto_reveal,
         full_nodes=full_nodes,
+        limits=limits_of(config.limits),
+        machine_root=config.node.machine_root,
+        heat_source=config.thermal.source,
+        heat_limits=heat_limits_of(config.thermal),
     )
+
+
+def limits_of(section: LimitsSection) -> Limits:
+    """Return what a configuration lets the machine take."""
+    return Limits(
+        model_bytes=section.max_model_bytes,
+        memory_bytes=section.max_memory_mib << 20,
+        block_ms=section.max_validate_ms,
+    )
+
+
+def heat_limits_of(thermal: ThermalSection) -> HeatLimits | None:
+    """Return when a configuration finds it too hot to mine; None for never."""
+    if not thermal.source:
+        return None
+    return HeatLimits(resume_c=thermal.resume_c, warn_c=thermal.warn_c, pause_c=thermal.pause_c)
 
 
 def full_nodes_of(offload: OffloadSection) -> FullNodes | None:
@@ -215,19 +261,23 @@ def run_service(options: ServiceOptions, stop: threading.Event) -> None:
     EdgeNodeError
         It can not be started or go on; the message says why.
     """
+    supervisor = Supervisor(os.environ, SystemClock())
     with contextlib.ExitStack() as cleanup:
         node, control = _build(options, stop, cleanup)
-        node.start()
         cleanup.callback(node.finish)
-        health = HealthReports(SystemClock())
+        health = HealthReports(node.parts.clock)
+        front = Front(control=control, health=health, supervisor=supervisor)
+        if not front.await_time(node, stop):
+            return
+        node.start()
         _LOG.info("running; data in %s", options.data_dir)
+        supervisor.ready(f"running; data in {options.data_dir}")
         with contextlib.suppress(StopRequested):
             while not stop.is_set():
                 node.turn()
-                health.tick(node)
-                for request in control.waiting():
-                    request.answer.put(answer(node, request))
+                front.report(node)
         _LOG.info("stopping")
+        supervisor.stopping()
 
 
 def _build(
@@ -240,8 +290,11 @@ def _build(
     ed25519 = RememberingEd25519(load_ed25519())
     signer = KeySigner(ed25519, directory.seed())
     datasets = DatasetStore(directory.datasets)
-    engine = NodeEngine(ed25519, _backends(options), datasets, stop)
-    database = Database(directory.chain, genesis.network_id())
+    block_time = BlockTime(options.limits, clock)
+    backends = _backends(options)
+    beside = [open_backend(NATIVE) for _ in range(1, options.threads) if backends[0].name == NATIVE]
+    engine = NodeEngine(ed25519, backends, datasets, stop, block_time, beside)
+    database = Database(directory.chain, genesis.network_id(), options.sync_blocks)
     cleanup.callback(database.close)
     full_nodes = options.full_nodes
     if full_nodes is not None:
@@ -288,6 +341,8 @@ def _build(
         block_transactions=options.block_transactions,
         max_dataset_bytes=options.max_dataset_bytes,
         auto_reveal=options.auto_reveal,
+        block_time=block_time,
+        thermometer=_thermometer(options, clock),
         full_nodes=full_nodes,
     )
     control = ControlServer(directory.control)
@@ -337,17 +392,24 @@ def _watcher(options: ServiceOptions, clock: SystemClock, cleanup: contextlib.Ex
     return server
 
 
+def _thermometer(options: ServiceOptions, clock: SystemClock) -> Thermometer | None:
+    if options.heat_limits is None:
+        return None
+    return Thermometer(options.heat_source, options.heat_limits, clock, options.machine_root)
+
+
 def _backends(options: ServiceOptions) -> tuple[Backend, ...]:
     """Return the chosen back end, and those that step in where it fails."""
     if options.backend == AUTO:
         for name in options.candidates:
-            if name == OVERLAY and options.adopted is None:
+            missing = {OVERLAY: options.adopted is None, SERIAL: options.board is None}
+            if missing.get(name, False):
                 continue  # a board's file names it for the day on which there is one
             try:
-                return select_backends(name, options.adopted)
+                return select_backends(name, options.adopted, options.board)
             except InferenceError as error:
                 _LOG.warning("%s; trying the next", error)
-    return select_backends(options.backend, options.adopted)
+    return select_backends(options.backend, options.adopted, options.board)
 
 
 def _link(
@@ -407,6 +469,7 @@ def _miner(
         rules=importer.rules,
         public_key=signer.public_key,
         new_family=partial(family_for, options.new_family),
+        check=partial(check_task, datasets, trainer.pool.workers, options.limits),
     )
     contents = partial(block_contents, mempool, datasets, options.block_transactions)
     return miner_for(importer, engine, identity, start, contents=contents, clock=clock)

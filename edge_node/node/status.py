@@ -114,6 +114,10 @@ class NodeStatus:
     """Rewards that wait for their maturity."""
     trainer: str
     """What the trainer does, in words."""
+    temperature: str
+    """How hot the machine is, in words; empty if nobody looks."""
+    reasons: tuple[str, ...]
+    """What is wrong with it, in words; none for a healthy node."""
     offload: OffloadStatus | None
     """For a node that evaluates and does not replay; None for a full node."""
     families: tuple[FamilyStatus, ...]

@@ -8,8 +8,9 @@ Read next: metrics.py, which counts events; health_server.py, which answers over
 from dataclasses import dataclass
 from typing import Protocol
 
-TRAINER_STATES = ("off", "waiting", "working", "ended")
-"""No trainer; one without a task that it has begun; one at work; one that died too often."""
+TRAINER_STATES = ("off", "waiting", "working", "paused", "ended")
+"""No trainer; one without a task that it has begun; one at work; one that waits for the node to
+cool down; one that died too often."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,8 @@ class Health:
     """Whether nobody is known to be ahead."""
     trainer: str
     """One of TRAINER_STATES."""
+    temperature_c: float | None = None
+    """The machine's; None if nobody looks, or it can not be read."""
 
 
 class Watcher(Protocol):

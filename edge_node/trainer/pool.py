@@ -160,17 +160,18 @@ class ProcessWorker:
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
             target=_serve,
-            args=(theirs, splits, selection_images, lanes),
+            args=(theirs,),
             name=f"edge-node-worker-{lanes[0].index}",
             daemon=True,
         )
         self._process.start()
         theirs.close()
+        # Not with its start: Python would wait for ever for one that died before it read.
+        self._send((splits, selection_images, lanes))
 
     def begin(self, news: News) -> None:
         """See Worker."""
-        with contextlib.suppress(OSError):  # `finish` tells
-            self._pipe.send(news)
+        self._send(news)
 
     def finish(self) -> Answer:
         """See Worker."""
@@ -185,6 +186,10 @@ class ProcessWorker:
         self._process.kill()
         self._process.join()
         self._pipe.close()
+
+    def _send(self, what: object) -> None:
+        with contextlib.suppress(OSError):  # `finish` tells
+            self._pipe.send(what)
 
 
 class CarriedLanes:
@@ -382,14 +387,12 @@ def _connected(options: PoolOptions) -> Iterator[Any]:
         ray.shutdown()
 
 
-def _serve(
-    pipe: Connection, splits: SplitSource, selection_images: int, lanes: Sequence[Lane]
-) -> None:
+def _serve(pipe: Connection) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
-    worker = LaneWorker(splits, selection_images, lanes)
     try:
+        worker = LaneWorker(*pipe.recv())
         while True:
             worker.begin(pipe.recv())
             pipe.send(worker.finish())

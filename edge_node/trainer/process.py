@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The trainer's process: takes the newest task, sends offers, ends with its parent.
 
+What it works on comes by our pipe once it runs, not with its start: Python waits there, with
+signals blocked, for a process that may have died before it read (out of memory, say; or of its
+launcher, which has no `if __name__ == "__main__":`).
 Law of the file: plumbing between pool.py and a pipe; nothing is decided here.
 Read next: task.py for what travels on the pipe.
 """
@@ -15,6 +18,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import ForkingPickler
 
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.trainer.pool import PoolOptions, open_pool
@@ -52,10 +56,11 @@ class TrainerProcess:
     """
 
     def __init__(self, splits: SplitSource, options: TrainerOptions) -> None:
+        start_data = ForkingPickler.dumps((splits, options))
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
-            target=_main, args=(theirs, splits, options), name="edge-node-trainer"
+            target=_main, args=(theirs,), name="edge-node-trainer"
         )  # no daemon: those may not have workers; what would wait for it at the end is below
         # The process inherits the mask, so that none of them meets it before it can ignore them.
         # The tracker that Python starts beside it would unblock them, if it did not run already.
@@ -71,13 +76,27 @@ class TrainerProcess:
         self._newest: deque[AnyTask | None] = deque(maxlen=1)
         self._wake = threading.Event()
         self._stopped = False
-        self._sender = threading.Thread(target=self._send, name="trainer-tasks", daemon=True)
+        self._sender = threading.Thread(
+            target=self._send, args=(start_data,), name="trainer-tasks", daemon=True
+        )
         self._sender.start()
 
     @property
     def alive(self) -> bool:
         """True while the process runs."""
         return self._process.is_alive()
+
+    @property
+    def ending(self) -> str:
+        """How it ended, in words; empty while it runs."""
+        status = self._process.exitcode
+        if status is None:
+            return ""
+        if status == -signal.SIGKILL:
+            return "killed, as a machine does that has no memory left"
+        if status < 0:
+            return f"ended by signal {-status}, {signal.strsignal(-status)}"
+        return f"exit status {status}"
 
     def assign(self, task: AnyTask | None) -> None:
         """Give the trainer another task, or none; the last one counts."""
@@ -104,22 +123,24 @@ class TrainerProcess:
         self._sender.join()
         self._pipe.close()
 
-    def _send(self) -> None:
+    def _send(self, start_data: memoryview) -> None:
         # In a thread: a trainer reads between two steps, and the node can not wait for that.
-        while self._wake.wait() and not self._stopped:
-            self._wake.clear()
-            try:
+        try:
+            self._pipe.send_bytes(start_data)
+            while self._wake.wait() and not self._stopped:
+                self._wake.clear()
                 while self._newest:
                     self._pipe.send(self._newest.popleft())
-            except OSError:
-                return  # the process is gone
+        except OSError:
+            return  # the process is gone
 
 
-def _main(pipe: Connection, splits: SplitSource, options: TrainerOptions) -> None:
+def _main(pipe: Connection) -> None:
     _leave_signals_to_the_node()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _GROUP_SIGNALS)
-    os.nice(options.nice)
     try:
+        splits, options = _start_data(pipe)
+        os.nice(options.nice)
         with open_pool(splits, options.selection_images, options.pool) as pool:
             _leave_signals_to_the_node()  # Ray has taken them
             while True:
@@ -134,6 +155,11 @@ def _main(pipe: Connection, splits: SplitSource, options: TrainerOptions) -> Non
     except EdgeNodeError as error:
         # The node sees that this process has ended, and looks at its datasets.
         _LOG.error("the trainer can not go on: %s", error)
+
+
+def _start_data(pipe: Connection) -> tuple[SplitSource, TrainerOptions]:
+    splits, options = pipe.recv()
+    return splits, options
 
 
 def _leave_signals_to_the_node() -> None:

@@ -46,7 +46,10 @@ Json = dict[str, Any]
 def environment(home: Path) -> dict[str, str]:
     """Return an environment in which no configuration of this machine's user counts."""
     mine = {name: value for name, value in os.environ.items() if not name.startswith("EDGE_NODE_")}
-    return {**mine, "HOME": str(home), "PYTHONPATH": str(Path(__file__).parents[2])}
+    path = os.pathsep.join(
+        [str(Path(__file__).parents[2]), *filter(None, [mine.get("PYTHONPATH")])]
+    )
+    return {**mine, "HOME": str(home), "PYTHONPATH": path}
 
 
 def command(data_dir: Path, *words: str) -> list[str]:

@@ -49,6 +49,7 @@ class Patient:
     """A trainer that works when it is told to."""
 
     alive: bool = True
+    ending: str = ""
     task: AnyTask | None = None
     out: list[Message] = field(default_factory=list)
 

@@ -6,6 +6,8 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
+
 from tests.architecture.sources import ROOT, Source, python_sources
 
 if sys.version_info >= (3, 11):
@@ -32,6 +34,19 @@ def test_third_party_package_is_imported_in_one_module() -> None:
             importers[package].add(importing_unit(source))
     shared = {package: units for package, units in importers.items() if len(units) > 1}
     assert shared == {}
+
+
+@pytest.mark.parametrize(
+    ("folder", "others"),
+    [
+        ("fpga", {"edge_node", "edge_node_bridge"}),
+        ("firmware_bridge", {"edge_node", "edge_node_fpga"}),
+    ],
+)
+def test_what_stands_alone_imports_nothing_of_the_others(folder: str, others: set[str]) -> None:
+    imports = {source.name: source.imports & others for source in python_sources(folder)}
+    assert imports
+    assert {name: found for name, found in imports.items() if found} == {}
 
 
 def test_every_package_ships() -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """tests/ mirrors the source: edge_node/<folder>/<module>.py has tests/<folder>/test_<module>.py.
 
-And fpga/<folder>/<module>.py has tests/fpga/<folder>/test_<module>.py.
+And fpga/<folder>/<module>.py has tests/fpga/<folder>/test_<module>.py, firmware_bridge/ likewise.
 """
 
 from pathlib import Path
@@ -25,7 +25,7 @@ TESTED_ELSEWHERE = {
 
 def test_every_module_has_its_test_file() -> None:
     missing = []
-    for source in python_sources("edge_node", "fpga"):
+    for source in python_sources("edge_node", "fpga", "firmware_bridge"):
         if source.stem.endswith(NOTHING_RUNS) or source.name in TESTED_ELSEWHERE:
             continue
         path = Path(source.name.removeprefix("edge_node/"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_node.chain.database import FORMAT, Database
+from edge_node.chain.database import FORMAT, Database, is_made
 from edge_node.chain.errors import (
     StoreCorrupt,
     StoreFormatNewer,
@@ -56,6 +56,29 @@ def test_file_is_made_with_its_format_and_network_and_opens_again(path: Path) ->
 def test_commits_reach_the_disk_before_they_are_acknowledged(database: Database) -> None:
     assert database.row("PRAGMA journal_mode") == ("wal",)
     assert database.row("PRAGMA synchronous") == (2,)  # FULL
+
+
+def synced(database: Database, *, durable: bool) -> bool:
+    """Say whether a transaction is on the disk when it ends; NORMAL waits for another one."""
+    with database.transaction(durable=durable) as connection:
+        (level,) = connection.execute("PRAGMA synchronous").fetchone()
+    assert level in (1, 2)
+    return bool(level == 2)
+
+
+def test_what_peers_have_is_synced_now_and_then_and_the_rest_always(path: Path) -> None:
+    with closing(Database(path, NETWORK, sync_every=3)) as database:
+        assert [synced(database, durable=False) for _ in range(7)] == [
+            *(False, False, True),
+            *(False, False, True),
+            False,
+        ]
+        assert synced(database, durable=True)
+        assert [synced(database, durable=False) for _ in range(3)] == [False, False, True]
+
+
+def test_without_a_card_to_spare_everything_is_synced(database: Database) -> None:
+    assert all(synced(database, durable=durable) for durable in (False, False, True, False))
 
 
 def test_newer_format_is_refused_and_not_touched(path: Path) -> None:
@@ -172,6 +195,35 @@ def test_what_raises_inside_a_transaction_undoes_it(
     database.close()
     with closing(Database(path, NETWORK)) as reopened:
         assert reopened.meta("word") == 6
+
+
+def test_snapshot_sees_nothing_of_what_another_writes_meanwhile(
+    path: Path, database: Database
+) -> None:
+    put(database, "word", 1)
+    with closing(Database(path, NETWORK)) as reader:
+        with reader.snapshot():
+            assert reader.meta("word") == 1
+            write(path, "UPDATE meta SET value = 2 WHERE key = 'word'")
+            assert reader.meta("word") == 1
+        with pytest.raises(ValueError, match="by the reader"), reader.snapshot():
+            raise ValueError("by the reader")
+        with reader.snapshot():
+            assert reader.meta("word") == 2
+
+
+def test_file_is_made_once_it_has_a_state_and_asking_makes_nothing(path: Path) -> None:
+    assert not is_made(path)
+    assert not path.exists()
+    with closing(Database(path, NETWORK)) as database:
+        assert not is_made(path)
+        with database.transaction() as connection:
+            connection.execute("INSERT INTO state_row VALUES (x'00', x'00')")
+            assert not is_made(path)
+        assert is_made(path)
+    assert is_made(path)
+    path.write_bytes(b"years of work, " * 1_000)
+    assert is_made(path), "who opens it tells of the damage"
 
 
 def test_query_that_the_file_can_not_answer_is_damage(database: Database) -> None:

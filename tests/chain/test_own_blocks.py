@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Blocks of our own: that this node signed one is stored with it, so no offence is committed."""
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from edge_node.chain.database import Database
 from edge_node.chain.errors import AlreadySigned
 from edge_node.chain.importer import Importer
 from edge_node.spec.block import Block
 from edge_node.spec.proof.errors import CorrectCountWrong
 from edge_node.spec.transaction import Transfer
-from tests.chain.workshop import ANN, BACKEND, BOB, LATER, Tree, contents, opened
+from tests.chain.workshop import ANN, BACKEND, BOB, LATER, Tree, contents, opened, take
 from tests.spec.toy_chain import sealed, transfer
 
 
@@ -47,3 +49,17 @@ def test_own_block_that_is_refused_was_never_signed(path: Path, tree: Tree) -> N
 
 def tree_payment(tree: Tree) -> Transfer:
     return transfer(ANN, BOB.address, 1, network=tree.network, nonce=0)
+
+
+def test_own_block_is_on_the_disk_at_once_where_others_may_wait(path: Path, tree: Tree) -> None:
+    grown = tree.branch(None, 5)
+    with closing(Database(path, tree.network.rules.network, sync_every=3)) as database:
+        importer = Importer(database, tree.network.genesis, tree.network.engine)
+        synced = []
+        for place, each in enumerate(grown):
+            bring = take_own if place == 3 else take
+            bring(importer, each.mined.block)
+            synced.append(database.row("PRAGMA synchronous") == (2,))  # of the last transaction
+    assert synced == [False, False, True, True, False]
+    with opened(path, tree.network) as importer:
+        assert importer.head.height == 5

@@ -78,6 +78,13 @@ def test_command_line_that_is_not_understood_is_one_sentence(
     assert told["message"].startswith(wanted.removeprefix("edge-node: "))
 
 
+def test_nothing_but_the_command_shows_its_help() -> None:
+    seen = CliRunner().invoke(app, [], prog_name="edge-node")
+    assert seen.exit_code in {0, ExitCode.USAGE}  # as the version of click has it
+    assert seen.exception is None or isinstance(seen.exception, SystemExit)
+    assert "Make a node of a new network" in seen.output
+
+
 def test_group_without_a_command_shows_its_help(tmp_path: Path) -> None:
     seen = typed(tmp_path, "dataset")
     assert "Fetch, import, publish and list datasets." in seen.out + seen.err
@@ -151,6 +158,10 @@ def test_last_word_is_one_line_that_steers_no_terminal(
     ("error", "wanted"),
     [
         (PermissionError(errno.EACCES, "Permission denied", "/a/b"), "/a/b: permission denied; ch"),
+        (
+            OSError(errno.EROFS, "Read-only file system", "/a"),
+            "/a: read-only file system; run `sudo m",
+        ),
         (OSError(errno.ENOSPC, "No space left on device", "/a"), "/a: no space left on device; ma"),
         (FileNotFoundError(errno.ENOENT, "No such file", "x"), "x: no such file; name another"),
         (OSError("odd"), "the system: odd; name another"),

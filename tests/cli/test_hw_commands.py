@@ -79,7 +79,7 @@ def test_boards(tmp_path: Path) -> None:
 def test_back_end_that_computes_wrongly_is_a_no(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(name: str, adopted: object) -> None:
+    def broken(name: str, *_machine: object) -> None:
         raise BackendFailed(backend=name, why="its answer to the known network binary is wrong")
 
     monkeypatch.setattr(hw_commands, "open_backend", broken)
@@ -143,3 +143,65 @@ def test_overlay_of_another_design_is_not_adopted(tmp_path: Path, bitfile: Path)
 def test_file_that_is_not_there_is_a_wrong_command_line(tmp_path: Path) -> None:
     refused = typed(tmp_path, "hw", "adopt-overlay", str(tmp_path / "bnn.bit"))
     assert "does not exist" in refused.sentence(2)
+
+
+@pytest.fixture
+def pi(tmp_path: Path) -> Path:
+    """Give a folder that looks like a Raspberry Pi 4 that is warm."""
+    files = {
+        "proc/device-tree/compatible": "raspberrypi,4-model-b\0brcm,bcm2711\0",
+        "proc/device-tree/model": "Raspberry Pi 4 Model B Rev 1.4\0",
+        "proc/meminfo": "MemTotal: 3884212 kB\nMemAvailable: 3000000 kB\n",
+        "sys/class/thermal/thermal_zone0/temp": "76000\n",
+    }
+    for name, text in files.items():
+        path = tmp_path / "pi" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path / "pi"
+
+
+def test_emulated_machine_is_recognised_and_its_board_s_settings_hold(
+    tmp_path: Path, pi: Path
+) -> None:
+    here = ("--set", f"node.machine_root={pi}")
+    found = typed(tmp_path, *here, "hw", "detect", "--json").json()
+    assert (found["board"], found["memory_bytes"]) == ("raspberry_pi_4", 3884212 << 10)
+    shown = typed(tmp_path, *here, "hw", "detect").out
+    assert "raspberry_pi_4 because the device tree says compatible raspberrypi,4-model-b" in shown
+    settings = typed(tmp_path, *here, "config", "show", "--json").json()["settings"]
+    sources = {(each["section"], each["key"]): each["source"] for each in settings}
+    assert sources["trainer", "selection_images"] == "board file raspberry_pi_4.toml"
+    assert sources["thermal", "pause_c"] == "board file raspberry_pi_5.toml"
+    assert sources["metrics", "port"] == "default"
+
+
+@pytest.mark.slow
+def test_check_of_an_emulated_machine_says_that_it_is_hot(tmp_path: Path, pi: Path) -> None:
+    here = ("--set", f"node.machine_root={pi}")
+    seen = findings(typed(tmp_path, *here, "hw", "check", "--json").out)
+    assert seen["temperature"]["detail"] == (
+        "76.0 C; mining pauses at 80 C; give it a heat sink or a fan"
+    )
+    assert seen["memory"]["works"]
+    assert seen["clock"]["needed"]
+
+
+def test_board_s_settings_are_shown_with_the_file_that_each_comes_from(tmp_path: Path) -> None:
+    (board,) = typed(tmp_path, "hw", "show", "raspberry_pi_3", "--json").json()["boards"]
+    assert "raspberrypi,3-model-b" in board["compatible"]
+    sources = {f"{o['section']}.{o['key']}": o["source"] for o in board["settings"]}
+    assert sources["limits.max_model_bytes"] == "board file raspberry_pi_3.toml"
+    assert sources["storage.sync_blocks"] == "board file raspberry_pi_5.toml"
+    shown = typed(tmp_path, "hw", "show", "raspberry_pi_3").out
+    assert "raspberry_pi_5.toml" in shown
+
+
+def test_board_s_file_of_another_schema_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("schema = 2\n")
+    said = typed(tmp_path, "--set", f"node.board={path}", "config", "show").sentence(3)
+    assert "mine.toml says schema = 2, and this program reads schema = 1" in said
+    path.write_text("schema = 1\n[limits]\nmin_free = 3\n")
+    said = typed(tmp_path, "hw", "show", str(path)).sentence(3)
+    assert "there is no setting limits.min_free; did you mean limits.min_free_mib?" in said

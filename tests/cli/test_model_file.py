@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_node.cli.exit_codes import ExitCode, exit_code_of
+from edge_node.cli.exit_codes import ExitCode
+from edge_node.cli.failures import exit_code_of
 from edge_node.cli.model_file import ModelFileUnreadable, read_model
 from edge_node.spec.architecture import BINARY_4K
 from tests.inference.models import random_model

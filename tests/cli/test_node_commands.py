@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """`edge-node run`, `trainer run`, `status` and `upgrade` on a toy node: tables, events, errors."""
 
+import contextlib
 import os
 import signal
+import sqlite3
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -98,3 +101,62 @@ def test_upgrade_copies_what_it_is_asked_to(toy_node: Path) -> None:
     assert "its copy is" in typed(toy_node, "upgrade", "--backup").out
     (toy_node / "format").write_text("99\n")
     assert "install the newer edge-node" in typed(toy_node, "upgrade").sentence(3)
+
+
+def newer_directory(root: Path) -> None:
+    (root / "format").write_text("2\n")
+
+
+def newer_chain(root: Path) -> None:
+    with contextlib.closing(sqlite3.connect(root / "chain.sqlite3")) as chain:
+        chain.execute("UPDATE meta SET value = value + 1 WHERE key = 'format'")
+        chain.commit()
+
+
+def other_law(root: Path) -> None:
+    genesis = (root / "genesis").read_bytes()
+    (root / "genesis").write_bytes(genesis + b"\0")
+
+
+def newer_setting(root: Path) -> None:
+    (root / "config.toml").write_text("[trainer]\nquantum = true\n")
+
+
+OF_ANOTHER_VERSION = [
+    (newer_directory, 3, "format 2, this program knows up to 1; install the newer edge-node again"),
+    (newer_chain, 4, "this program knows up to 1; install the newer edge-node"),
+    (other_law, 3, "install the version that made it"),
+    (newer_setting, 3, "there is no setting trainer.quantum"),
+]
+
+
+@pytest.mark.parametrize("words", [("upgrade",), ("run", "--no-trainer")], ids=" ".join)
+@pytest.mark.parametrize(("change", "code", "told"), OF_ANOTHER_VERSION)
+def test_used_directory_of_another_version_is_refused_and_left_as_it_is(
+    toy_node: Path,
+    change: Callable[[Path], None],
+    code: int,
+    told: str,
+    words: tuple[str, ...],
+) -> None:
+    change(toy_node)
+    before = kept_files(toy_node)
+    assert told in typed(toy_node, *words).sentence(code)
+    assert kept_files(toy_node) == before
+
+
+def test_used_directory_of_this_format_goes_on(toy_node: Path) -> None:
+    before = kept_files(toy_node)
+    assert typed(toy_node, "upgrade").code == 0
+    assert kept_files(toy_node) == before
+    with alive(toy_node):
+        assert typed(toy_node, "status", "--json").json()["height"] == HEIGHT
+
+
+def kept_files(root: Path) -> dict[str, bytes]:
+    """Return what must not be lost: all files but sqlite's scratch, the lock and the socket."""
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and not path.name.endswith(("-wal", "-shm", "lock"))
+    }

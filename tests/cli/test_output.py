@@ -3,6 +3,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -87,3 +88,32 @@ def test_short_names_tell_hashes_apart() -> None:
 )
 def test_percent(ppm: int, text: str) -> None:
     assert percent(ppm) == text
+
+
+def test_journal_gets_levels_and_no_times(tmp_path: Path) -> None:
+    code = (
+        "import logging\n"
+        "from edge_node.cli.output import complain, set_up_logging\n"
+        "set_up_logging('debug', 'text')\n"
+        "for level in (10, 20, 30, 40, 50): logging.log(level, 'a\\nb')\n"
+        "complain('it ended')\n"
+    )
+    place = tmp_path / "journal"
+    with place.open("w") as journal:
+        found = os.fstat(journal.fileno())
+        for stream in (f"{found.st_dev}:{found.st_ino}", "1:2"):
+            subprocess.run(
+                [sys.executable, "-c", code],
+                env={"JOURNAL_STREAM": stream},
+                stderr=journal,
+                check=True,
+                cwd=Path(__file__).parents[2],
+            )
+    lines = place.read_text().splitlines()
+    levels = [7, 6, 4, 3, 3]
+    assert lines[:11] == [
+        *(f"<{level}>{word}" for level in levels for word in "ab"),
+        "<3>it ended",
+    ]
+    assert " DEBUG   a" in lines[11], "another file than the journal gets the time"
+    assert lines[-1] == "edge-node: it ended"

@@ -16,6 +16,7 @@ import click
 from click.testing import CliRunner
 
 from edge_node.cli.app import app
+from edge_node.cli.deferred import loaded
 from edge_node.cli.session import Session
 from edge_node.datasets.store import DatasetStore
 from edge_node.node.control import ask
@@ -75,7 +76,8 @@ def whole_table(shown: str) -> None:
 
 def leaves(group: click.Group = app, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Yield every command that does something, as it is typed."""
-    for name, each in group.commands.items():
+    for name, listed in group.commands.items():
+        each = loaded(listed)
         if isinstance(each, click.Group):
             yield from leaves(each, (*path, name))
         if not isinstance(each, click.Group) or each.invoke_without_command:
@@ -87,7 +89,7 @@ def leaf(path: Sequence[str]) -> click.Command:
     found: click.Command = app
     for word in path:
         assert isinstance(found, click.Group)
-        found = found.commands[word]
+        found = loaded(found.commands[word])
     return found
 
 

@@ -18,7 +18,7 @@ from edge_node.datasets.errors import (
     MixedImageSizes,
     PillowMissing,
 )
-from edge_node.datasets.image_folder import read_image_folder
+from edge_node.datasets.image_folder import read_image_folder, read_images
 from tests.datasets.samples import Bytes
 
 GREY: Bytes = np.arange(6, dtype=np.uint8).reshape(2, 3)
@@ -61,6 +61,17 @@ def test_one_colour_image_makes_all_coloured(tmp_path: Path) -> None:
 def test_transparency_is_dropped(tmp_path: Path) -> None:
     save(tmp_path / "a" / "1.png", np.dstack([COLOUR, GREY]))
     assert read(tmp_path)[1] == [COLOUR.ravel().tolist()]
+
+
+def test_single_files_are_read_in_the_order_in_which_they_are_named(tmp_path: Path) -> None:
+    files = [tmp_path / "2.png", tmp_path / "1.png"]
+    for add, file in enumerate(files):
+        save(file, GREY + np.uint8(add))
+    shape, images = read_images(files, max_bytes=10_000)
+    assert shape == ImageShape(height=2, width=3, channels=1)
+    assert images.tolist() == [(GREY + add).ravel().tolist() for add in (0, 1)]
+    with pytest.raises(DatasetTooLarge):
+        read_images(files, max_bytes=5)
 
 
 def test_images_of_two_sizes_are_refused(tmp_path: Path) -> None:

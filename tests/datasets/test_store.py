@@ -3,6 +3,7 @@
 
 import subprocess
 import sys
+from multiprocessing import Pipe
 from pathlib import Path
 
 import numpy as np
@@ -251,6 +252,20 @@ def test_a_dataset_is_the_same_object_until_its_files_change(store: DatasetStore
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(StoreCorrupt):
         store.open(ID)
+
+
+def test_store_travels_as_its_folder_whatever_is_open(store: DatasetStore) -> None:
+    store.add(DATASET)
+    ours, theirs = Pipe()
+    with ours, theirs:
+        ours.send(store)
+        unopened_bytes = len(theirs.recv_bytes())
+        store.open(ID)
+        ours.send(store)
+        assert len(theirs.recv_bytes()) == unopened_bytes < 1_000
+        ours.send(store)
+        travelled = theirs.recv()
+    assert travelled.open(ID).manifest == DATASET.manifest
 
 
 def test_sealed_dataset_is_here_but_for_its_reserve(store: DatasetStore) -> None:

@@ -207,6 +207,20 @@ def test_nobody_writes_in_another_s_name(mesh: Mesh, forged: str) -> None:
 
 
 @pytest.mark.slow
+def test_predictions_of_a_bridge_are_its_nodes_alone(mesh: Mesh) -> None:
+    with (
+        linked(mesh.options(ANN, 0, topics=("edge-node/bridge/#",))) as a,
+        linked(mesh.options(EVE, 0)) as eve,
+    ):
+        for name, payload in ((BOB, b"forged"), (EVE, b"own")):
+            topic = f"edge-node/bridge/{name}/pico/prediction"
+            eve.publish(Publish(topic=topic, payload=payload, qos=1, retain=False))
+        event = wait_for(a, lambda event: isinstance(event, Incoming) and not event.retained)
+        assert isinstance(event, Incoming)
+        assert event.payload == b"own"
+
+
+@pytest.mark.slow
 def test_nobody_reads_what_is_for_another(mesh: Mesh) -> None:
     with (
         linked(mesh.options(ANN, 0, topics=(f"{BASE}/#",))) as a,

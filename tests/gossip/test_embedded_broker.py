@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ from edge_node.gossip.errors import BrokerDidNotStart, BrokerMissing, BrokerOpti
 from edge_node.gossip.inbox import LinkRefused
 from edge_node.gossip.join_line import BrokerAddress, format_join_line, parse_join_line
 from edge_node.gossip.mqtt import LinkOptions
+from edge_node.gossip.ports import Publish
 from tests.gossip.real import (
     CLOCK,
     PATIENCE_MS,
@@ -199,6 +201,16 @@ def test_topics_outside_the_root_are_closed(mosquitto: RunningBroker) -> None:
         witness._client.publish("elsewhere", b"no", qos=1)
         witness.publish(message("x", b"yes"))
         wait_for_payload(witness, b"yes")
+
+
+def test_predictions_and_what_home_assistant_looks_at_are_open(mosquitto: RunningBroker) -> None:
+    topics = ("edge-node/bridge/#", "homeassistant/#")
+    asked = replace(options(mosquitto, name="witness"), subscriptions=topics)
+    with linked(asked) as witness:
+        for topic in ("edge-node/bridge/n/d/prediction", "homeassistant/sensor/n/d/config"):
+            payload = topic.encode()
+            witness.publish(Publish(topic=topic, payload=payload, qos=1, retain=False))
+            assert wait_for_payload(witness, payload).topic == topic
 
 
 def test_listening_on_the_lan_tells_an_address_of_this_machine(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from edge_node.spec import bnn
 from edge_node.spec.evaluation import logits_digest
 from edge_node.spec.model import Model
 
+pytestmark = pytest.mark.arm
+
 
 @pytest.mark.parametrize("known", KNOWN_ANSWERS, ids=lambda known: known.name)
 def test_constants_are_the_laws(known: KnownAnswer) -> None:

@@ -20,6 +20,8 @@ from edge_node.spec.architecture import BINARY_4K, Architecture, conv, dense
 from tests.inference.interpreters import need_kernels
 from tests.inference.models import random_images, random_labels, random_model
 
+pytestmark = pytest.mark.arm
+
 SMALL, SMALL_UINT8 = (
     Architecture(
         height=8,

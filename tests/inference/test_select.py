@@ -75,7 +75,7 @@ def random_case(seed: int) -> tuple[Model, Images, Labels, Logits, int]:
 OPENED_HERE = [
     pytest.param(name, marks=pytest.mark.fpga) if name == "overlay-sim" else name
     for name in BACKENDS
-    if name not in ("reference", "overlay")  # the law itself; and on a board there are other tests
+    if name not in ("reference", "overlay", "serial")  # the law; and what has tests of its own
 ]
 
 

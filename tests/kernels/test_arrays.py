@@ -20,6 +20,8 @@ from edge_node.spec.architecture import BINARY_4K, Architecture, conv, dense
 from edge_node.spec.constants import BIAS_LATENT_MAX, LATENT_MAX
 from edge_node.spec.training import LatentState, initial_state, model_from_state
 
+pytestmark = pytest.mark.arm
+
 ODD = Architecture(
     height=7,
     width=5,

@@ -42,6 +42,8 @@ from tools.make_burst_vectors import (
     series_cases,
 )
 
+pytestmark = pytest.mark.arm
+
 C_TEST = Path(shared_object.__file__).parent / "csrc/test/test_burst.c"
 TABLES = ["small", "reference", "product"]
 SLOW_SMALL = [pytest.param("small", marks=pytest.mark.slow), *TABLES[1:]]

@@ -28,6 +28,8 @@ from tests.kernels.engine_models import (
     random_model,
 )
 
+pytestmark = pytest.mark.arm
+
 Prepare = Callable[[Model], Engine | NumpyEngine]
 
 CASES = [*NETWORKS, *map(str, range(RANDOM_NETWORKS)), *FAMILIES]

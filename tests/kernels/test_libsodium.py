@@ -21,8 +21,12 @@ from edge_node.kernels.libsodium import (
 )
 from edge_node.spec import signature as law
 
+pytestmark = pytest.mark.arm
+
 
 def _pynacl(monkeypatch: pytest.MonkeyPatch) -> Ed25519:
+    pytest.importorskip("nacl", reason="PyNaCl has no wheel for this machine")
+
     def missing(_name: str) -> ctypes.CDLL:
         raise OSError
 

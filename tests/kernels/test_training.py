@@ -46,6 +46,8 @@ from tests.kernels.training_runs import (
 )
 from tools.make_training_vectors import Vector, law_sha256, read_vectors, state_sha256
 
+pytestmark = pytest.mark.arm
+
 NAME = "kernels 5 2 1"
 FEW = (NAME, "grey", "patterns, odd map", "dense, odd widths", "colour, kernels 2 1")
 

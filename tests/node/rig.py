@@ -29,7 +29,9 @@ from edge_node.kernels.libsodium import load_ed25519
 from edge_node.node.chain_view import ChainView, PoolView, SilentView
 from edge_node.node.data_directory import DataDirectory
 from edge_node.node.engine import NodeEngine
+from edge_node.node.limits import BlockTime, Limits
 from edge_node.node.mature_miners import MatureMiners
+from edge_node.node.mining.affordable import check_task
 from edge_node.node.mining.choice import miner_for
 from edge_node.node.mining.making import block_contents
 from edge_node.node.mining.miner import Miner, MinerIdentity
@@ -62,13 +64,14 @@ STEP_MS = 100
 MAX_TRIES = 400
 SETTLED_MS = 3_000
 """Enough for tips to be compared, blocks to be fetched and refreshes to be over."""
+NO_LIMITS = Limits()
 
 
 class CountingEngine(NodeEngine):
     """A node's engine that remembers what it replayed."""
 
-    def __init__(self, datasets: DatasetStore) -> None:
-        super().__init__(ED25519, (ReferenceBackend(),), datasets)
+    def __init__(self, datasets: DatasetStore, block_time: BlockTime | None = None) -> None:
+        super().__init__(ED25519, (ReferenceBackend(),), datasets, block_time=block_time)
         self.seeds: list[bytes] = []
 
     def burst(
@@ -152,6 +155,7 @@ class Played:
     """A trainer that does what the test says."""
 
     alive: bool = True
+    ending: str = ""
     stopped: bool = False
     tasks: list[AnyTask | None] = field(default_factory=list)
     out: list[Message] = field(default_factory=list)
@@ -185,6 +189,7 @@ class Rig:
         mines: bool,
         full_nodes: FullNodes | None = None,
         credulous: bool = False,
+        limits: Limits = NO_LIMITS,
     ) -> None:
         self.world = world
         self.miner = toy.miner(name)
@@ -194,7 +199,9 @@ class Rig:
         self.directory.open()
         self.datasets = DatasetStore(self.directory.datasets)
         self.database = Database(self.directory.chain, genesis.network_id())
-        self.engine = CountingEngine(self.datasets)
+        self.limits = limits
+        self.block_time = BlockTime(limits, world.clock)
+        self.engine = CountingEngine(self.datasets, self.block_time)
         evaluates = credulous or full_nodes is not None
         fetched = FetchedModels() if evaluates else None
         self.importer = Importer(self.database, genesis, self.engine, fetched)
@@ -240,6 +247,7 @@ class Rig:
                 miner=self._miner(self.engine) if mines else None,
                 held=self.held,
                 replays=self.replays,
+                block_time=self.block_time,
                 full_nodes=full_nodes,
             )
         )
@@ -275,7 +283,10 @@ class Rig:
 
         contents = partial(block_contents, self.mempool, self.datasets, MAX_TRANSACTIONS)
         identity = MinerIdentity(
-            rules=self.importer.rules, public_key=self.miner.key, new_family=found
+            rules=self.importer.rules,
+            public_key=self.miner.key,
+            new_family=found,
+            check=partial(check_task, self.datasets, 1, self.limits),
         )
         return miner_for(
             self.importer, engine, identity, start, contents=contents, clock=self.world.clock
@@ -314,6 +325,7 @@ class World:
         folder: str = "",
         full_nodes: FullNodes | None = None,
         credulous: bool = False,
+        limits: Limits = NO_LIMITS,
     ) -> Rig:
         """Start a node, again if its directory is there.
 
@@ -325,7 +337,15 @@ class World:
             DataDirectory(root).initialise(self.network.genesis, toy.miner(name).seed)
             if has_data:
                 DatasetStore(DataDirectory(root).datasets).add(stored(self.data))
-        rig = Rig(self, name, root, mines=mines, full_nodes=full_nodes, credulous=credulous)
+        rig = Rig(
+            self,
+            name,
+            root,
+            mines=mines,
+            full_nodes=full_nodes,
+            credulous=credulous,
+            limits=limits,
+        )
         self.rigs.append(rig)
         return rig
 

@@ -28,6 +28,7 @@ from edge_node.node.configuration_schema import SETTINGS
 
 KEY = "0a" * 32
 BOARD = """
+schema = 1
 [board]
 title = "Test board"
 [trainer]
@@ -67,7 +68,7 @@ def source(loaded: LoadedConfig, section: str, key: str) -> str:
 def test_flag_wins_over_environment_over_file_over_board_over_default(
     request_: ConfigRequest,
 ) -> None:
-    with_board = replace(request_, detected_board="test_board")
+    with_board = replace(request_, board_of=lambda _: "test_board")
     with_variable = with_environment(with_board, {"EDGE_NODE_TRAINER_NICE": "13"})
     with_flag = replace(with_variable, flags={"trainer.nice": "14"})
     loads = [load_config(request_), load_config(with_board)]
@@ -104,6 +105,17 @@ def test_data_directory_follows_xdg() -> None:
     assert default_data_dir({"XDG_DATA_HOME": "/x"}) == Path("/x/edge-node")
     assert default_data_dir({}) == Path.home() / ".local/share/edge-node"
     assert default_data_dir({"XDG_DATA_HOME": "x"}) == Path.home() / ".local/share/edge-node"
+
+
+def test_account_without_a_home_has_the_folder_of_the_service(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    assert default_data_dir({}) == Path("/var/lib/edge-node")
+    assert default_data_dir({"XDG_DATA_HOME": "/x"}) == Path("/x/edge-node")
 
 
 @pytest.mark.parametrize("how", ["flag", "variable"])
@@ -227,6 +239,28 @@ MISTAKES: list[tuple[str, type[ConfigurationError], str]] = [
     ),
     ("[offload]\nquorum = 1", SettingsContradict, r"a list of 0 offload\.full_nodes"),
     (
+        "[thermal]\npause_c = 70\nwarn_c = 60",
+        SettingsContradict,
+        r"thermal\.resume_c = 70 \(default\) contradicts thermal\.pause_c = 70 \(.*toml\); let",
+    ),
+    (
+        "[limits]\nmax_memory_mib = 71",
+        SettingsContradict,
+        "contradicts the 72 MiB that a node takes",
+    ),
+    ("[limits]\nmax_model_bytes = -1", SettingInvalid, r"limits\.max_model_bytes must be an"),
+    (
+        "[thermal]\nwarn_c = 90",
+        SettingsContradict,
+        r"thermal\.warn_c = 90 \(.*toml\) contradicts thermal\.pause_c = 80 \(default\); warn at",
+    ),
+    ('[thermal]\nsource = "temp"', SettingInvalid, "must be a file of the kernel's, /sys/"),
+    (
+        "[thermal]\npause_c = 151",
+        SettingInvalid,
+        r"thermal\.pause_c must be an integer in 0\.\.150",
+    ),
+    (
         f'[offload]\nfull_nodes = ["{KEY}", "{KEY.upper()}"]',
         SettingsContradict,
         f"{KEY} twice contradicts a quorum of different nodes; name each node once",
@@ -272,15 +306,15 @@ def test_bad_variable_and_flag_are_named(request_: ConfigRequest) -> None:
 def test_board_is_taken_as_it_is_named(request_: ConfigRequest) -> None:
     for board in ("auto", "test_board"):
         write(request_, f'[node]\nboard = "{board}"')
-        detected = replace(request_, detected_board="test_board")
+        detected = replace(request_, board_of=lambda _: "test_board")
         assert load_config(detected).config.trainer.nice == 11
     # Named boards win over the recognised one.
-    assert load_config(replace(request_, detected_board="other")).config.trainer.nice == 11
+    assert load_config(replace(request_, board_of=lambda _: "other")).config.trainer.nice == 11
 
 
 def test_board_may_be_a_file_of_the_user_s_own(request_: ConfigRequest) -> None:
     path = write(request_, '[node]\nboard = "mine.toml"')
-    path.with_name("mine.toml").write_text("[board]\n[trainer]\nnice = 17\n")
+    path.with_name("mine.toml").write_text("schema = 1\n[trainer]\nnice = 17\n")
     loaded = load_config(request_)
     assert loaded.config.trainer.nice == 17
     assert source(loaded, "trainer", "nice") == "board file mine.toml"
@@ -288,9 +322,9 @@ def test_board_may_be_a_file_of_the_user_s_own(request_: ConfigRequest) -> None:
 
 def test_mistake_in_a_board_s_file_is_named(request_: ConfigRequest) -> None:
     path = request_.boards_folder / "bad.toml"
-    path.write_text("[board]\n[genesis]\nmin_fee = 1\n")
+    path.write_text("schema = 1\n[genesis]\nmin_fee = 1\n")
     with pytest.raises(UnknownSetting, match=r"boards/bad\.toml: there is no setting genesis"):
-        load_config(replace(request_, detected_board="bad"))
+        load_config(replace(request_, board_of=lambda _: "bad"))
 
 
 def test_mirrors_of_mnist_are_urls_that_names_can_be_appended_to() -> None:

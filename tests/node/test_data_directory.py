@@ -14,6 +14,7 @@ from edge_node.node.errors import (
     DirectoryFormatNewer,
     DirectoryInUse,
     GenesisDiffers,
+    GenesisUnknown,
     KeyExists,
     KeyExposed,
     NotInitialised,
@@ -102,7 +103,7 @@ def test_short_key_is_damage(directory: DataDirectory) -> None:
 @pytest.mark.parametrize("data", [b"", GENESIS.encode()[:30], b"x" + GENESIS.encode()])
 def test_damaged_genesis_is_named_with_the_cure(directory: DataDirectory, data: bytes) -> None:
     (directory.root / "genesis").write_bytes(data)
-    with pytest.raises(DirectoryDamaged, match=r"genesis is damaged; restore it from a backup"):
+    with pytest.raises(GenesisUnknown, match=r"restore it from a backup if it is damaged"):
         directory.genesis()
 
 

@@ -13,6 +13,8 @@ from edge_node.inference.native import NumpyBackend
 from edge_node.inference.reference import ReferenceBackend
 from edge_node.kernels.libsodium import load_ed25519
 from edge_node.node.engine import NodeEngine, StopRequested, StoredSplits
+from edge_node.node.errors import BlockBeyondTime
+from edge_node.node.limits import BlockTime, Limits
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import BlockHash, DatasetId, NetworkId
 from edge_node.spec import training
@@ -21,6 +23,7 @@ from edge_node.spec.engine import DatasetMissing, ReferenceEngine
 from edge_node.spec.model import Model
 from edge_node.spec.recipe import EvolutionRates, RecipeContext, Step, StepKind
 from tests.datasets.samples import stored
+from tests.node.rig import VirtualClock
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
 
@@ -110,6 +113,45 @@ def test_work_in_many_short_calls_has_the_same_values(
     indices, schedule = [index % 150 for index in range(72)], ((32, 8), (1, 7))
     state = engine.train(toy.ARCHITECTURE, START, DATA.dataset_id, indices, 8, schedule)
     assert state == LAW.train(toy.ARCHITECTURE, START, DATA.dataset_id, indices, 8, schedule)
+    assert engine.count_correct(MODEL, DATA.dataset_id) == LAW.count_correct(MODEL, DATA.dataset_id)
+
+
+class Meeting(NumpyBackend):
+    """A back end that counts only while another one does."""
+
+    def __init__(self, barrier: threading.Barrier) -> None:
+        super().__init__()
+        self.barrier = barrier
+
+    def count_correct(self, model: Model, images: Images, labels: Labels) -> int:
+        self.barrier.wait(LONG_S)
+        return super().count_correct(model, images, labels)
+
+
+@pytest.mark.parametrize("calls", [2, 4])
+def test_much_is_counted_by_several_threads_at_once(
+    store: DatasetStore, monkeypatch: pytest.MonkeyPatch, calls: int
+) -> None:
+    (count,) = {len(split.labels) for split in DATA.splits[1:2]}
+    size = -(-count // calls)
+    monkeypatch.setattr("edge_node.node.engine.MAX_CALL_MACS", size * toy.ARCHITECTURE.macs)
+    barrier = threading.Barrier(2)
+    first, second = Meeting(barrier), Meeting(barrier)
+    engine = NodeEngine(load_ed25519(), (first,), store, beside=(second,))
+    assert engine.count_correct(MODEL, DATA.dataset_id) == LAW.count_correct(MODEL, DATA.dataset_id)
+
+
+def test_time_limit_ends_all_threads(store: DatasetStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_node.node.engine.MAX_CALL_MACS", toy.ARCHITECTURE.macs)
+    clock = VirtualClock()
+    time = BlockTime(Limits(block_ms=10), clock)
+    backends = (NumpyBackend(), NumpyBackend())
+    engine = NodeEngine(load_ed25519(), backends[:1], store, None, time, backends[1:])
+    time.begin()
+    clock.ms += 11
+    with pytest.raises(BlockBeyondTime):
+        engine.count_correct(MODEL, DATA.dataset_id)
+    time.end()
     assert engine.count_correct(MODEL, DATA.dataset_id) == LAW.count_correct(MODEL, DATA.dataset_id)
 
 

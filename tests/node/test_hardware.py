@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Boards as their kernels describe them, in folders of the test's own; checks of this machine."""
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from edge_node.kernels.libsodium import LibsodiumMissing
 from edge_node.node import hardware
-from edge_node.node.hardware import CheckRequest, Finding, Hardware, check, detect
+from edge_node.node.hardware import CheckRequest, Finding, Hardware, check, detect, why_other_board
 
 PI_CPUINFO = """processor\t: 0
 BogoMIPS\t: 108.00
@@ -48,11 +49,14 @@ def machine(folder: Path, files: dict[str, str]) -> Path:
 def test_raspberry_pi_is_recognised_by_its_device_tree(tmp_path: Path) -> None:
     files = {
         "proc/device-tree/model": "Raspberry Pi 4 Model B Rev 1.4\0",
+        "proc/device-tree/compatible": "raspberrypi,4-model-b\0brcm,bcm2711\0",
         "proc/cpuinfo": PI_CPUINFO,
         "proc/meminfo": "MemTotal:        3884212 kB\nMemFree: 1 kB\n",
     }
     found = detect(machine(tmp_path, files), "aarch64")
     assert (found.board, found.title) == ("raspberry_pi_4", "Raspberry Pi 4 Model B Rev 1.4")
+    assert found.compatible == ("raspberrypi,4-model-b", "brcm,bcm2711")
+    assert found.why == "the device tree says compatible raspberrypi,4-model-b"
     assert (found.cpu_count, found.memory_bytes) == (2, 3884212 << 10)
     assert found.cpu_flags == ("asimd", "sha2")
 
@@ -63,7 +67,12 @@ def test_raspberry_pi_is_recognised_by_cpuinfo_too(tmp_path: Path) -> None:
 
 
 def test_pynq_is_recognised(tmp_path: Path) -> None:
-    files = {"sys/firmware/devicetree/base/model": "xlnx,zynq-7000\0", "proc/cpuinfo": ZYNQ_CPUINFO}
+    tree = "sys/firmware/devicetree/base"
+    files = {
+        f"{tree}/model": "xlnx,zynq-7000\0",
+        f"{tree}/compatible": "xlnx,zynq-7000\0",
+        "proc/cpuinfo": ZYNQ_CPUINFO,
+    }
     found = detect(machine(tmp_path, files), "armv7l")
     assert (found.board, found.cpu) == ("pynq_z2", "ARMv7 Processor rev 0 (v7l)")
     assert found.cpu_flags == ("neon",)
@@ -82,7 +91,9 @@ def test_pc_is_recognised_by_its_processor(tmp_path: Path) -> None:
 def test_unknown_machine_without_any_file_is_described_all_the_same(tmp_path: Path) -> None:
     assert detect(tmp_path, "riscv64") == Hardware(
         board="",
+        why="",
         title="riscv64",
+        compatible=(),
         cpu="",
         machine="riscv64",
         pointer_bits=64 if sys.maxsize > 1 << 32 else 32,
@@ -94,7 +105,8 @@ def test_unknown_machine_without_any_file_is_described_all_the_same(tmp_path: Pa
 
 @pytest.mark.parametrize("text", ["", "MemTotal:", "MemTotal: lots kB", "\0\0"])
 def test_strange_kernel_files_do_no_harm(tmp_path: Path, text: str) -> None:
-    files = {"proc/meminfo": text, "proc/cpuinfo": text, "proc/device-tree/model": text}
+    tree = dict.fromkeys(("proc/device-tree/model", "proc/device-tree/compatible"), text)
+    files = {"proc/meminfo": text, "proc/cpuinfo": text, **tree}
     assert detect(machine(tmp_path, files), "riscv64").memory_bytes == 0
 
 
@@ -116,7 +128,9 @@ def findings(
 ) -> dict[str, Finding]:
     here = Hardware(
         board=board,
+        why="",
         title="Some board",
+        compatible=(),
         cpu="",
         machine="x86_64",
         pointer_bits=64,
@@ -161,6 +175,22 @@ def test_unknown_board_is_no_obstacle(tmp_path: Path) -> None:
     assert "no file fits Some board; defaults serve" in found.detail
 
 
+def test_settings_of_another_board_are_told(tmp_path: Path) -> None:
+    here = detect(machine(tmp_path, {"proc/cpuinfo": PI_CPUINFO}), "aarch64")
+    for fits in ("auto", "raspberry_pi_5", "/etc/edge-node/mine.toml"):
+        assert why_other_board(here, fits) == ""
+    why = (
+        "node.board is pynq_z2, and this is a Raspberry Pi 5 Model B Rev 1.0 (raspberry_pi_5); set"
+        " node.board = raspberry_pi_5, or remove it"
+    )
+    assert why_other_board(here, "pynq_z2") == why
+    request = CheckRequest(backends=[], data_dir=tmp_path, min_free_mib=0, board="pynq_z2")
+    (found,) = [each for each in check(here, request) if each.name == "board"]
+    assert (found.works, found.needed, found.detail) == (False, False, why)
+    unknown = detect(tmp_path / "none", "riscv64")
+    assert why_other_board(unknown, "pynq_z2") == "", "whoever names one knows better"
+
+
 def test_what_is_missing_is_said_with_its_cure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,3 +214,17 @@ def test_missing_libsodium_is_an_obstacle(tmp_path: Path, monkeypatch: pytest.Mo
     found = findings(tmp_path)["libsodium"]
     assert (found.works, found.needed) == (False, True)
     assert "apt install libsodium23" in found.detail
+
+
+def test_read_only_disk_is_named_with_its_cure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = os.statvfs(tmp_path)
+    read_only = os.statvfs_result((*seen[:8], seen.f_flag | os.ST_RDONLY, *seen[9:]))
+    monkeypatch.setattr(os, "statvfs", lambda _: read_only)
+    disk = findings(tmp_path)["disk"]
+    assert (disk.works, disk.needed) == (False, True)
+    assert disk.detail == (
+        f"{tmp_path} lies on a disk that is read-only; run `sudo mount -o remount,rw` on it, or"
+        " name another --data-dir"
+    )

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Figures in Prometheus' format: what happened is counted, labels are fixed, states are one-hot."""
 
+import math
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -20,6 +22,7 @@ HEALTH = Health(
     connected=False,
     synced=True,
     trainer="working",
+    temperature_c=61.5,
 )
 
 
@@ -60,8 +63,15 @@ def test_last_health_is_what_the_gauges_say(metrics: Metrics) -> None:
     assert [seen[f"edge_node_{name}"] for name in names] == [7, 5, 1.5, 2, 3]
     switches = ("broker_connected", "synced", "healthy")
     assert [seen[f"edge_node_{name}"] for name in switches] == [0, 1, 0]
-    states = ("off", "waiting", "working", "ended")
-    assert [seen[f'edge_node_trainer{{state="{state}"}}'] for state in states] == [0, 0, 1, 0]
+    states = ("off", "waiting", "working", "paused", "ended")
+    assert [seen[f'edge_node_trainer{{state="{state}"}}'] for state in states] == [0, 0, 1, 0, 0]
+
+
+def test_temperature_is_a_number_or_none(metrics: Metrics) -> None:
+    metrics.health(HEALTH)
+    assert figures(metrics.text())["edge_node_temperature_celsius"] == 61.5
+    metrics.health(replace(HEALTH, temperature_c=None))
+    assert math.isnan(figures(metrics.text())["edge_node_temperature_celsius"])
 
 
 def test_two_nodes_of_one_process_count_apart(metrics: Metrics) -> None:

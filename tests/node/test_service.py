@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -16,6 +17,7 @@ from edge_node.gossip.mqtt import TlsOptions
 from edge_node.gossip.ports import BodyTiming
 from edge_node.inference.bitstream import AdoptedOverlay
 from edge_node.inference.select import AUTO_ORDER
+from edge_node.node import service
 from edge_node.node.config import (
     BrokerSection,
     Config,
@@ -24,6 +26,7 @@ from edge_node.node.config import (
     NetworkSection,
     NodeSection,
     OffloadSection,
+    ThermalSection,
     TrainerSection,
 )
 from edge_node.node.configuration_errors import ArchitectureTextInvalid, SettingInvalid
@@ -34,17 +37,20 @@ from edge_node.node.offload import FullNodes
 from edge_node.node.service import (
     ServiceOptions,
     full_nodes_of,
+    heat_limits_of,
     options_of,
     run_service,
     trainer_options,
 )
-from edge_node.primitives.types import PublicKey
+from edge_node.node.system import SystemClock
+from edge_node.primitives.types import PublicKey, TimestampMs
 from edge_node.trainer.pool import PoolOptions, RayMissing
 from edge_node.trainer.process import TrainerOptions
 from tests.chain.workshop import EASY
 from tests.datasets.samples import stored
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
+from tests.trainer.stillborn import kill_at_birth
 
 pytestmark = pytest.mark.slow  # whole nodes
 
@@ -101,6 +107,24 @@ def check_closed(options: ServiceOptions) -> None:
     directory.close()
 
 
+def test_node_whose_trainers_are_killed_goes_on_as_a_validator_and_says_why(
+    options: ServiceOptions,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    kill_at_birth(tmp_path, monkeypatch)
+    trainer = TrainerOptions(selection_images=40, nice=0)
+    running = Running(replace(options, trainer=trainer, new_family="1bit:conv4p-dense3"))
+    try:
+        running.until(lambda now: str(now["trainer"]).startswith("ended") and bool(now["synced"]))
+        running.until(lambda _: "this node only validates" in caplog.text)
+    finally:
+        running.end()
+    assert "killed, as a machine does that has no memory left" in caplog.text
+    check_closed(options)
+
+
 def test_node_without_trainer_runs_answers_and_ends(
     options: ServiceOptions, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -115,6 +139,84 @@ def test_node_without_trainer_runs_answers_and_ends(
         running.end()
     assert "started mosquitto" in caplog.text
     check_closed(options)
+
+
+class SetLater(SystemClock):
+    """A clock without a battery: 1970 until somebody sets it."""
+
+    is_set = False
+
+    def now_ms(self) -> TimestampMs:
+        return super().now_ms() if SetLater.is_set else TimestampMs(180_000)
+
+
+def test_node_whose_clock_was_not_set_waits_for_the_time_and_says_so(
+    options: ServiceOptions, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setattr(service, "SystemClock", SetLater)
+    monkeypatch.setattr(SetLater, "is_set", False)
+    trainer = TrainerOptions(selection_images=40, nice=0)
+    running = Running(
+        replace(options, backend="auto", trainer=trainer, new_family="1bit:conv4p-dense3")
+    )
+    try:
+        (why,) = cast(list[str], running.until(lambda now: bool(now["reasons"]))["reasons"])
+        assert why.startswith(
+            "waiting for the time: the clock says 1970-01-01 00:03 UTC, and this network was"
+            " founded on 2023-11-14 22:13 UTC; see whether `timedatectl` says synchronized"
+        ), why
+        running.stop.wait(1)
+        status = running.until(lambda _: True)
+        assert (status["connected"], status["mined"], status["height"]) == (False, 0, 0)
+        assert caplog.text.count("waiting for the time") == 1
+        monkeypatch.setattr(SetLater, "is_set", True)
+        running.until(lambda now: bool(now["synced"]))
+        assert "the clock was set" in caplog.text
+    finally:
+        running.end()
+    check_closed(options)
+
+
+def test_node_that_waits_for_the_time_ends_at_once(
+    options: ServiceOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "SystemClock", SetLater)
+    monkeypatch.setattr(SetLater, "is_set", False)
+    running = Running(options)
+    running.until(lambda now: bool(now["reasons"]))
+    running.end()
+    check_closed(options)
+
+
+def test_hot_node_with_a_real_trainer_mines_only_once_it_has_cooled_down(
+    options: ServiceOptions, tmp_path: Path
+) -> None:
+    zone = tmp_path / "machine/sys/class/thermal/thermal_zone0/temp"
+    zone.parent.mkdir(parents=True)
+    zone.write_text("81000\n")
+    section = ThermalSection(source="/sys/class/thermal/thermal_zone*/temp")
+    running = Running(
+        replace(
+            options,
+            backend="auto",
+            trainer=TrainerOptions(selection_images=40, nice=0),
+            new_family="1bit:conv4p-dense3",
+            machine_root=tmp_path / "machine",
+            heat_source=section.source,
+            heat_limits=heat_limits_of(section),
+        )
+    )
+    try:
+        status = running.until(lambda now: bool(now["synced"]))
+        running.stop.wait(3)
+        status = running.until(lambda _: True)
+        assert (status["mined"], status["trainer"]) == (0, "paused by heat")
+        assert status["temperature"] == "81.0 C; mining is paused until it is 70 C"
+        zone.write_text("69000\n")
+        running.until(lambda now: now["mined"] != 0)
+    finally:
+        running.end()
 
 
 def test_node_with_trainer_mines(options: ServiceOptions) -> None:

@@ -18,7 +18,7 @@ KEYS = {
     *("node", "public_key", "address", "network", "network_name", "height", "head", "connected"),
     *("synced", "backend", "imported", "mined", "held_blocks", "waiting_transactions", "balance"),
     *("waiting_blocks", "waiting_models", "final_height", "final", "member", "signed_height"),
-    *("immature", "trainer", "offload", "families", "peers"),
+    *("immature", "trainer", "temperature", "reasons", "offload", "families", "peers"),
 }
 FAMILY_KEYS = {
     *("family", "dataset", "models", "generations", "evaluation_ppm", "coverage_ppm"),

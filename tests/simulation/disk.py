@@ -53,14 +53,14 @@ class MortalDatabase(Database):
     """The data directory."""
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
         """See Database."""
         death = self.death
         if death is not None and death.after > 0:
             death.after -= 1
             death = None
         before = self._log_bytes()
-        with super().transaction() as connection:
+        with super().transaction(durable=durable) as connection:
             yield connection
             if death is not None and death.moment is Moment.BEFORE_COMMIT:
                 copy_directory(self.root, death.image)

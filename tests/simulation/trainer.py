@@ -38,6 +38,7 @@ class SlowTrainer:
 
     def __init__(self, datasets: DatasetStore, time: VirtualTime, random: SeededRandom) -> None:
         self.alive = True
+        self.ending = ""
         self._judge = QuickJudge(StoredSplits(datasets), SELECTION_IMAGES)
         self._time = time
         self._random = random

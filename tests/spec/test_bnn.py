@@ -3,10 +3,14 @@
 
 from collections.abc import Sequence
 
+import pytest
+
 from edge_node.spec.architecture import Architecture, conv, dense
 from edge_node.spec.bnn import PIXEL_ZERO, binarize, classify, logits
 from edge_node.spec.model import Model
 from tests.spec.samples import random_architecture, random_images, random_model
+
+pytestmark = pytest.mark.arm
 
 Map = list[list[list[int]]]
 """map[y][x][channel]: plain numbers."""

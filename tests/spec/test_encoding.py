@@ -12,6 +12,8 @@ from edge_node.spec import encoding
 from edge_node.spec.constants import MAX_DEPTH, MAX_ITEMS, MAX_TEXT_BYTES
 from edge_node.spec.encoding import Decoded, InvalidEncoding, Value, decode, encode, encode_array
 
+pytestmark = pytest.mark.arm
+
 MIB = 1 << 20
 
 integers = st.integers(-(1 << 63), (1 << 64) - 1) | st.sampled_from(

@@ -15,6 +15,8 @@ from edge_node.spec.model import model_from_blob
 from edge_node.spec.validation import first_state, rules_of, validate_block
 from tests.spec.toy_chain import Models
 
+pytestmark = pytest.mark.arm
+
 FOLDER = Path(__file__).resolve().parents[1] / "vectors"
 
 

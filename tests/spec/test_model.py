@@ -30,6 +30,8 @@ from edge_node.spec.model import (
 )
 from tests.spec.samples import flipped, random_architecture, random_model
 
+pytestmark = pytest.mark.arm
+
 TINY = Architecture(
     height=3, width=3, input_channels=1, input_bits=8, layers=(conv(2, kernel=2), dense(3))
 )

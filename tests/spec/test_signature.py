@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from edge_node.spec import signature
 from edge_node.spec.signature import public_key, sign, verify
 
+pytestmark = pytest.mark.arm
+
 P = 2**255 - 19
 L = 2**252 + 27742317777372353535851937790883648493
 TOP = 1 << 255

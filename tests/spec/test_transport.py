@@ -29,6 +29,8 @@ from edge_node.spec.transport import (
 )
 from tests.spec.samples import flipped, random_architecture, random_child, random_model
 
+pytestmark = pytest.mark.arm
+
 SMALL = Architecture(
     height=6, width=6, input_channels=1, input_bits=1, layers=(conv(5), conv(4), dense(3))
 )

@@ -36,6 +36,7 @@ from edge_node.trainer.search import Message
 from edge_node.trainer.task import Offer
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
+from tests.trainer.stillborn import LargeSplits, kill_at_birth
 from tests.trainer.toy_tasks import ANN, Splits, any_task_of, block_of, task_of
 
 LANES = 4
@@ -149,6 +150,17 @@ def test_worker_that_can_not_read_its_dataset_says_so(workers: int) -> None:
     with open_pool(Gone(), SELECTION, PoolOptions(workers=workers)) as pool:
         pool.assign(task)
         with pytest.raises(WorkerFailed, match=r"^dataset .* is not in the store"):
+            pool.round()
+
+
+@pytest.mark.slow  # processes
+def test_worker_that_dies_before_it_has_read_anything_ends_the_round(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kill_at_birth(tmp_path, monkeypatch)
+    with open_pool(LargeSplits(DATASET), SELECTION, PoolOptions(workers=2)) as pool:
+        pool.assign(task_of(toy.ToyChain(toy.toy_network([DATASET]))))
+        with pytest.raises(WorkerFailed, match="has ended; the trainer begins anew"):
             pool.round()
 
 

@@ -6,10 +6,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from edge_node.datasets.errors import DatasetUnknown
+from edge_node.node.mining.slot import MAX_TRAINER_RESTARTS
 from edge_node.primitives.types import DatasetId
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.engine import LabelledImages
@@ -19,6 +21,7 @@ from edge_node.trainer.search import Message
 from edge_node.trainer.task import Offer, Progress
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
+from tests.trainer.stillborn import LargeSplits, kill_at_birth
 from tests.trainer.toy_tasks import ANN, BOB, Splits, task_of
 
 PATIENCE_S = 120
@@ -43,6 +46,28 @@ while trainer.alive and not trainer.poll() and time.monotonic() < end_s:
 print("alive" if trainer.alive else "dead")
 trainer.stop()
 """
+
+LAUNCHER = """
+import sys
+from dataclasses import dataclass
+from edge_node.node.mining.slot import TrainerSlot
+from edge_node.trainer.process import TrainerOptions, TrainerProcess
+
+@dataclass
+class Splits:
+    images: bytes
+
+slot = TrainerSlot(
+    lambda: TrainerProcess(Splits(bytes(1 << 20)), TrainerOptions(selection_images=150, nice=0))
+)
+while not slot.given_up:
+    slot.poll()
+slot.poll()
+slot.stop()
+print("given up")
+"""
+"""It lacks `if __name__ == "__main__":`, so its trainers begin where it does, and Python ends them
+before they have read anything."""
 
 pytestmark = pytest.mark.slow  # processes
 
@@ -75,6 +100,35 @@ def test_signal_to_the_group_leaves_it_to_its_node(number: signal.Signals) -> No
 
 def test_node_that_forgets_its_trainer_ends_all_the_same() -> None:
     assert run_script("leave") == ("", "")
+
+
+def test_launcher_that_no_process_can_begin_from_only_validates(tmp_path: Path) -> None:
+    launcher = tmp_path / "launcher.py"
+    launcher.write_text(LAUNCHER)
+    done = subprocess.run(
+        [sys.executable, launcher],
+        capture_output=True,
+        text=True,
+        timeout=2 * PATIENCE_S,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "given up\n"), done.stderr
+    told = [line for line in done.stderr.splitlines() if line.startswith("the trainer has died")]
+    assert len(told) == 1 + MAX_TRAINER_RESTARTS
+    assert told[0] == "the trainer has died (exit status 1); start 1 of another"
+    assert "this node only validates" in told[-1]
+
+
+def test_trainer_without_memory_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kill_at_birth(tmp_path, monkeypatch)
+    large = LargeSplits(toy_dataset())
+    trainer = TrainerProcess(large, TrainerOptions(selection_images=150, nice=0))
+    end_s = time.monotonic() + PATIENCE_S
+    while trainer.alive and time.monotonic() < end_s:
+        time.sleep(0.02)
+    assert trainer.ending == "killed, as a machine does that has no memory left"
+    assert trainer.poll() == []
+    trainer.stop()
 
 
 def test_dataset_that_can_not_be_read_is_one_sentence(capfd: pytest.CaptureFixture[str]) -> None:

@@ -56,7 +56,7 @@ from edge_node.spec.proof.evolution_proof import ChildProof, FallbackProof
 from edge_node.spec.recipe import Step
 from edge_node.spec.transport import encode_delta, encode_full
 
-PATIENCE_MS = 30_000
+PATIENCE_MS = 150_000
 QUIET_MS = 300
 """Without a byte for so long, a block and all that it made others say has passed."""
 RECIPE_IMAGES = 500

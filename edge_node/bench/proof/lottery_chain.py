@@ -66,6 +66,7 @@ class _Trainer:
     """The trainer's port, without a process: a poll is a step."""
 
     alive = True
+    ending = ""
 
     def __init__(self, judge: KernelJudge) -> None:
         self._judge = judge

@@ -18,6 +18,7 @@ from edge_node.chain.mempool import Mempool
 from edge_node.datasets.errors import StoreCorrupt
 from edge_node.datasets.store import DatasetStore
 from edge_node.gossip.ports import Action, BlockParts
+from edge_node.node.errors import BeyondLimits
 from edge_node.node.imports import Imports
 from edge_node.node.intake import Intake
 from edge_node.node.mining.miner import Miner
@@ -143,6 +144,7 @@ class BlockMaker:
             ProtocolNewer,
             DatasetMissing,
             StoreCorrupt,
+            BeyondLimits,
         ) as error:
             self._intake.dataset_lost |= isinstance(error, (DatasetMissing, StoreCorrupt))
             _LOG.warning("own block dropped: %s", error)

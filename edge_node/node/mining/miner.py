@@ -39,6 +39,8 @@ class MinerIdentity:
     """Key that blocks are mined under."""
     new_family: Callable[[Manifest], Architecture]
     """What to found on a dataset when a founder is due, or nothing else gives a block."""
+    check: Callable[[AnyTask], None] = lambda _: None
+    """Raises BeyondLimits for a task that this machine is not to take on."""
 
 
 class Miner(ABC):
@@ -54,7 +56,7 @@ class Miner(ABC):
     def __init__(self, identity: MinerIdentity, start_trainer: Callable[[], Trainer]) -> None:
         self._identity = identity
         self._parameters = identity.rules.parameters
-        self._trainer = TrainerSlot(start_trainer)
+        self._trainer = TrainerSlot(start_trainer, identity.check)
         self._head: State | None = None
         self._refusals = 0
         self._fallback_refused = False
@@ -65,6 +67,11 @@ class Miner(ABC):
     def given_up(self) -> bool:
         """True once the trainer has died too often to be started again."""
         return self._trainer.given_up
+
+    @property
+    def hindrance(self) -> str:
+        """Why there is no work within this node's limits; empty if there is."""
+        return self._trainer.hindrance
 
     @property
     def needs_trainer(self) -> bool:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
+from edge_node.node.errors import BeyondLimits
 from edge_node.trainer.search import AnyTask, Message
 
 _LOG = logging.getLogger(__name__)
@@ -23,6 +24,10 @@ class Trainer(Protocol):
     @property
     def alive(self) -> bool:
         """True while it runs."""
+
+    @property
+    def ending(self) -> str:
+        """How it ended, in words; empty while it runs."""
 
     def assign(self, task: AnyTask | None) -> None:
         """Give it another task, or none."""
@@ -41,12 +46,22 @@ class TrainerSlot:
     ----------
     start_trainer : callable
         Starts a trainer; asked again if one dies.
+    check : callable, optional
+        Raises BeyondLimits for a task that this machine is not to take on.
     """
 
-    def __init__(self, start_trainer: Callable[[], Trainer]) -> None:
+    def __init__(
+        self,
+        start_trainer: Callable[[], Trainer],
+        check: Callable[[AnyTask], None] = lambda _: None,
+    ) -> None:
         self._start_trainer = start_trainer
+        self._check = check
+        self.hindrance = ""
+        """Why there is no work: what was last asked for goes beyond this node's limits."""
         self._trainer = start_trainer()
         self._restarts = 0
+        self._told = False
         self._task: AnyTask | None = None
 
     @property
@@ -61,6 +76,8 @@ class TrainerSlot:
 
     def assign(self, task: AnyTask | None) -> None:
         """Give the trainer another task, or none."""
+        if task is not None and not self._may_take(task):
+            task = None
         self._task = task
         self._trainer.assign(task)
 
@@ -69,15 +86,35 @@ class TrainerSlot:
         messages = self._trainer.poll()
         if self.needs_trainer:
             self._restart()
+        elif self.given_up and not self._told:
+            self._told = True
+            _LOG.error(
+                "the trainer has died once more (%s): this node only validates; cure that, and"
+                " start it again",
+                self._trainer.ending,
+            )
         return messages
 
     def stop(self) -> None:
         """End the trainer."""
         self._trainer.stop()
 
+    def _may_take(self, task: AnyTask) -> bool:
+        try:
+            self._check(task)
+        except BeyondLimits as error:
+            if str(error) != self.hindrance:
+                _LOG.warning("nothing is mined: %s", error)
+            self.hindrance = str(error)
+            return False
+        self.hindrance = ""
+        return True
+
     def _restart(self) -> None:
         self._restarts += 1
-        _LOG.error("the trainer has died; start %d of another", self._restarts)
+        _LOG.error(
+            "the trainer has died (%s); start %d of another", self._trainer.ending, self._restarts
+        )
         self._trainer.stop()
         self._trainer = self._start_trainer()
         if self._restarts == MAX_TRAINER_RESTARTS:

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A tree of Debian's files: unpacked with their modes, damage named, the scripts' links made."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tools.debian_tree import Debian, DebianMissing, fetch, link_alternatives, unpack
+
+ARM = Debian(release="bookworm", architecture="arm64", mirror="https://archive.invalid/debian")
+pytestmark = pytest.mark.skipif(
+    shutil.which("dpkg-deb") is None or shutil.which("apt-get") is None,
+    reason="no dpkg-deb here",
+)
+
+
+def package(folder: Path, name: str) -> Path:
+    """Return a package with one program below bin/, which a merged tree keeps below usr/."""
+    content = folder / name
+    (content / "DEBIAN").mkdir(parents=True)
+    (content / "DEBIAN/control").write_text(
+        f"Package: {name}\nVersion: 1\nArchitecture: all\nMaintainer: a <a@b.invalid>\n"
+        "Description: a test\n"
+    )
+    (content / "bin").mkdir()
+    (content / "bin" / name).write_text("#!/bin/sh\n")
+    (content / "bin" / name).chmod(0o4755)
+    target = folder / f"{name}.deb"
+    words = ["dpkg-deb", "--root-owner-group", "--build", str(content), str(target)]
+    subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+    return target
+
+
+def test_packages_become_one_merged_tree_with_their_modes(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "left/over").mkdir(parents=True)
+    unpack([package(tmp_path, "one"), package(tmp_path, "two")], root)
+    assert not (root / "left").exists()
+    assert (root / "bin").is_symlink()
+    assert sorted(path.name for path in (root / "usr/bin").iterdir()) == ["one", "two"]
+    assert (root / "usr/bin/one").stat().st_mode & 0o7777 == 0o4755
+
+
+def test_scripts_of_a_package_are_not_run(tmp_path: Path) -> None:
+    content = tmp_path / "one"
+    package(tmp_path, "one")
+    (content / "DEBIAN/postinst").write_text("#!/bin/sh\nexit 1\n")
+    (content / "DEBIAN/postinst").chmod(0o755)
+    target = tmp_path / "again.deb"
+    words = ["dpkg-deb", "--build", str(content), str(target)]
+    subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+    unpack([target], tmp_path / "root")
+    assert (tmp_path / "root/bin/one").is_file()
+
+
+def test_apt_says_why_it_could_not(tmp_path: Path) -> None:
+    nowhere = Debian(release="bookworm", architecture="arm64", mirror="file:///nonexistent")
+    with pytest.raises(DebianMissing, match="apt-get"):
+        fetch(nowhere, ["python3"], tmp_path)
+
+
+def test_damaged_package_is_named(tmp_path: Path) -> None:
+    file = package(tmp_path, "one")
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(DebianMissing, match=r"one\.deb is damaged"):
+        unpack([file], tmp_path / "root")
+
+
+def test_libraries_that_a_script_would_link_are_linked_once(tmp_path: Path) -> None:
+    folder = tmp_path / "usr/lib/aarch64-linux-gnu"
+    (folder / "blas").mkdir(parents=True)
+    (folder / "lapack").mkdir()
+    (folder / "blas/libblas.so.3").write_bytes(b"library")
+    (folder / "lapack/liblapack.so.3").write_bytes(b"library")
+    for _ in range(2):
+        link_alternatives(tmp_path, ARM)
+    assert (folder / "libblas.so.3").read_bytes() == b"library"
+    assert (folder / "liblapack.so.3").readlink() == Path("lapack/liblapack.so.3")
