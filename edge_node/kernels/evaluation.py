@@ -129,7 +129,8 @@ class CompiledImages(SlicedImages):
     def reordered(self, order: npt.NDArray[np.int64]) -> "CompiledImages":
         """See SlicedImages."""
         other = copy.copy(self)
-        handle = self.compiled.edge_images_reordered(self.handle, order.ctypes.data)
+        places = np.ascontiguousarray(order, np.int64)  # numpy's own are shorter on 32-bit machines
+        handle = self.compiled.edge_images_reordered(self.handle, places.ctypes.data)
         other.handle = _owned_by(other, handle)
         return other
 

@@ -19,6 +19,8 @@ from edge_node.spec.burst import BurstStart, draw_operator, ticket
 from tests.kernels.burst_runs import CASES, arguments, case, law, silent_case
 from tests.kernels.compiled import need_library, this_cpus_path
 
+pytestmark = pytest.mark.arm
+
 BIGGEST = max(range(CASES), key=lambda number: case(number).rules.architecture.weight_count)
 
 

@@ -25,6 +25,8 @@ from tests.kernels.compiled import need_library
 from tests.kernels.training_runs import network
 from tests.spec.samples import random_model
 
+pytestmark = pytest.mark.arm
+
 NUMBER = 5
 Maker = Callable[[BurstRules, bytes, bytes], FamilyInBursts]
 

@@ -28,6 +28,8 @@ from edge_node.spec.recipe import (
 from tests.kernels.compiled import PATHS, need_library, this_cpus_path
 from tests.spec.samples import random_architecture, random_images, random_model
 
+pytestmark = pytest.mark.arm
+
 Slice = Callable[[Architecture, bytes], SlicedImages]
 
 CONTEXT = RecipeContext(

@@ -15,6 +15,8 @@ from edge_node.spec.training import initial_state, model_from_state
 from tests.kernels.compiled import PATHS, this_cpus_path
 from tests.kernels.test_numpy_climb import ARCHITECTURE, CONTEXT, RATES
 
+pytestmark = pytest.mark.arm
+
 IMAGES = 900  # more than two stretches of the walker in numpy
 PIXELS = np.frombuffer(
     hashlib.shake_128(b"climb").digest(IMAGES * ARCHITECTURE.image_bytes), np.uint8

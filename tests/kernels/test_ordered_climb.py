@@ -14,6 +14,8 @@ from edge_node.spec.recipe import EvolutionRates
 from tests.kernels.test_climb import CONTEXT, Slice
 from tests.spec.samples import random_images, random_model
 
+pytestmark = pytest.mark.arm
+
 ARCHITECTURE = Architecture(
     height=7, width=6, input_channels=1, input_bits=1, layers=(conv(4), conv(4), dense(4))
 )

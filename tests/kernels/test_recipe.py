@@ -21,6 +21,8 @@ from edge_node.spec.recipe import (
 from tests.kernels.compiled import need_library
 from tests.spec.samples import random_architecture, random_model, stream
 
+pytestmark = pytest.mark.arm
+
 CONTEXT = RecipeContext(
     network=NetworkId(tagged_hash("test", b"network")),
     base=BlockHash(tagged_hash("test", b"base")),

@@ -21,6 +21,8 @@ from edge_node.spec.constants import BIAS_LATENT_MAX, LATENT_MAX
 from edge_node.spec.training import model_from_state, step_exponent
 from tests.kernels.training_runs import NETWORKS, STARTS, run
 
+pytestmark = pytest.mark.arm
+
 NETWORK = NETWORKS["grey"]  # 72 bytes an image
 
 
