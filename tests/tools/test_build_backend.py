@@ -26,7 +26,7 @@ def project(tmp_path: Path) -> Path:
     """Copy what a build needs."""
     copy = tmp_path / "project"
     unwanted = shutil.ignore_patterns("*.so", ".build", "csrc", "__pycache__")
-    for folder in ("edge_node", "fpga", "tools"):
+    for folder in ("edge_node", "firmware_bridge", "fpga", "tools"):
         shutil.copytree(ROOT / folder, copy / folder, ignore=unwanted, symlinks=True)
     for name in ("pyproject.toml", "MANIFEST.in", "LICENSE"):
         shutil.copy(ROOT / name, copy)
