@@ -38,7 +38,7 @@ class MachineRequest:
     max_memory_bytes: int
     """What node and trainer may take; 0 for all there is."""
     heat_source: str
-    """Where the temperature is told; empty for nowhere."""
+    """Where the temperature is told; empty if it is not told."""
     heat_limits: HeatLimits | None
     """When it is too hot to mine."""
     user: str

@@ -148,7 +148,7 @@ class ServiceOptions:
     machine_root: Path = Path("/")
     """Where the machine's /sys is."""
     heat_source: str = ""
-    """Where its temperature is told; empty for nowhere."""
+    """Where its temperature is told; empty if it is not told."""
     heat_limits: HeatLimits | None = None
     """When it is too hot to mine; None for never."""
 

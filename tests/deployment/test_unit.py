@@ -135,9 +135,9 @@ def test_unit_of_somebody_else_is_known_as_such() -> None:
             "/home/pi/.local/bin/edge-node is in somebody's home",
         ),
         (
-            UnitChoices(program=PROGRAM, python=Path("/root/.pyenv/versions/3.11")),
+            UnitChoices(program=PROGRAM, python=Path("/home/you/.pyenv/versions/3.11")),
             ProgramHidden,
-            "/root/.pyenv/versions/3.11 is in somebody's home",
+            "/home/you/.pyenv/versions/3.11 is in somebody's home",
         ),
         (
             UnitChoices(program=PROGRAM, data_dir=Path("/srv/node")),

@@ -3,7 +3,7 @@
 
 The first start compares the names with those of the board on which the card lies.
 Law of the file: lists only; boot.py holds them against the boot partition.
-Read next: boot.py, files/root/usr/lib/edge-node/first-start.
+Read next: boot.py, and first-start among the files.
 """
 
 from dataclasses import dataclass

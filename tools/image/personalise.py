@@ -4,7 +4,7 @@
 Nothing is mounted: mtools writes at the partition's place in the file. The first start takes the
 settings into the system and shreds those that are secret, as far as a card can forget.
 Law of the file: what can be refused is refused before anything is written.
-Read next: files/root/usr/lib/edge-node/first-start.
+Read next: first-start, among the files of the card.
 """
 
 import hashlib
