@@ -127,7 +127,7 @@ firmware: setup ## Build the microcontrollers' firmware: build/firmware/*.elf, .
 
 firmware-test: firmware ## Test it: fuzzers under sanitizers, and every board in its emulator
 	$(call NEED,FIRMWARE)
-	@test -d build/rp2040js/node_modules/rp2040js || \
+	@npm ls --prefix build/rp2040js $(RP2040JS) >/dev/null 2>&1 || \
 	    npm install --silent --no-save --ignore-scripts --prefix build/rp2040js $(RP2040JS)
 	$(PYTEST) -m firmware
 

@@ -131,9 +131,6 @@ class ErrorCode(IntEnum):
     takes.
     """
 
-    SENSOR_FAILED = 14
-    """The sensor gave nothing. Detail: the firmware's reason."""
-
 
 class Capability(IntFlag):
     """What a device can do."""

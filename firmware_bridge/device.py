@@ -8,12 +8,14 @@ Read next: link.py, serial_port.py.
 """
 
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
 from edge_node_bridge.codes import Capability
 from edge_node_bridge.errors import (
     AnswerContradicts,
+    BridgeError,
     DeviceSilent,
     FrameNotTaken,
     ImageTooBig,
@@ -233,7 +235,9 @@ class Device:
         """Say which class, 0..255, the sensor sees from now on."""
         self._ask(SetLabel(label=label), Done)
 
-    def samples(self, count: int, *, interval_ms: int) -> Generator[SensorSample, None, None]:
+    def samples(
+        self, count: int, *, interval_ms: int, ends: Callable[[], bool] = lambda: False
+    ) -> Generator[SensorSample, None, None]:
         """Yield readings of the sensor; sampling ends with the iterator.
 
         The device waits for whoever takes them, half a minute (PUSH_ATTEMPTS_MAX); then it stops.
@@ -244,6 +248,9 @@ class Device:
             How many; 0 is until the iterator is closed.
         interval_ms : int
             The least time from one to the next.
+        ends : callable
+            Is asked while the next one is waited for: true ends it, as the caller has something
+            better to do.
 
         Raises
         ------
@@ -255,16 +262,32 @@ class Device:
         index = 0
         try:
             while count == 0 or index < count:
-                yield self._sample(index, sample_bytes, count, interval_ms)
+                sample = self._sample(index, sample_bytes, count, interval_ms, ends)
+                if sample is None:
+                    return
+                yield sample
                 index += 1
+            # The last one is acknowledged now: nobody knows when the next request will be. All have
+            # come, so whoever asks next hears of an error.
+            with suppress(BridgeError):
+                self._step(self._clock.now_ms())
         finally:
             if self._greeted is not None and (count == 0 or index < count):
                 self._ask(SampleStop(), Done)
 
-    def _sample(self, index: int, sample_bytes: int, count: int, interval_ms: int) -> SensorSample:
+    def _sample(
+        self,
+        index: int,
+        sample_bytes: int,
+        count: int,
+        interval_ms: int,
+        ends: Callable[[], bool],
+    ) -> SensorSample | None:
         pixels = bytearray()
         while True:
-            part = self._push(index, count, interval_ms + SAMPLE_PATIENCE_MS)
+            part = self._push(index, count, interval_ms + SAMPLE_PATIENCE_MS, ends)
+            if part is None:
+                return None
             try:
                 _check_part(part, index=index, offset=len(pixels), sample_bytes=sample_bytes)
             except SampleOutOfOrder:
@@ -275,14 +298,18 @@ class Device:
                 label = None if part.label < 0 else part.label
                 return SensorSample(index=index, label=label, pixels=bytes(pixels))
 
-    def _push(self, index: int, count: int, patience_ms: int) -> Sample:
-        """Return the next push; ask the device how it is whenever it is late."""
+    def _push(
+        self, index: int, count: int, patience_ms: int, ends: Callable[[], bool]
+    ) -> Sample | None:
+        """Return the next push, None at the end; ask the device how it is whenever it is late."""
         for _ in range(SAMPLE_INQUIRIES):
             until_ms = self._clock.now_ms() + patience_ms
             while True:
                 push = self.link.take_push()
                 if isinstance(push, Sample):
                     return push
+                if ends():
+                    return None
                 if self._clock.now_ms() >= until_ms:
                     break
                 self._step(until_ms)
@@ -344,14 +371,18 @@ class Device:
         return message
 
     def _step(self, until_ms: int | None) -> None:
-        """Let the link send, and hear what comes for a moment."""
+        """Let the link send, and hear what comes for a moment; an error ends the session."""
         now_ms = self._clock.now_ms()
-        self.link.tick(now_ms)
-        out = self.link.outgoing()
-        if out:
-            self._line.write(out)
         wait_ms = _POLL_MS if until_ms is None else max(0, min(_POLL_MS, until_ms - now_ms))
-        self.link.receive(self._line.read(wait_ms))
+        try:
+            self.link.tick(now_ms)
+            out = self.link.outgoing()
+            if out:
+                self._line.write(out)
+            self.link.receive(self._line.read(wait_ms))
+        except BridgeError:
+            self._end_session()
+            raise
 
     def _chunk_bytes(self) -> int:
         room = self.greeted.max_frame_bytes - OVERHEAD_BYTES - CHUNK_HEAD_BYTES

@@ -7,6 +7,7 @@ Law of the file: an emulator is one more line to a device; it ends when the line
 Read next: firmware/build.py.
 """
 
+import json
 import os
 import select
 import shutil
@@ -19,7 +20,7 @@ from edge_node_bridge.errors import EmulatorMissing, PortClosed
 from edge_node_bridge.firmware.build import BOARDS, Board
 
 RP2040JS = "rp2040js@1.4.1"
-"""The npm package whose folder `rp2040js` names."""
+"""The npm package, in the version whose insides emulate.mjs knows."""
 READ_BYTES_MAX = 65_536
 """Taken in one go."""
 _EMULATE = Path(__file__).parent / "firmware" / "ports" / "rp2040" / "emulate.mjs"
@@ -57,7 +58,7 @@ def rp2040js_command(firmware: Path, package: Path) -> list[str]:
     EmulatorMissing
     """
     _want("node", "`sudo apt install nodejs` cures it")
-    if not (package / "package.json").is_file():
+    if f"rp2040js@{_version(package)}" != RP2040JS:
         raise EmulatorMissing(name=RP2040JS, advice=f"`npm install {RP2040JS}` cures it")
     return ["node", str(_EMULATE), str(package), str(firmware)]
 
@@ -122,8 +123,11 @@ class EmulatedBoard:
             raise self._ended() from None
 
     def _ended(self) -> PortClosed:
-        status = self._process.wait(_END_S)
-        return PortClosed(name=self._name, cause=f"the emulator ended with status {status}")
+        try:
+            cause = f"the emulator ended with status {self._process.wait(_END_S)}"
+        except subprocess.TimeoutExpired:
+            cause = "the emulator has closed its line"
+        return PortClosed(name=self._name, cause=cause)
 
     def close(self) -> None:
         """End the emulator."""
@@ -142,6 +146,15 @@ class EmulatedBoard:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _version(package: Path) -> str:
+    """Return the version of an npm package; empty if the folder is none."""
+    try:
+        told = json.loads((package / "package.json").read_text())
+    except (OSError, ValueError):
+        return ""
+    return str(told.get("version", "")) if isinstance(told, dict) else ""
 
 
 def _want(program: str, advice: str) -> None:

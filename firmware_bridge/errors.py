@@ -6,6 +6,8 @@ to do.
 Read next: device.py, serial_port.py.
 """
 
+import sys
+
 
 class BridgeError(Exception):
     """Something between host and device is not as it must be."""
@@ -113,7 +115,7 @@ class DeviceReset(LinkError):
     """The device has started anew and has forgotten the session."""
 
     def __init__(self) -> None:
-        super().__init__("the device has restarted: greet it again, and look if it has its model")
+        super().__init__("the device has restarted: begin again, and give it its model again")
 
 
 class OutOfStep(LinkError):
@@ -164,7 +166,7 @@ class MaxFrameOutOfRange(LinkError):
     def __init__(self, *, least: int, most: int, actual: int) -> None:
         super().__init__(
             f"the device says that it takes frames of {actual} bytes, the protocol wants {least} "
-            f"to {most}: correct its firmware"
+            f"to {most}: flash this release's firmware"
         )
         self.least = least
         self.most = most
@@ -177,7 +179,7 @@ class FrameNotTaken(LinkError):
     def __init__(self, *, announced: int, actual: int) -> None:
         super().__init__(
             f"the device says that it takes frames of {announced} bytes, and drops one of {actual}:"
-            " correct the size of its buffer"
+            " flash this release's firmware"
         )
         self.announced = announced
         self.actual = actual
@@ -216,12 +218,6 @@ class NoModelOnDevice(RequestRefused):
     """The device has no model to run."""
 
     advice = "push one first"
-
-
-class SensorFailed(RequestRefused):
-    """The sensor gave nothing."""
-
-    advice = "check the sensor and its wires"
 
 
 class SamplesStopped(BridgeError):
@@ -297,6 +293,9 @@ class AnswerContradicts(BridgeError):
 
 # Ports
 
+PORT_GROUP = "dialout"
+"""Whose serial ports are on Debian."""
+
 
 class PortError(BridgeError):
     """A port can not be used."""
@@ -306,7 +305,9 @@ class PyserialMissing(PortError):
     """The package pyserial is not installed."""
 
     def __init__(self) -> None:
-        super().__init__("serial ports need pyserial: install edge-node[serial]")
+        super().__init__(
+            f"serial ports need pyserial: run `{sys.executable} -m pip install pyserial`"
+        )
 
 
 class PortMissing(PortError):
@@ -319,16 +320,51 @@ class PortMissing(PortError):
         self.present = present
 
 
-class PortForbidden(PortError):
-    """The user may not open the device."""
+class NoSerialPort(PortError):
+    """There is something of that name, and it is no serial port."""
 
-    def __init__(self, *, name: str, group: str) -> None:
+    def __init__(self, *, name: str) -> None:
+        super().__init__(f"{name} is no serial port: name another one")
+        self.name = name
+
+
+class SocketUnreachable(PortError):
+    """Nothing answers at the address of a socket."""
+
+    def __init__(self, *, name: str, why: str) -> None:
         super().__init__(
+            f"{name} can not be reached ({why}): start what listens there, or correct the address"
+        )
+        self.name = name
+        self.why = why
+
+
+class PortForbidden(PortError):
+    """The user may not open the device.
+
+    Parameters
+    ----------
+    name : str
+    group : str
+        The device's.
+    is_open : bool
+        Whether who is in the group may open it. A login console closes its port to all others.
+    """
+
+    def __init__(self, *, name: str, group: str, is_open: bool = True) -> None:
+        join = (
             f"{name} belongs to the group {group}: run `sudo usermod -aG {group} $USER`, "
             "then log in anew"
         )
+        give = (
+            f"{name} is closed to its group {group}: if a login console has it, end that "
+            "(`sudo raspi-config` on a Raspberry Pi), else run "
+            f"`sudo chgrp {PORT_GROUP} {name} && sudo chmod g+rw {name}`"
+        )
+        super().__init__(join if is_open else give)
         self.name = name
         self.group = group
+        self.is_open = is_open
 
 
 class PortBusy(PortError):

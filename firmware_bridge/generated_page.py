@@ -88,6 +88,8 @@ VALUE_TEXT_BYTES_MAX.
   but does not deliver one with the sequence before it (its ACK was lost), and drops all others. A
   host with no room for more does not acknowledge: the device waits.
 - ACK is not answered, has an empty payload, and one that nobody waits for is ignored.
+- A host may send a request while a push goes. A device that can not take its bytes meanwhile loses
+  the request, and a host waits long before it repeats it: so pushes are short.
 
 ## Models and images
 

@@ -21,7 +21,6 @@ from edge_node_bridge.errors import (
     OtherVersion,
     OutOfStep,
     RequestRefused,
-    SensorFailed,
 )
 from edge_node_bridge.limits import PROTOCOL_VERSION
 from edge_node_bridge.message import Request
@@ -30,7 +29,6 @@ from edge_node_bridge.messages import ErrorAnswer, ModelBegin
 _SAYS_ENOUGH: dict[int, type[RequestRefused]] = {
     ErrorCode.MODEL_REFUSED: ModelRefused,
     ErrorCode.NO_MODEL: NoModelOnDevice,
-    ErrorCode.SENSOR_FAILED: SensorFailed,
 }
 
 

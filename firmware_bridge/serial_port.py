@@ -14,16 +14,23 @@ import importlib
 import os
 import select
 import socket
+import stat
+import termios
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from edge_node_bridge.errors import (
+    PORT_GROUP,
+    NoSerialPort,
     PortBusy,
     PortClosed,
+    PortError,
     PortForbidden,
     PortMissing,
     PyserialMissing,
+    SocketUnreachable,
     SpeedRefused,
 )
 
@@ -38,6 +45,7 @@ _OTHERS = ("ttyACM*", "ttyUSB*", "ttyAMA*")
 _URL = "://"
 _SOCKET = "socket://"
 _LOOP = "loop://"
+_GROUP_MAY = stat.S_IRGRP | stat.S_IWGRP
 
 
 class _Port(Protocol):
@@ -82,13 +90,15 @@ class SerialPort:
 
     Raises
     ------
-    PyserialMissing, PortMissing, PortForbidden, PortBusy, PortClosed, SpeedRefused
+    PyserialMissing, PortMissing, NoSerialPort, SocketUnreachable, PortForbidden, PortBusy
+    PortClosed, SpeedRefused
         It can not be opened.
     """
 
     def __init__(self, name: str, *, baud: int = BAUD) -> None:
         self.name = name
         self._baud = baud
+        self._closed_by = "it was closed"
         self._port: _Port | None = _opened(name, baud)
 
     def reopen(self) -> None:
@@ -96,7 +106,7 @@ class SerialPort:
 
         Raises
         ------
-        PortMissing, PortForbidden, PortBusy, PortClosed
+        PortMissing, NoSerialPort, SocketUnreachable, PortForbidden, PortBusy, PortClosed
             It is not there, yet; the port stays closed.
         """
         self.close()
@@ -104,9 +114,10 @@ class SerialPort:
 
     def close(self) -> None:
         """Close the port; a second time does nothing."""
-        if self._port is not None:
-            self._port.close()
-            self._port = None
+        port, self._port = self._port, None
+        if port is not None:
+            with suppress(OSError):  # of a device that is gone already
+                port.close()
 
     def read(self, timeout_ms: int) -> bytes:
         """Return what has come; empty if nothing came in time.
@@ -149,29 +160,34 @@ class SerialPort:
 
     def _open_port(self) -> _Port:
         if self._port is None:
-            raise PortClosed(name=self.name, cause="it was closed")
+            raise PortClosed(name=self.name, cause=self._closed_by)
         return self._port
 
     def _gone(self, cause: str) -> PortClosed:
         self.close()
+        self._closed_by = cause  # for whoever tries once more
         return PortClosed(name=self.name, cause=cause)
 
 
 def _opened(name: str, baud: int) -> _Port:
     settings: dict[str, object] = {"baudrate": baud, "write_timeout": WRITE_TIMEOUT_S}
-    if _URL not in name:
-        if not Path(name).exists():
-            raise PortMissing(name=name, present=ports_present())
-        settings["exclusive"] = True
     try:
+        if _URL not in name:
+            if not Path(name).exists():
+                raise PortMissing(name=name, present=ports_present())
+            if not Path(name).is_char_device():
+                raise NoSerialPort(name=name)
+            settings["exclusive"] = True
         if name.startswith(_SOCKET):
             return _Socket(name)
         port: _Port = _pyserial().serial_for_url(name, **settings)
     except ValueError as error:
         if _URL not in name:
             raise SpeedRefused(name=name, baud=baud) from error
+        if name.startswith(_SOCKET):
+            raise SocketUnreachable(name=name, why="it is not socket://HOST:PORT") from error
         raise PortMissing(name=name, present=ports_present()) from error
-    except OSError as error:  # SerialException is one
+    except (OSError, termios.error) as error:  # SerialException is an OSError
         raise _why(name, error) from error
     return port
 
@@ -181,25 +197,35 @@ def _read_loop(port: Any, timeout_ms: int) -> bytes:  # noqa: ANN401 - pyserial 
     return bytes(port.read(max(1, min(port.in_waiting, READ_BYTES_MAX))))
 
 
-def _why(name: str, error: OSError) -> PortForbidden | PortBusy | PortMissing | PortClosed:
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return PortForbidden(name=name, group=_group(name))
-    if error.errno == errno.EBUSY or "exclusively lock" in str(error):
+def _why(name: str, error: OSError | termios.error) -> PortError:
+    number = error.args[0] if error.args else None
+    if isinstance(error.__context__, termios.error):  # pyserial keeps but its words
+        number = error.__context__.args[0]
+    if name.startswith(_SOCKET):
+        return SocketUnreachable(name=name, why=getattr(error, "strerror", None) or str(error))
+    if number in (errno.EACCES, errno.EPERM):
+        group, is_open = _group(name)
+        return PortForbidden(name=name, group=group, is_open=is_open)
+    if number == errno.EBUSY or "exclusively lock" in str(error):
         return PortBusy(name=name)
-    if error.errno in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
+    if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
         return PortMissing(name=name, present=ports_present())
+    if number == errno.ENOTTY:
+        return NoSerialPort(name=name)
     return PortClosed(name=name, cause=str(error))
 
 
-def _group(name: str) -> str:
+def _group(name: str) -> tuple[str, bool]:
+    """Return whose a port is, and whether that helps."""
     try:
-        number = Path(name).stat().st_gid
+        status = Path(name).stat()
     except OSError:
-        return "dialout"
+        return PORT_GROUP, True
+    is_open = status.st_mode & _GROUP_MAY == _GROUP_MAY and status.st_gid != 0
     try:
-        return grp.getgrgid(number).gr_name
+        return grp.getgrgid(status.st_gid).gr_name, is_open
     except KeyError:
-        return str(number)
+        return str(status.st_gid), is_open
 
 
 def _pyserial() -> Any:  # noqa: ANN401 - pyserial has no types

@@ -166,7 +166,8 @@ def copy_checkout(machine: Machine, root: Path) -> None:
         check=True,
         stdout=subprocess.PIPE,
     ).stdout
-    shutil.rmtree(checkout)
+    shutil.rmtree(checkout, ignore_errors=True)  # it may have been left half copied
+    checkout.mkdir()
     for name in filter(None, listed.decode().split("\0")):
         source, target = ROOT / name, checkout / name
         if source.is_symlink() or source.is_file():
@@ -216,7 +217,7 @@ def _missing(machine: Machine) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make the machines, run the tests on each; return the exit status."""
+    """Make the machines, run the tests on each; return the first exit status that is not 0."""
     parser = argparse.ArgumentParser(description="tests marked `arm`, on emulated ARM machines")
     parser.add_argument("--release", choices=("bookworm", "trixie"), default="bookworm")
     parser.add_argument("--mirror", help="archive of Debian's; this machine's own unless told")
@@ -224,7 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--machine", choices=tuple(MACHINES), action="append", dest="machines")
     parser.add_argument("tests", nargs="*", help="for pytest, instead of the marked ones")
     options = parser.parse_args(arguments)
-    worst = 0
+    failed = 0
     for name in options.machines or MACHINES:
         machine = MACHINES[name]
         if missing := _missing(machine):
@@ -249,8 +250,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = run_inside(root, *pytest, *(options.tests or ("-m", MARKED, *marked())))
         took_s = time.monotonic() - began_s - made_s
         print(f"arm-test: {name} ended with {status} after {took_s:.0f} s (emulated)", flush=True)
-        worst = max(worst, status)
-    return worst
+        failed = failed or status  # below 0 after a signal
+    return failed
 
 
 if __name__ == "__main__":

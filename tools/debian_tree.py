@@ -70,7 +70,8 @@ def host_mirror() -> str:
         raise DebianMissing(
             f"{KEYRING} is missing; `sudo apt install debian-archive-keyring` cures it"
         )
-    wanted = ["--format", "$(SITE)", "Created-By: Packages", "Origin: Debian"]
+    # Debian's archive of security fixes is of the same origin, and has but a few packages.
+    wanted = ["--format", "$(SITE)", "Created-By: Packages", "Origin: Debian", "Label: Debian"]
     sites = _output("apt-get", "indextargets", *wanted).split()
     if not sites:
         raise DebianMissing("apt knows no archive of Debian's here; name one with --mirror")

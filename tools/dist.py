@@ -84,6 +84,8 @@ def make_dist(root: Path, output: Path, targets: Sequence[Target] = TARGETS) -> 
     ------
     DistFailed
         No commit, no compiler, a source that does not compile, or a C library that is too new.
+    OSError
+        There is no room; what was not finished is not left behind.
     """
     check_compilers(targets)
     epoch = epoch_of(root)
@@ -91,17 +93,29 @@ def make_dist(root: Path, output: Path, targets: Sequence[Target] = TARGETS) -> 
     with tempfile.TemporaryDirectory(prefix="edge-node-dist-") as name:
         scratch = Path(name)
         copy_tracked(root, scratch / "tracked")
-        sdist = _build(scratch / "tracked", "build_sdist", scratch / "made", epoch)
-        repack_sdist(sdist, output / sdist.name, epoch)
-        made = [output / sdist.name]
+        packed = _build(scratch / "tracked", "build_sdist", scratch / "made", epoch)
+        sdist = scratch / packed.name
+        repack_sdist(packed, sdist, epoch)
+        made = [ship(sdist, output)]
         for target in targets:
-            tree = unpack(output / sdist.name, scratch / target.machine)
+            tree = unpack(sdist, scratch / target.machine)
             tag = platform_tag(compile_for(target, tree), target)
             wheel = _build(
                 tree, "build_wheel", scratch / "made", epoch, tag=tag, compiler=target.compiler
             )
-            made.append(Path(shutil.copy(wheel, output)))
+            made.append(ship(wheel, output))
     return made
+
+
+def ship(made: Path, folder: Path) -> Path:
+    """Copy a finished file into a folder and return the copy; nothing, if it does not fit."""
+    target = folder / made.name
+    try:
+        shutil.copy(made, target)
+    except OSError:
+        target.unlink(missing_ok=True)  # half of it would look like all
+        raise
+    return target
 
 
 def check_compilers(targets: Sequence[Target]) -> None:
@@ -172,7 +186,9 @@ def repack_sdist(source: Path, target: Path, epoch: int) -> None:
 def unpack(sdist: Path, folder: Path) -> Path:
     """Return the project's folder in an unpacked sdist."""
     with tarfile.open(sdist) as archive:
-        archive.extractall(folder, filter="data")
+        # PEP 706; the Python of Debian 12 has no such filters, and the sdist is our own.
+        archive.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
+        archive.extractall(folder)  # noqa: S202 - see above
     (project,) = folder.iterdir()
     return project
 
@@ -272,6 +288,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         made = make_dist(ROOT, options.output, [t for t in TARGETS if t.machine in chosen])
     except DistFailed as error:
         print(f"dist: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        place = error.filename2 or error.filename or options.output  # of a copy the second
+        why = f"{place}: {error.strerror or error}"
+        print(f"dist: {why}; make room, or name another --output", file=sys.stderr)
         return 1
     for path in made:
         print(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}")

@@ -27,6 +27,7 @@ from edge_node.spec.model import Model
 from edge_node_bridge.device import Device
 from edge_node_bridge.emulator import EmulatedBoard, board_named, qemu_command
 from edge_node_bridge.firmware.build import build_board
+from edge_node_bridge.link import LinkLimits
 
 BOARD = "mps2_an385"
 FAMILIES = {"binary-4k": BINARY_4K, "uint8-4k": UINT8_4K}
@@ -37,6 +38,8 @@ BATCH = 32
 SEED = b"firmware"
 IMAGES = 100
 INSTRUCTIONS_A_US = 1_000
+PATIENT = LinkLimits(attempts=40)
+"""On a busy machine an emulator may take long to start; one that has ended is seen at once."""
 
 
 class WallClock:
@@ -51,7 +54,7 @@ class WallClock:
 def session(command: Sequence[str]) -> Iterator[Device]:
     """Run an emulator and greet its device."""
     with EmulatedBoard(command) as line:
-        host = Device(line, WallClock(), Prf("firmware", BOARD.encode()).u32)
+        host = Device(line, WallClock(), Prf("firmware", BOARD.encode()).u32, PATIENT)
         host.greet()
         yield host
 

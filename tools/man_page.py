@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write edge-node.1, the man page, from the command line itself: `make man`.
 
-Every command, argument and option is what click knows of it, so the page can tell nothing else than
-`--help` does. Not by click-man, whose pages are one for each of our sixty commands. The page is
+Every command and option is what click knows of it, so the page can tell nothing else than `--help`
+does. Not by click-man, whose pages are one for each of our sixty commands. The page is
 committed, for a wheel is built without click; a test holds it against the commands.
 Law of the file: one text from the commands alone: no date, no width of a terminal.
 Read next: edge_node/cli/app.py.
@@ -21,6 +21,7 @@ from edge_node import __version__
 from edge_node.cli.app import app
 from edge_node.cli.deferred import loaded
 from edge_node.cli.exit_codes import ExitCode
+from edge_node.node.configuration import FILE_VARIABLE, PREFIX, variable_name
 
 PAGE = Path(__file__).resolve().parents[1] / "edge_node/data/edge-node.1"
 _NAME = "edge-node"
@@ -28,6 +29,15 @@ _FILES = (
     ("~/.local/share/edge-node", "Data directory: key, genesis, chain, datasets, config.toml."),
     ("/var/lib/edge-node", "Data directory of the service."),
     ("/etc/systemd/system/edge-node.service", "The service, as `install-service` writes it."),
+    ("/etc/systemd/system/edge-node-bridge.service", "Its bridge's, where bridge.ports has any."),
+)
+_SETTINGS = (
+    "Any setting, where neither --set nor an option says it; those of [node] go without the"
+    f" section: {variable_name('node', 'board')}. `edge-node config show` tells what counts."
+)
+_VARIABLES = (
+    (FILE_VARIABLE, "The configuration file, where --config names none."),
+    (f"{PREFIX}SECTION_KEY", _SETTINGS),
 )
 
 
@@ -52,6 +62,9 @@ def page() -> str:
     for path, command in commands(app, (_NAME,)):
         lines += [f".SS {_roff(' '.join(path))}", *_usage(path, command)]
         lines += [*_paragraphs(command), *_parameters(command)]
+    lines += [".SH ENVIRONMENT"]
+    for variable, meaning in _VARIABLES:
+        lines += [".TP", f".B {_roff(variable)}", _roff(meaning)]
     lines += [".SH EXIT STATUS"]
     for code in ExitCode:
         lines += [".TP", f".B {code.value}", _roff(code.meaning)]
@@ -65,11 +78,10 @@ def page() -> str:
 def commands(
     group: click.Group, path: tuple[str, ...]
 ) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Yield every command that does something, in the order of the help, with its words."""
+    """Yield every command, a group before its own, in the order of the help, with its words."""
     for name, listed in group.commands.items():
         command, words = loaded(listed), (*path, name)
-        if not isinstance(command, click.Group) or command.invoke_without_command:
-            yield words, command
+        yield words, command
         if isinstance(command, click.Group):
             yield from commands(command, words)
 
@@ -100,7 +112,9 @@ def _parameters(command: click.Command) -> list[str]:
     lines = []
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
-        if record is None or ("--help" in parameter.opts and command is not app):
+        if not isinstance(parameter, click.Option) or record is None:
+            continue  # what an argument is, the paragraphs say
+        if "--help" in parameter.opts and command is not app:
             continue
         words, meaning = record
         lines += [".TP", f".B {_roff(words)}", _roff(meaning)]

@@ -77,6 +77,8 @@ _NO_DAMAGE = (
     "unable to open database file",
 )
 """What sqlite says when it is not the file's content that is wrong."""
+_BEING_MADE = ("no such table", "database is locked", "database table is locked")
+"""How that begins which it says of a file without tables yet, or while somebody is at it."""
 
 Row: TypeAlias = tuple[Any, ...]
 Arguments: TypeAlias = tuple[object, ...] | dict[str, object]
@@ -249,11 +251,12 @@ def is_made(path: Path) -> bool:
     Who only reads asks first: to open a file that its node is just making would be to make it too.
     """
     try:
+        _check_not_cut_off(path)
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as found:
             return found.execute("SELECT 1 FROM state_row LIMIT 1").fetchone() is not None
-    except sqlite3.OperationalError:
-        return False  # no file, no table yet, or somebody is at it
-    except sqlite3.DatabaseError:
+    except sqlite3.OperationalError as error:
+        return path.exists() and not str(error).startswith(_BEING_MADE)
+    except (sqlite3.DatabaseError, StoreCorrupt):
         return True  # damage: for whoever opens it to tell
 
 

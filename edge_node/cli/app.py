@@ -33,8 +33,8 @@ Complete words with the Tab key, now and in every new shell:
   fish: _EDGE_NODE_COMPLETE=fish_source edge-node > ~/.config/fish/completions/edge-node.fish
 """
 _ADVICE = {
-    errno.EACCES: "change its permissions, or name another file or --data-dir",
-    errno.EPERM: "change its permissions, or name another file or --data-dir",
+    errno.EACCES: "run this as its owner or with `sudo`, or name another file or --data-dir",
+    errno.EPERM: "run this as its owner or with `sudo`, or name another file or --data-dir",
     errno.ENOSPC: "make room on the disk",
     errno.EDQUOT: "make room on the disk",
     errno.EROFS: "run `sudo mount -o remount,rw` on that disk, or name another --data-dir",
@@ -168,7 +168,8 @@ for _command in COMMANDS:
 
 def sentence_of(error: OSError) -> str:
     """Return what the system refused, and what to do about it."""
-    place = error.filename if error.filename is not None else "the system"
+    names = (error.filename2, error.filename)  # of a copy the target first
+    place = next((each for each in names if each is not None), "the system")
     why = (error.strerror or str(error)).lower()
     advice = _ADVICE.get(error.errno or 0, "name another file or --data-dir")
     return f"{place}: {why}; {advice}"

@@ -5,6 +5,7 @@ Law of the file: from options to edge_node/node/bridge and back to words.
 Read next: bridge_predict.py, bridge_flashing.py, edge_node/node/bridge/service.py.
 """
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,23 +16,26 @@ from edge_node.cli.output import console, emit, json_option, printable, short, t
 from edge_node.cli.session import Session
 from edge_node.node.bridge.errors import BridgeFailed, SensorMissing
 from edge_node.node.bridge.recording import (
-    check_alike,
+    check_room,
     earlier_recording,
     recording_of,
     write_recording,
 )
 from edge_node.node.bridge.session import greeted
+from edge_node.node.configuration_schema import MAX_INTERVAL_MS
 from edge_node.node.system import SystemClock
 from edge_node.spec.constants import MAX_CLASSES
 from edge_node_bridge.codes import Capability
+from edge_node_bridge.device import SensorSample
 from edge_node_bridge.link import LinkLimits
 from edge_node_bridge.messages import HelloAnswer
 from edge_node_bridge.serial_port import ports_present
 
+_LOG = logging.getLogger(__name__)
+
 LIST_ATTEMPTS = 3
 """HELLOs to each port: something else may be plugged in, and would never answer."""
 MAX_SAMPLES = 1 << 20
-MAX_INTERVAL_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,21 +173,33 @@ def sample(  # noqa: PLR0913 - one per option
 
     One run for each class, with --append from the second on; then
     `edge-node dataset import FILE --format npz --name NAME` makes them a dataset, and
-    `edge-node dataset publish NAME` lets the network have it.
+    `edge-node dataset publish NAME` lets the network have it. Samples that came before a board was
+    unplugged, or before Ctrl-C, are kept.
     """
     earlier = earlier_recording(output, append=append)
-    with at_port(session, port, baud) as device, waiting(f"{port}: waiting for samples") as tell:
-        hello = device.greeted
-        if not hello.capabilities & Capability.SAMPLE:
-            raise SensorMissing(hello.board)
-        rows, columns, channels = hello.sensor_shape
-        shape = (rows, columns, channels)
-        check_alike(output, earlier, shape)
-        device.set_label(label)
-        taken = []
-        for each in device.samples(count, interval_ms=interval_ms):
-            taken.append(each)
-            tell(f"{port}: {len(taken)} of {count} samples")
+    taken: list[SensorSample] = []
+    try:
+        with (
+            at_port(session, port, baud) as device,
+            waiting(f"{port}: waiting for samples") as tell,
+        ):
+            hello = device.greeted
+            shape = _sensor_shape(hello)
+            check_room(output, earlier, shape, count)
+            device.set_label(label)
+            for each in device.samples(count, interval_ms=interval_ms):
+                taken.append(each)
+                tell(f"{port}: {len(taken)} of {count} samples")
+    except (BridgeFailed, KeyboardInterrupt):
+        if taken:
+            write_recording(output, earlier, recording_of(taken, shape, label))
+            _LOG.warning(
+                "%d of %d samples came, and are in %s; go on with --append",
+                len(taken),
+                count,
+                output,
+            )
+        raise
     whole = write_recording(output, earlier, recording_of(taken, shape, label))
     emit(
         {
@@ -201,6 +217,13 @@ def sample(  # noqa: PLR0913 - one per option
             f"    edge-node dataset import {output} --format npz --name NAME\n"
         ),
     )
+
+
+def _sensor_shape(hello: HelloAnswer) -> tuple[int, int, int]:
+    if not hello.capabilities & Capability.SAMPLE:
+        raise SensorMissing(hello.board)
+    rows, columns, channels = hello.sensor_shape
+    return rows, columns, channels
 
 
 def _ask(port: str, baud: int) -> Answered:

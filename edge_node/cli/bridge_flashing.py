@@ -5,6 +5,8 @@ Law of the file: words only; no step of these was run on a board, and each answe
 Read next: firmware_bridge/README.md, firmware_bridge/firmware/README.md.
 """
 
+import shlex
+import sys
 from dataclasses import asdict, dataclass
 
 import click
@@ -102,7 +104,8 @@ def flash_help(*, board: str | None, as_json: bool) -> None:
 
 
 def _build(advice: FlashAdvice) -> str:
-    program = "python3 -m edge_node_bridge.firmware.build"
+    python = shlex.quote(sys.executable)  # another one does not have the bridge
+    program = f"{python} -m edge_node_bridge.firmware.build"
     return f"{program} --board {advice.board} --output {OUTPUT}"
 
 

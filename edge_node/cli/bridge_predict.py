@@ -124,8 +124,8 @@ def predict(  # noqa: PLR0913 - one per option
     with at_port(session, port, baud) as device:
         if not device.greeted.model_hash:
             raise DeviceHasNoModel(port)
+        model = _model(session, port, device.greeted.model_hash, file)
         found = _run(device, images)
-    model = _model(session, port, found.model_hash, file)
     equal = (
         None if model is None else bool(np.array_equal(_by_the_law(model, images), found.logits))
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_node.chain.block_store import BlockStore, StoredBlock
-from edge_node.chain.database import Database
+from edge_node.chain.database import Database, is_made
 from edge_node.chain.ledger_store import LedgerStore
 from edge_node.cli.session import Session
 from edge_node.node.errors import NodeError
@@ -91,7 +91,7 @@ def open_chain(session: Session) -> Iterator[ReadChain]:
     """
     directory = session.directory
     genesis = directory.genesis()
-    if not directory.chain.exists():
+    if not is_made(directory.chain):
         raise ChainEmpty(directory.root)
     database = Database(directory.chain, genesis.network_id())
     try:

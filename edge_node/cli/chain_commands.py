@@ -23,6 +23,7 @@ from edge_node.node.block_kind import kind_of
 from edge_node.node.control import JsonObject
 from edge_node.node.engine import NodeEngine
 from edge_node.node.errors import NothingFinal
+from edge_node.primitives.counting import counted
 from edge_node.spec.block import Block, body_from_bytes, header_from_bytes
 from edge_node.spec.errors import InvalidInput
 from edge_node.spec.validation import rules_of, validate_block
@@ -145,8 +146,9 @@ def verify_chain(session: Session, /, *, backend: str, as_json: bool) -> None:
 def _verdict(height: int, final_height: int, pruned: int) -> str:
     final = f"final up to height {final_height}"
     if not pruned:
-        return f"{height} blocks, all valid; {final}"
-    return f"{height - pruned} blocks above height {pruned}, all valid; {final}, pruned below"
+        return f"{counted(height, 'block')}, all valid; {final}"
+    above = counted(height - pruned, "block")
+    return f"{above} above height {pruned}, all valid; {final}, pruned below"
 
 
 @chain.command("prune")
@@ -190,8 +192,8 @@ def prune_chain(session: Session, /, *, keep: int, as_json: bool) -> None:
         "bytes_after": size_after,
     }
     words = (
-        f"headers only up to height {pruned.height}; {pruned.bodies} bodies,"
-        f" {pruned.dead_blocks} dead blocks and {pruned.models} models went;"
+        f"headers only up to height {pruned.height}; {counted(pruned.bodies, 'body', 'bodies')},"
+        f" {counted(pruned.dead_blocks, 'dead block')} and {counted(pruned.models, 'model')} went;"
         f" {size_before} -> {size_after} bytes"
     )
     if final is None:

@@ -13,7 +13,7 @@ from edge_node.cli.deferred import Deferred
 _COMMANDS: Final[Sequence[tuple[str, str, str]]] = (
     ("init", "init_command:init", "Make a node of a new network, or of one to join."),
     ("run", "node_commands:run", "Run the node until Ctrl-C or SIGTERM."),
-    ("status", "node_commands:status", "Show what the running node does."),
+    ("status", "status_command:status", "Show what the running node does."),
     ("wallet", "wallet_command:wallet", "Show this node's address and coins, also those to come."),
     ("tx", "tx_commands:tx", "Send transactions."),
     ("dataset", "dataset_commands:dataset", "Fetch, import, publish and list datasets."),
@@ -36,7 +36,7 @@ _COMMANDS: Final[Sequence[tuple[str, str, str]]] = (
         "service_commands:install_service",
         "Let systemd start the node with the machine.",
     ),
-    ("logs", "service_commands:logs", "Show the log of the service, out of the journal."),
+    ("logs", "service_commands:logs", "Show the log of service and bridge, out of the journal."),
     (
         "make-user-data",
         "user_data_command:make_user_data",

@@ -13,6 +13,7 @@ from pathlib import Path
 from edge_node.cli.output import waiting
 from edge_node.datasets.errors import DatasetError
 from edge_node.node.control import JsonObject, ask
+from edge_node.primitives.counting import counted
 from edge_node.primitives.types import DatasetId
 
 POLL_S = 0.2
@@ -33,9 +34,10 @@ class FetchStalled(DatasetError):
 
     def __init__(self, dataset: DatasetId, answer: JsonObject) -> None:
         here = int(str(answer["chunks"])) - int(str(answer["missing"]))
+        chunks = counted(int(str(answer["chunks"])), "chunk")
         who = "nobody sends more" if answer["connected"] else "the node has lost its broker"
         super().__init__(
-            f"dataset {dataset.hex()} stands still at {here} of {answer['chunks']} chunks because "
+            f"dataset {dataset.hex()} stands still at {here} of {chunks} because "
             f"{who}; run this again later, only the rest is fetched then"
         )
         self.dataset = dataset
@@ -60,7 +62,7 @@ def fetch_from_peers(control: Path, dataset: DatasetId) -> None:
                 return
             chunks, missing = int(str(answer["chunks"])), int(str(answer["missing"]))
             if chunks:
-                tell(f"{chunks - missing} of {chunks} chunks are here")
+                tell(f"{chunks - missing} of {counted(chunks, 'chunk')} fetched")
             polls = polls + 1 if missing == before else 0
             before = missing
             if polls > MAX_POLLS_WITHOUT_CHUNK:

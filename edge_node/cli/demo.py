@@ -40,6 +40,7 @@ from edge_node.inference.select import available_backends, select_backend
 from edge_node.node.networks import DEMO
 from edge_node.node.system import SystemClock
 from edge_node.primitives.clock import Clock
+from edge_node.primitives.counting import counted
 from edge_node.primitives.types import DatasetId
 from edge_node.spec.genesis import EVOLUTION, PROOF_RULES, RECIPE
 
@@ -259,10 +260,11 @@ def _show(report: DemoReport) -> None:
 
 
 def _bridged(bridge: BridgeReport) -> str:
+    predictions = counted(bridge.predictions, "prediction")
     return (
-        f"{bridge.board}, emulated by `{bridge.emulated_by}`: {bridge.predictions} predictions "
-        f"received from {len(bridge.models)} models, {bridge.predictions_of_newest} from the newest"
-        f", {short(bridge.newest_model)} of height {bridge.newest_height}"
+        f"{bridge.board}, emulated by `{bridge.emulated_by}`: {predictions} "
+        f"received from {counted(len(bridge.models), 'model')}, {bridge.predictions_of_newest} from"
+        f" the newest, {short(bridge.newest_model)} of height {bridge.newest_height}"
     )
 
 

@@ -31,6 +31,7 @@ from edge_node.node.overlay_adoption import adopt_overlay
 from edge_node.node.overlay_check import check_overlay
 from edge_node.node.service import heat_limits_of, limits_of
 from edge_node.node.system import SystemClock
+from edge_node.primitives.counting import counted
 
 
 @click.group()
@@ -49,7 +50,7 @@ def detect_hardware(session: Session, /, *, as_json: bool) -> None:
         as_json=as_json,
         show=lambda: click.echo(
             f"{found.title} ({found.machine}, {found.pointer_bits} bit), board file "
-            f"{found.board or 'none'}, {found.cpu_count} processors, "
+            f"{found.board or 'none'}, {counted(found.cpu_count, 'processor')}, "
             f"{found.memory_bytes >> 20} MiB, {' '.join(found.cpu_flags)}\n"
             f"{_why_board(found)}"
         ),

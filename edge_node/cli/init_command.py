@@ -139,6 +139,7 @@ def init(  # noqa: PLR0913 - one per option
     if line is not None:
         genesis = join_network(session, line, seed)
     else:
+        check_founding_time(SystemClock().now_ms())
         proof = proof or RECIPE
         rules = lan_parameters(proof)
         if parameters is not None:
@@ -153,9 +154,8 @@ def init(  # noqa: PLR0913 - one per option
             store, mnist = stored_mnist(directory.datasets, files=mnist_from, offline=offline)
             manifests = [store.table(mnist).manifest]
         members = list({key, *others})
-        now_ms = SystemClock().now_ms()
-        check_founding_time(now_ms)
-        genesis = new_genesis(name, manifests, members, rules, now_ms, proof)
+        founded_ms = SystemClock().now_ms()
+        genesis = new_genesis(name, manifests, members, rules, founded_ms, proof)
         directory.initialise(genesis, seed)
     answer: JsonObject = {
         "data_dir": str(session.data_dir),

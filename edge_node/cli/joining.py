@@ -65,7 +65,14 @@ def join_as_told(session: Session) -> bool:
         Whether it did; the configuration is another one then.
     """
     directory = session.directory
-    if directory.is_initialised() or not directory.join_line.exists():
+    if not directory.join_line.exists():
+        return False
+    if directory.is_initialised():
+        _LOG.warning(
+            "%s is not used, as there is a node here: remove it, or name another --data-dir for"
+            " another network",
+            directory.join_line,
+        )
         return False
     with directory.join_line.open(encoding="utf-8", errors="surrogateescape") as file:
         line = file.read(MAX_LINE_CHARACTERS + 2)

@@ -5,7 +5,6 @@ Law of the file: the secret is never printed.
 Read next: edge_node/node/data_directory.py.
 """
 
-import os
 import secrets
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from edge_node.node.key_backup import (
     lock_backup,
     unlock_backup,
 )
+from edge_node.node.whole_file import OWNER, write_whole
 from edge_node.spec.signature import SEED_BYTES
 from edge_node.spec.transaction import address_of
 
@@ -98,7 +98,8 @@ def backup_key(
         raise PassphraseTooShort(expected=MIN_PASSPHRASE_CHARACTERS, actual=len(passphrase))
     kept = KeyBackup(seed=seed, session=directory.last_session(), word=directory.word())
     chance = Chance(salt=secrets.token_bytes(SALT_BYTES), nonce=secrets.token_bytes(NONCE_BYTES))
-    _write_private(file, lock_backup(kept, public, passphrase, load_boxes(), chance))
+    data = lock_backup(kept, public, passphrase, load_boxes(), chance)
+    write_whole(file, data, mode=OWNER)
     answer: JsonObject = {"public_key": public.hex(), "file": str(file)}
     emit(answer, as_json=as_json, show=lambda: click.echo(f"{file} has key {public.hex()}"))
 
@@ -150,18 +151,6 @@ def _passphrase(file: Path | None, *, twice: bool) -> str:
     except click.Abort:
         raise click.UsageError("nobody gave a passphrase; name a --passphrase-file") from None
     return str(text)
-
-
-def _write_private(path: Path, data: bytes) -> None:
-    """Write a file that its owner alone can read, all of it or nothing."""
-    temporary = path.with_name(f"{path.name}.new")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
 
 
 def _show(session: Session, *, as_json: bool) -> None:

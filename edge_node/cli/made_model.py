@@ -16,6 +16,7 @@ from edge_node.datasets.content import Dataset
 from edge_node.kernels.evaluation import count_correct, slice_images
 from edge_node.node.architecture_text import architecture_text
 from edge_node.node.model_archive import model_archive
+from edge_node.node.whole_file import write_whole
 from edge_node.spec.constants import PPM
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.model import Model
@@ -65,7 +66,7 @@ def tell_made(
             "ppm": correct * PPM // len(samples),
         }
     data = model_archive(made) if output.suffix == ARCHIVE_SUFFIX else made.blob()
-    output.write_bytes(data)
+    write_whole(output, data)
     facts = {
         "file": str(output),
         "bytes": len(data),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from edge_node.chain.block_store import PRUNED
 from edge_node.cli.chain_access import ReadChain
+from edge_node.primitives.counting import counted
 from edge_node.primitives.types import DatasetId, FamilyId
 from edge_node.spec import market
 from edge_node.spec.block import body_from_bytes
@@ -175,8 +176,8 @@ def _words(name: str, holders: Holders | None) -> str:
     if holders is None:
         return {"closed": "closed, reveal due"}.get(name, name)
     held = (
-        f"{holders.blocks} of {holders.blocks_needed} blocks,"
-        f" {holders.miners} of {holders.miners_needed} miners"
+        f"{holders.blocks} of {counted(holders.blocks_needed, 'block')},"
+        f" {holders.miners} of {counted(holders.miners_needed, 'miner')}"
     )
     return f"waiting for holders: {held}" if name == "waiting" else f"revealed, held by {held}"
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from edge_node.cli.output import percent, table
 from edge_node.demo.generations import GenerationReport
 from edge_node.demo.market import MarketReport
+from edge_node.primitives.counting import counted
 
 
 def market_generations(generations: Sequence[GenerationReport], market: MarketReport) -> Table:
@@ -120,7 +121,9 @@ def happenings(market: MarketReport) -> Iterator[str]:
         if offer.ended is not None:
             yield f"height {offer.ended}: mining on {offer.dataset} has ended"
     for reveal in market.reveals:
-        yield f"height {reveal.height}: {reveal.images} images of {reveal.dataset} were revealed"
+        name = reveal.dataset
+        images = counted(reveal.images, f"image of {name} was", f"images of {name} were")
+        yield f"height {reveal.height}: {images} revealed"
     for settled in market.settlements:
         yield (
             f"height {settled.height}: {settled.dataset} is settled; {settled.returned} went back "

@@ -20,6 +20,7 @@ from edge_node.cli.session import Session
 from edge_node.cli.verify_command import verify
 from edge_node.inference.c_export import c_header
 from edge_node.inference.tflite_export import int8_file, lce_file
+from edge_node.node.whole_file import write_whole
 from edge_node.spec.model import Model
 
 _dataset_option = click.option(
@@ -156,7 +157,7 @@ def export_model(
         data = c_header(found).encode("ascii")
     else:
         data = int8_file(found) if kind == "tflite" else lce_file(found)
-    output.write_bytes(data)
+    write_whole(output, data)
     emit(
         {"file": str(output), "bytes": len(data), "model": found.model_hash().hex()},
         as_json=as_json,

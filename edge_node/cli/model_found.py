@@ -16,6 +16,7 @@ from edge_node.cli.output import emit, json_option, short
 from edge_node.cli.session import Session
 from edge_node.node.control import ask
 from edge_node.node.imports import save_import
+from edge_node.primitives.counting import counted
 from edge_node.spec.constants import COMMIT_SALT_BYTES
 from edge_node.spec.proof.founding import check_shape
 
@@ -46,6 +47,6 @@ def found_family(session: Session, /, *, file: Path, dataset: str, as_json: bool
         as_json=as_json,
         show=lambda: click.echo(
             f"the node commits to model {short(name)} and shows it "
-            f"{parameters.commit_delay_blocks} blocks later, when a founder is due"
+            f"{counted(parameters.commit_delay_blocks, 'block')} later, when a founder is due"
         ),
     )

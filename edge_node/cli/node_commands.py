@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`edge-node run`, `trainer run`, `status` and `upgrade`: the life of a node.
+"""`edge-node run`, `trainer run` and `upgrade`: the life of a node.
 
 Law of the file: from options to edge_node/node and back to words.
 Read next: edge_node/node/service.py.
@@ -7,17 +7,15 @@ Read next: edge_node/node/service.py.
 
 import gc
 import logging
-import textwrap
 
 import click
-from rich.table import Table
 
 from edge_node.chain.database import Database
 from edge_node.cli.events import events_option, stop_on_signals, told
 from edge_node.cli.joining import join_as_told
-from edge_node.cli.output import console, emit, json_option, percent, printable, short, table
+from edge_node.cli.output import emit, json_option
 from edge_node.cli.session import Session
-from edge_node.node.control import JsonObject, ask
+from edge_node.node.control import JsonObject
 from edge_node.node.hardware import detect, why_other_board
 from edge_node.node.service import options_of, run_service
 
@@ -110,15 +108,6 @@ def _run(session: Session, *, as_json: bool) -> None:
 
 
 @click.command()
-@json_option
-@click.pass_obj
-def status(session: Session, /, *, as_json: bool) -> None:
-    """Show what the running node does."""
-    answer = ask(session.directory.control, "status", {})
-    emit(answer, as_json=as_json, show=lambda: _show_status(answer))
-
-
-@click.command()
 @click.option("--backup", is_flag=True, help="Copy the data directory first.")
 @json_option
 @click.pass_obj
@@ -145,76 +134,3 @@ def upgrade(session: Session, /, *, backup: bool, as_json: bool) -> None:
             + (f"; its copy is {copy}" if copy else "")
         ),
     )
-
-
-def _show_status(answer: JsonObject) -> None:
-    families, peers = answer["families"], answer["peers"]
-    assert isinstance(families, list)
-    assert isinstance(peers, list)
-    connected = "connected" if answer["connected"] else "not connected"
-    synced = "in sync" if answer["synced"] else "not yet in sync"
-    coins = f"{answer['balance']}, and {answer['immature']} more when they mature"
-    network = f"{printable(str(answer['network_name']))} ({short(answer['network'])})"
-    facts = {
-        "network": network,
-        "head": f"{short(answer['head'])}, height {answer['height']}",
-        "final": _final(answer),
-        "broker": f"{connected}, {synced}",
-        "address": answer["address"],
-        "coins": f"{coins}; {answer['waiting_transactions']} transactions wait",
-        "judged": f"{answer['imported']} blocks since the start, by {answer['backend']}",
-        "mined": f"{answer['mined']} blocks since the start; trainer {answer['trainer']}",
-    }
-    if heat := answer.get("temperature"):  # a node that runs on from an older program has none
-        facts["heat"] = str(heat)
-    if answer["waiting_models"]:
-        facts["imports"] = f"{answer['waiting_models']} models wait until a founder is due"
-    offload = answer.get("offload")
-    if isinstance(offload, dict):
-        facts["offload"] = f"{offload['words']}; evaluates, and never mines, attests or relays"
-    reasons = answer.get("reasons")
-    if isinstance(reasons, list) and reasons:
-        facts["wrong"] = "; ".join(map(str, reasons))
-    for name, value in facts.items():
-        lines = textwrap.wrap(str(value), 70, break_long_words=False, break_on_hyphens=False)
-        click.echo(f"{name:10}" + f"\n{'':10}".join(lines))
-    if families:
-        console.print(_families(families))
-    console.print(_peers(peers) if peers else "no other node was seen yet")
-
-
-def _final(answer: JsonObject) -> str:
-    final = f"height {answer['final_height']}, {short(answer['final'])}"
-    words = final if answer["final"] else "no block yet"
-    if not answer["member"]:
-        return words
-    return f"{words}; a member, which has signed up to height {answer['signed_height']}"
-
-
-def _families(families: list[JsonObject]) -> Table:
-    columns = ("family", "dataset", ">models", ">gen", ">evaluation %", ">coverage %")
-    rows = [
-        (
-            short(family["family"]),
-            family["dataset"],
-            family["models"],
-            family["generations"],
-            percent(int(str(family["evaluation_ppm"]))),
-            percent(int(str(family["coverage_ppm"]))),
-        )
-        for family in families
-    ]
-    return table("families", columns, rows)
-
-
-def _peers(peers: list[JsonObject]) -> Table:
-    rows = [
-        (short(peer["node"]), _presence(peer), peer["height"], peer["software"]) for peer in peers
-    ]
-    return table("peers", ("node", "online", ">height", "software"), rows)
-
-
-def _presence(peer: JsonObject) -> str:
-    if peer["banned"]:
-        return "ignored"
-    return "yes" if peer["online"] else "no"

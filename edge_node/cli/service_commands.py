@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`edge-node install-service` and `logs`: the node as a service of its machine.
+"""`edge-node install-service` and `logs`: the node, and its bridge, as services of their machine.
 
 Law of the file: from options to edge_node/deployment and back to words.
 Read next: edge_node/deployment/installation.py.
@@ -30,7 +30,7 @@ from edge_node.deployment.installation import (
     serial_group,
     systemd_runs,
 )
-from edge_node.deployment.unit import STATE_DIR, UNIT, UnitChoices
+from edge_node.deployment.unit import BRIDGE_UNIT, STATE_DIR, UNIT, UnitChoices
 from edge_node.gossip.join_line import parse_join_line
 from edge_node.node.control import JsonObject
 from edge_node.node.data_directory import DataDirectory
@@ -47,7 +47,7 @@ _THIS = Path("/")
     help="Join this network when the service first starts: the line of `edge-node broker run`.",
 )
 @click.option("--uninstall", is_flag=True, help="Remove the service; the node's data stays.")
-@click.option("--dry-run", is_flag=True, help="Only show the unit and the steps.")
+@click.option("--dry-run", is_flag=True, help="Only show units and steps.")
 @click.option(
     "--root",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
@@ -77,11 +77,14 @@ def install_service(
 ) -> None:
     """Let systemd start the node with the machine.
 
-    Writes one hardened unit, enables and starts it. Run it again after an upgrade: what was chosen
-    stays, and the node starts anew. The global --data-dir counts, with its owner as --user.
+    Writes a hardened unit, enables and starts it; with bridge.ports in the configuration of its
+    data directory another, which keeps the microcontrollers there on the newest model. Run it again
+    after an upgrade, and after ports have changed: what was chosen stays, and the node starts anew.
+    The global --data-dir counts, with its owner as --user.
     """
     root = root.resolve()
     running = systemd_runs(root)
+    bridge_ports: tuple[str, ...] = ()
     if uninstall:
         if user or line:
             raise click.UsageError("--uninstall takes neither --user nor --join")
@@ -94,10 +97,16 @@ def install_service(
         if user and root == _THIS:
             _check_user(user)
         choices = _choices(session, user, program, root)
-        data_dir = choices.data_dir
-        request = InstallRequest(choices=choices, join_line=line or "", root=root)
+        data_dir, bridge_ports = choices.data_dir, choices.bridge_ports
+        there = DataDirectory(root / data_dir.relative_to("/")).is_initialised()
+        join_line = "" if line is None or there else line
+        request = InstallRequest(choices=choices, join_line=join_line, root=root)
         plan = plan_install(request, running=running)
-        last = _next_step(root, data_dir, running=running, joins=line is not None)
+        last = _next_step(root, data_dir, running=running, joins=bool(join_line))
+        if line is not None and there:
+            last += "; --join counts for nothing, as that node has its network"
+        if bridge_ports:
+            last += f"; {BRIDGE_UNIT} serves {', '.join(bridge_ports)} beside it"
     if not dry_run:
         if root == _THIS and os.geteuid() != 0:
             raise NotRoot(f"{this_program()} install-service")
@@ -106,6 +115,7 @@ def install_service(
         "done": not dry_run,
         "unit": str(UNIT_PATH),
         "data_dir": str(data_dir),
+        "bridge_ports": list(bridge_ports),
         "steps": list(plan.lines()),
     }
     emit(answer, as_json=as_json, show=lambda: _show(plan, last, dry_run=dry_run))
@@ -124,14 +134,15 @@ def _choices(session: Session, user: str | None, program: Path | None, root: Pat
     # The configuration that counts is that of the service's data directory.
     place = str(root / chosen.data_dir.relative_to("/"))
     config = session.with_flags({"node.data_dir": place}).config
-    port = config.bridge.port if config.bridge.port.startswith("/dev/") else ""
-    return replace(
+    chosen = replace(
         chosen,
-        serial_port=port,
-        serial_group=serial_group(root) if port else "",
+        serial_port=config.bridge.port,
+        bridge_ports=config.bridge.ports,
         memory_max_mib=config.limits.max_memory_mib,
         overlay=config.fpga.adopted is not None,
     )
+    group = serial_group(root) if chosen.opens_devices else ""
+    return replace(chosen, serial_group=group)
 
 
 def _data_dir(root: Path) -> Path:
@@ -153,8 +164,8 @@ def _check_user(name: str) -> None:
 
 
 def _next_step(root: Path, data_dir: Path, *, running: bool, joins: bool) -> str:
-    there = DataDirectory(root / data_dir.relative_to("/")).is_initialised()
-    if not joins and not there:
+    data = DataDirectory(root / data_dir.relative_to("/"))
+    if not (joins or data.is_initialised() or data.join_line.exists()):
         made = f"edge-node --data-dir {data_dir} init"
         return (
             f"there is no node in {data_dir} yet: `sudo {made}` (or `init --join LINE`), then"
@@ -191,11 +202,12 @@ def _show(plan: Plan, last: str, *, dry_run: bool) -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="As journald keeps it, one object a line.")
 def logs(*, follow: bool, lines: int, as_json: bool) -> None:
-    """Show the log of the service, out of the journal."""
+    """Show the log of service and bridge, out of the journal."""
     journalctl = shutil.which("journalctl")
     if journalctl is None:
         raise NoSystemd
-    words = [journalctl, f"--unit={UNIT}", f"--lines={lines}", "--no-pager"]
+    units = [f"--unit={unit}" for unit in (UNIT, BRIDGE_UNIT)]
+    words = [journalctl, *units, f"--lines={lines}", "--no-pager"]
     words += ["--follow"] if follow else []
     words += ["--output=json"] if as_json else []
     _become(words)

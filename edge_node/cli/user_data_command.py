@@ -8,8 +8,6 @@ Read next: edge_node/deployment/user_data.py.
 
 import os
 import secrets
-import shutil
-import tempfile
 from pathlib import Path
 
 import click
@@ -22,6 +20,7 @@ from edge_node.gossip.join_line import parse_join_line
 from edge_node.kernels.libsodium import load_ed25519
 from edge_node.node.configuration import ConfigRequest, load_config
 from edge_node.node.control import JsonObject
+from edge_node.node.whole_file import OWNER, write_whole
 from edge_node.spec.signature import SEED_BYTES
 
 WIFI_VARIABLE = "WIFI_PASSWORD"
@@ -119,18 +118,20 @@ def make_user_data(  # noqa: PLR0913 - one per option
     answer: JsonObject = {"files": list(map(str, written)), "public_key": public}
     if output is None:
         answer["user_data"] = texts["user-data"]
-    emit(answer, as_json=as_json, show=lambda: _tell(written, public))
+    emit(answer, as_json=as_json, show=lambda: _tell(written, public, wifi=ssid is not None))
 
 
-def _tell(written: list[Path], public: str | None) -> None:
+def _tell(written: list[Path], public: str | None, *, wifi: bool) -> None:
     for path in written:
         click.echo(f"wrote {path}")
     if public is not None:
         click.echo(f"its public key: {public}")
     click.echo(
-        "these files hold what they let in: whoever has the card can read the join line and the"
-        " key on it"
+        "these files hold what they let in: until the first start has ended well and overwritten"
+        " user-data, whoever has the card can read the join line and the key there"
     )
+    if wifi:
+        click.echo("network-config, which stays, holds the Wi-Fi's derived key")
 
 
 def _ssh_keys(path: Path | None) -> tuple[str, ...]:
@@ -171,18 +172,10 @@ def _write(folder: Path, texts: dict[str, str], wheel: Path | None) -> list[Path
     if wheel is not None:
         target = folder / wheel.name
         if not (target.exists() and target.samefile(wheel)):
-            shutil.copyfile(wheel, target)
+            write_whole(target, wheel.read_bytes())
         written.append(target)
     for name, text in texts.items():
         # FAT keeps no modes; elsewhere it is for its owner alone.
-        descriptor, part = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                stream.write(text)
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(part).replace(folder / name)
-        finally:
-            Path(part).unlink(missing_ok=True)
+        write_whole(folder / name, text.encode(), mode=OWNER)
         written.append(folder / name)
     return written

@@ -28,6 +28,7 @@ from edge_node.inference.backend import (
 )
 from edge_node.inference.select import available_backends, open_backend
 from edge_node.node.system import SystemClock
+from edge_node.primitives.counting import counted
 from edge_node.spec.dataset import SplitName
 from edge_node.spec.model import Model
 
@@ -125,7 +126,7 @@ def verify(
         as_json=as_json,
         show=lambda: console.print(
             table(
-                f"{'equal' if equal else 'NOT EQUAL'} logits on {len(samples)} images",
+                f"{'equal' if equal else 'NOT EQUAL'} logits on {counted(len(samples), 'image')}",
                 ("back end", "digest", ">correct", ">images/s"),
                 [_row(outcome) for outcome in outcomes],
             )

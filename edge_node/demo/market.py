@@ -31,6 +31,7 @@ from edge_node.demo.generations import Exports, GenerationReport
 from edge_node.demo.proofs import AnyFounder, proof_of
 from edge_node.node.architecture_text import architecture_text
 from edge_node.node.engine import NodeEngine
+from edge_node.primitives.counting import counted
 from edge_node.primitives.types import FamilyId
 from edge_node.spec import scheduling
 from edge_node.spec.block import Header, body_from_bytes, header_from_bytes
@@ -152,7 +153,7 @@ class MarketReport:
         if len(self.turns) >= self.due_to_close and not any(
             family.closed for family in self.families
         ):
-            found.append(f"no family was closed within {len(self.turns)} blocks")
+            found.append(f"no family was closed within {counted(len(self.turns), 'block')}")
         return (*found, *self._broken_offers())
 
     def _broken_offers(self) -> Iterator[str]:
@@ -169,7 +170,8 @@ class MarketReport:
                 if not came:
                     yield (
                         f"{offer.dataset}, uploaded at height {offer.height}, never {what}, "
-                        f"within {len(self.turns)} blocks; it closes at height {offer.closing}"
+                        f"within {counted(len(self.turns), 'block')}; it closes at height"
+                        f" {offer.closing}"
                     )
 
     def as_json(self) -> dict[str, object]:

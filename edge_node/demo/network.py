@@ -48,7 +48,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class DemoFailed(NodeError):
-    """A node of the demonstration ended by itself."""
+    """A program of the demonstration ended by itself."""
 
     reason = "demo-failed"
 
@@ -196,7 +196,8 @@ class DemoNetwork:
 
     def _launch(self, directory: DataDirectory, backend: str) -> None:
         log = directory.root / "log"
-        command = [*_program(directory), *_trainer_settings()]
+        # What a demonstration writes is little, and goes with its folder: only a full disk ends it.
+        command = [*_program(directory), *_trainer_settings(), "--set", "limits.min_free_mib=0"]
         command += ["run", "--broker", str(self.broker.address), "--backend", backend]
         environment = _environment(self.broker.account)
         with log.open("wb") as stream:

@@ -5,6 +5,7 @@ Law of the file: the blocks were judged before; nothing is judged here.
 Read next: generations.py, market.py.
 """
 
+from edge_node.primitives.counting import counted
 from edge_node.spec.genesis import GUIDING_GRADIENT_PAPER, LOTTERIES
 from edge_node.spec.proof.evolution_proof import (
     ChildProof,
@@ -50,13 +51,13 @@ def proof_of(data: bytes, rule: str) -> AnyProof:
 def way_of(proof: AnyProof) -> str:
     """Return how a block's model came about, in a few words."""
     if isinstance(proof, (WalkFounderProof, WalkProof)):
-        way = f"{len(proof.batches)} batches"
+        way = counted(len(proof.batches), "batch", "batches")
     elif isinstance(proof, (LotteryFounderProof, StepProof)):
         way = proof.recipe.drawn.operator.name.lower()
     elif isinstance(proof, (FallbackProof, BurntProof)):
         return "fallback"
     elif isinstance(proof, ChildProof):
-        return f"{len(proof.steps)} steps"
+        return counted(len(proof.steps), "step")
     elif isinstance(proof, ImportProof):
         return "import"
     else:

@@ -34,6 +34,7 @@ from edge_node.node.engine import NodeEngine
 from edge_node.node.errors import NodeError
 from edge_node.node.networks import demo_parameters
 from edge_node.primitives.clock import Clock
+from edge_node.primitives.counting import counted
 from edge_node.primitives.types import DatasetId, ModelHash
 from edge_node.spec.genesis import RECIPE
 from edge_node.spec.model import Model
@@ -69,7 +70,8 @@ class DemoTimedOut(NodeError):
     def __init__(self, *, blocks: int, limit_ms: int, glimpses: Sequence[NodeGlimpse]) -> None:
         heights = ", ".join(f"{each.name} at {each.height} ({each.head[:8]})" for each in glimpses)
         super().__init__(
-            f"{blocks} blocks did not come in {limit_ms // 1_000} s: {heights or 'no node answers'}"
+            f"{counted(blocks, 'block')} did not come in {limit_ms // 1_000} s:"
+            f" {heights or 'no node answers'}"
             "; this machine is too slow or too busy for them: ask for fewer with --blocks, or read "
             "the logs of the nodes in the output folder"
         )

@@ -45,7 +45,8 @@ class SerialGroupMissing(DeploymentError):
     def __init__(self, groups: Path, names: tuple[str, ...]) -> None:
         super().__init__(
             f"{groups} has no group {' or '.join(names)} that opens serial ports; make one with"
-            f" `sudo groupadd --system {names[0]}`, or take bridge.port out of the configuration"
+            f" `sudo groupadd --system {names[0]}`, or take the serial ports out of [bridge] in the"
+            " configuration"
         )
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What installing and removing the service takes: files and commands, decided first, then done.
 
-Where systemd runs it is asked (`systemctl`); in an image or a chroot, where it does not, the unit
-is enabled by the very link that it would make.
+With the node's unit comes that of its bridge where there are microcontrollers, and goes where there
+are none any more. Where systemd runs it is asked (`systemctl`); in an image or a chroot, where it
+does not, units are enabled by the very links that it would make.
 Law of the file: a plan is a value that can be shown; only `carry_out` changes anything, and nothing
 here ever touches a node's data.
 Read next: unit.py.
@@ -22,10 +23,22 @@ from edge_node.deployment.errors import (
     StepFailed,
     UnitForeign,
 )
-from edge_node.deployment.unit import UNIT, UnitChoices, choices_of, unit_text
+from edge_node.deployment.unit import (
+    BRIDGE_UNIT,
+    UNIT,
+    UnitChoices,
+    bridge_unit_text,
+    choices_of,
+    is_ours,
+    unit_text,
+)
 
-UNIT_PATH: Final = Path("/etc/systemd/system") / UNIT
-WANTS_PATH: Final = UNIT_PATH.parent / "multi-user.target.wants" / UNIT
+_UNITS: Final = Path("/etc/systemd/system")
+UNIT_PATH: Final = _UNITS / UNIT
+WANTS_PATH: Final = _UNITS / "multi-user.target.wants" / UNIT
+BRIDGE_PATH: Final = _UNITS / BRIDGE_UNIT
+BRIDGE_WANTS_PATH: Final = _UNITS / f"{UNIT}.wants" / BRIDGE_UNIT
+"""The node brings its bridge with it."""
 SERIAL_GROUPS: Final = ("dialout", "uucp")
 """Who opens serial ports: on Debian and its kin, on Arch Linux."""
 _RUNNING: Final = Path("/run/systemd/system")
@@ -100,31 +113,39 @@ def plan_install(request: InstallRequest, *, running: bool) -> Plan:
     DeploymentError
         The unit can not be written for these choices.
     """
-    earlier(request.root, request.choices)
-    data_dir = request.choices.data_dir
-    unit = NewFile(
-        path=_below(request.root, UNIT_PATH), text=unit_text(request.choices), mode=0o644
-    )
-    files = [unit]
+    root, choices = request.root, request.choices
+    earlier(root, choices)
+    bridged, had_bridge = bool(choices.bridge_ports), _has_bridge(root)
+    files = [NewFile(path=_below(root, UNIT_PATH), text=unit_text(choices), mode=0o644)]
+    if bridged:
+        path = _below(root, BRIDGE_PATH)
+        if path.exists() and not had_bridge:
+            raise UnitForeign(path)
+        files.append(NewFile(path=path, text=bridge_unit_text(choices), mode=0o644))
     if request.join_line:
-        join = _below(request.root, data_dir / "join")
+        join = _below(root, choices.data_dir / "join")
         files.append(NewFile(path=join, text=f"{request.join_line}\n", mode=0o600))
+    removals = _bridge_files(root) if had_bridge and not bridged else ()
     if not running:
-        link = (_below(request.root, WANTS_PATH), UNIT_PATH)
-        return Plan(files=tuple(files), links=(link,))
+        links = [(_below(root, WANTS_PATH), UNIT_PATH)]
+        links += [(_below(root, BRIDGE_WANTS_PATH), BRIDGE_PATH)] if bridged else []
+        return Plan(files=tuple(files), links=tuple(links), removals=removals)
+    units = (UNIT, BRIDGE_UNIT) if bridged else (UNIT,)
     return Plan(
+        stops=(_disable(BRIDGE_UNIT),) if removals else (),
         files=tuple(files),
+        removals=removals,
         commands=(
             ("systemctl", "daemon-reload"),
-            ("systemctl", "enable", UNIT),
+            ("systemctl", "enable", *units),
             # Its conditions leave it alone where there is no node yet; to join may take time.
-            ("systemctl", "restart", "--no-block", UNIT),
+            ("systemctl", "restart", "--no-block", *units),
         ),
     )
 
 
 def plan_uninstall(root: Path, *, running: bool) -> Plan:
-    """Return what removes the service; program and data stay.
+    """Return what removes the service, and the bridge's; program and data stay.
 
     Raises
     ------
@@ -132,11 +153,13 @@ def plan_uninstall(root: Path, *, running: bool) -> Plan:
     """
     if earlier(root, UnitChoices(program=UNIT_PATH)) is None:
         raise NotInstalled(_below(root, UNIT_PATH))
-    removals = (_below(root, WANTS_PATH), _below(root, UNIT_PATH))
+    had_bridge = _has_bridge(root)
+    bridge = _bridge_files(root) if had_bridge else ()
+    removals = (*bridge, _below(root, WANTS_PATH), _below(root, UNIT_PATH))
     if not running:
         return Plan(removals=removals)
     return Plan(
-        stops=(("systemctl", "disable", "--now", UNIT),),
+        stops=(_disable(BRIDGE_UNIT, UNIT) if had_bridge else _disable(UNIT),),
         removals=removals,
         commands=(("systemctl", "daemon-reload"),),
     )
@@ -219,6 +242,20 @@ def carry_out(plan: Plan) -> None:
         path.unlink(missing_ok=True)
     for command in plan.commands:
         _run(command)
+
+
+def _has_bridge(root: Path) -> bool:
+    """Return True if there is a bridge's unit of our making; one of somebody else's stays."""
+    path = _below(root, BRIDGE_PATH)
+    return path.exists() and is_ours(path.read_text(encoding="utf-8"))
+
+
+def _bridge_files(root: Path) -> tuple[Path, ...]:
+    return _below(root, BRIDGE_WANTS_PATH), _below(root, BRIDGE_PATH)
+
+
+def _disable(*units: str) -> tuple[str, ...]:
+    return "systemctl", "disable", "--now", *units
 
 
 def _below(root: Path, path: Path) -> Path:

@@ -3,7 +3,8 @@
 
 Raspberry Pi OS (Trixie) has `user-data`, `network-config` and `meta-data` on its first partition,
 the one that every computer can write. Ours put an account with an SSH key on it, the node's
-settings, and first-boot.sh. JSON is YAML: what the standard library writes can hold no surprise.
+settings, and first-boot.sh, which installs the node and then takes the secrets off that partition.
+JSON is YAML: what the standard library writes can hold no surprise.
 Law of the file: texts from values; nothing is read but the script beside this file, and a secret
 stands in no message.
 Read next: first-boot.sh, installation.py.

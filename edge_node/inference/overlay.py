@@ -5,7 +5,7 @@ Weights, thresholds and shapes are loaded at run time, so each block's model is 
 evaluation set another, which stays there. Both back ends run one driver on the real pynq.
 Law of the file: a model becomes the driver's layers here, and its errors become ours; nothing is
 computed; whatever has failed is given back and opened anew.
-Read next: fpga/driver/overlay.py, fpga/README.md.
+Read next: sole_device.py, fpga/driver/overlay.py, fpga/README.md.
 """
 
 import importlib.util
@@ -13,10 +13,8 @@ import logging
 import platform
 import subprocess
 import tempfile
-import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -38,6 +36,7 @@ from edge_node.inference.bitstream import (
     check_unchanged,
     sole_use,
 )
+from edge_node.inference.sole_device import Opened, SoleDevice
 from edge_node.spec.model import Model
 
 if TYPE_CHECKING:
@@ -56,16 +55,6 @@ BOARD_MACHINE = "armv7l"
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedEngine:
-    """An engine, and all that is to be given back with it."""
-
-    overlay: "Overlay"
-    """The driver."""
-    cleanup: ExitStack
-    """Closes it."""
-
-
 class OverlayBackend:
     """An engine, on a board or simulated.
 
@@ -78,15 +67,11 @@ class OverlayBackend:
     """
 
     def __init__(
-        self, name: str, description: str, open_engine: Callable[[], OpenedEngine]
+        self, name: str, description: str, open_engine: "Callable[[], Opened[Overlay]]"
     ) -> None:
         self._name = name
         self._description = description
-        self._open = open_engine
-        self._engine: OpenedEngine | None = None
-        self._loaded: Model | None = None
-        self._at_work = threading.Lock()
-        self._closed = False
+        self._sole = SoleDevice(open_engine)
 
     @property
     def name(self) -> str:
@@ -112,49 +97,25 @@ class OverlayBackend:
 
     def close(self) -> None:
         """Give back the engine; whoever is at work in it gives it back when that has ended."""
-        self._closed = True
-        # Its memory must not go while another thread is in it.
-        if self._at_work.acquire(blocking=False):
-            try:
-                self._give_back()
-            finally:
-                self._at_work.release()
+        self._sole.close()
 
     def _with(self, model: Model, work: "Callable[[Overlay], _T]") -> _T:
-        try:
-            with self._at_work:
-                self._closed = False
-                return self._worked(model, work)
-        finally:
-            # The order to close may have come up to the moment at which the lock was given back.
-            if self._closed:
-                self.close()
+        with self._sole.at_work():
+            return self._worked(model, work)
 
     def _worked(self, model: Model, work: "Callable[[Overlay], _T]") -> _T:
         from edge_node_fpga.driver.folding import DoesNotFit
 
         try:
-            if self._engine is None:
-                self._engine = self._open()
-            engine = self._engine.overlay
-            if self._loaded is not model:
-                self._loaded = None
-                engine.load(layers_of(model))
-                self._loaded = model
-            return work(engine)
+            return work(self._sole.with_model(model, lambda engine: engine.load(layers_of(model))))
         except InferenceError:
             raise  # of opening, which leaves nothing behind
         except DoesNotFit as error:
             raise UnsupportedArchitecture(backend=self._name, why=str(error)) from error
         except Exception as error:
             # pynq, the tools and the board say whatever they like; the next back end steps in.
-            self._give_back()
+            self._sole.give_back()
             raise BackendFailed(backend=self._name, why=_told(error)) from error
-
-    def _give_back(self) -> None:
-        engine, self._engine, self._loaded = self._engine, None, None
-        if engine is not None:
-            engine.cleanup.close()
 
 
 def open_overlay(adopted: AdoptedOverlay) -> Backend:
@@ -263,7 +224,7 @@ def why_no_board(adopted: AdoptedOverlay | None) -> str | None:
     return None
 
 
-def _on_board(adopted: AdoptedOverlay) -> OpenedEngine:
+def _on_board(adopted: AdoptedOverlay) -> "Opened[Overlay]":
     from edge_node_fpga.driver.overlay import Overlay
 
     with ExitStack() as cleanup:
@@ -272,10 +233,10 @@ def _on_board(adopted: AdoptedOverlay) -> OpenedEngine:
         overlay = Overlay(adopted.bitfile)
         cleanup.callback(overlay.close)
         kept = cleanup.pop_all()
-    return OpenedEngine(overlay, kept)
+    return Opened(overlay, kept.close)
 
 
-def _simulated(build_name: str) -> OpenedEngine:
+def _simulated(build_name: str) -> "Opened[Overlay]":
     from edge_node_fpga.driver.overlay import Overlay
 
     LOGGER.info("opening the simulated engine; a first build takes a minute or two")
@@ -289,7 +250,7 @@ def _simulated(build_name: str) -> OpenedEngine:
         overlay = Overlay(bitfile, device=device)
         cleanup.callback(overlay.close)
         kept = cleanup.pop_all()
-    return OpenedEngine(overlay, kept)
+    return Opened(overlay, kept.close)
 
 
 def _build_of(name: str) -> "Build":

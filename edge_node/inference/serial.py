@@ -5,12 +5,12 @@ Exact, and slow: at 115,200 bits a second some ten images a second go down the l
 checks a model's hash before it runs it, and signs nothing; the node that asks it does.
 Law of the file: a model goes as its canonical blob, an image as its pixels, and errors of the
 bridge become ours; nothing is computed here; whatever has failed is given back and opened anew.
-Read next: firmware_bridge/README.md, select.py.
+Read next: sole_device.py, firmware_bridge/README.md, select.py.
 """
 
 import importlib.util
 import secrets
-import threading
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,6 +29,7 @@ from edge_node.inference.backend import (
     check_images,
     count_of_logits,
 )
+from edge_node.inference.sole_device import Opened, SoleDevice
 from edge_node.spec.model import Model
 
 if TYPE_CHECKING:
@@ -52,16 +53,6 @@ class SerialBoard:
     """Bits a second of the line."""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedDevice:
-    """A device that was greeted, and how to let it go."""
-
-    device: "Device"
-    """Its session."""
-    close: Callable[[], None]
-    """Closes its line."""
-
-
 class _Clock:
     """Time for repeats on the line."""
 
@@ -81,13 +72,9 @@ class SerialBackend:
 
     name = SERIAL
 
-    def __init__(self, description: str, open_device: Callable[[], OpenedDevice]) -> None:
+    def __init__(self, description: str, open_device: "Callable[[], Opened[Device]]") -> None:
         self._description = description
-        self._open = open_device
-        self._opened: OpenedDevice | None = None
-        self._loaded: Model | None = None
-        self._at_work = threading.Lock()
-        self._closed = False
+        self._sole = SoleDevice(open_device)
 
     def describe(self) -> str:
         """Return in one line what it runs on."""
@@ -96,14 +83,8 @@ class SerialBackend:
     def logits(self, model: Model, images: Images) -> Logits:
         """Return int32 (N, classes); see `Backend.logits`."""
         check_images(model.architecture, images)
-        try:
-            with self._at_work:
-                self._closed = False
-                return self._worked(model, images)
-        finally:
-            # The order to close may have come up to the moment at which the lock was given back.
-            if self._closed:
-                self.close()
+        with self._sole.at_work():
+            return self._worked(model, images)
 
     def count_correct(self, model: Model, images: Images, labels: Labels) -> int:
         """Return the number of images classified correctly; see `Backend.count_correct`."""
@@ -112,12 +93,7 @@ class SerialBackend:
 
     def close(self) -> None:
         """Close the line; whoever is at work on it leaves off after the image at hand."""
-        self._closed = True
-        if self._at_work.acquire(blocking=False):
-            try:
-                self._give_back()
-            finally:
-                self._at_work.release()
+        self._sole.close()
 
     def _worked(self, model: Model, images: Images) -> Logits:
         from edge_node_bridge.errors import (
@@ -128,35 +104,27 @@ class SerialBackend:
             NotCapable,
         )
 
+        def push(device: "Device") -> None:
+            device.push_model(model.blob(), model.model_hash())
+
         try:
-            device = self._with_model(model)
+            device = self._sole.with_model(model, push)
             return self._all_logits(device, model, images)
         except InferenceError:
-            self._give_back()
+            self._sole.give_back()
             raise
         except (ModelTooBig, ModelRefused, ImageTooBig, NotCapable) as error:
-            # The session goes on; the device has no model now, or the one before.
-            self._loaded = None
+            # The session goes on.
             raise UnsupportedArchitecture(backend=SERIAL, why=str(error)) from error
         except BridgeError as error:
-            self._give_back()
+            self._sole.give_back()
             raise BackendFailed(backend=SERIAL, why=str(error)) from error
-
-    def _with_model(self, model: Model) -> "Device":
-        if self._opened is None:
-            self._opened = self._open()
-        device = self._opened.device
-        if self._loaded is not model and self._loaded != model:
-            self._loaded = None
-            device.push_model(model.blob(), model.model_hash())
-            self._loaded = model
-        return device
 
     def _all_logits(self, device: "Device", model: Model, images: Images) -> Logits:
         classes = model.architecture.classes
         found = np.empty((len(images), classes), dtype=np.int32)
         for row, image in zip(found, images, strict=True):
-            if self._closed:
+            if self._sole.is_closed:
                 raise BackendFailed(backend=SERIAL, why="it was closed in the middle")
             logits = device.infer(image.tobytes()).logits
             if len(logits) != classes:
@@ -164,11 +132,6 @@ class SerialBackend:
                 raise BackendFailed(backend=SERIAL, why=why)
             row[:] = logits
         return found
-
-    def _give_back(self) -> None:
-        opened, self._opened, self._loaded = self._opened, None, None
-        if opened is not None:
-            opened.close()
 
 
 def open_serial(board: SerialBoard) -> Backend:
@@ -195,11 +158,11 @@ def why_no_serial(board: SerialBoard | None) -> str | None:
     if board is None:
         return "no port was chosen; set bridge.port, `edge-node bridge list` shows what there is"
     if not board.port.startswith(_SOCKET) and importlib.util.find_spec(_PYSERIAL) is None:
-        return "serial ports need pyserial; install edge-node[serial]"
+        return f"serial ports need pyserial; run `{sys.executable} -m pip install pyserial`"
     return None
 
 
-def _greeted(board: SerialBoard) -> OpenedDevice:
+def _greeted(board: SerialBoard) -> "Opened[Device]":
     from edge_node_bridge.device import Device
     from edge_node_bridge.link import LinkLimits
     from edge_node_bridge.serial_port import SerialPort
@@ -212,4 +175,4 @@ def _greeted(board: SerialBoard) -> OpenedDevice:
     except BaseException:
         port.close()
         raise
-    return OpenedDevice(device, port.close)
+    return Opened(device, port.close)

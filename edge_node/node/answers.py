@@ -12,11 +12,11 @@ from edge_node.datasets.errors import DatasetError
 from edge_node.node.control import MAX_REQUEST_BYTES, JsonObject, Request
 from edge_node.node.errors import OffloadNeverMines
 from edge_node.node.health import health_of
-from edge_node.node.mining.miner import Miner
 from edge_node.node.mining.slot import MAX_TRAINER_RESTARTS
 from edge_node.node.node import Node
+from edge_node.node.parts import NodeParts
 from edge_node.node.status import FamilyStatus, NodeStatus, PeerStatus
-from edge_node.node.thermal import Thermometer
+from edge_node.primitives.counting import counted
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import DatasetId, Hash32, ModelHash
@@ -69,7 +69,7 @@ def status(node: Node) -> NodeStatus:
         waiting_models=node.imports.count,
         balance=head.accounts.get(address).balance,
         immature=sum(reward.amount for reward in head.immature if reward.address == address),
-        trainer=_trainer_words(parts.miner, parts.thermometer),
+        trainer=_trainer_words(parts),
         temperature="" if parts.thermometer is None else parts.thermometer.words,
         reasons=health_of(node).reasons,
         offload=None if node.offload is None else node.offload.status(),
@@ -87,20 +87,29 @@ def status(node: Node) -> NodeStatus:
     )
 
 
-def _trainer_words(miner: Miner | None, thermometer: Thermometer | None) -> str:
+def _trainer_words(parts: NodeParts) -> str:
+    miner = parts.miner
     if miner is None:
         return "off"
     if miner.given_up:
         return f"ended: it died {MAX_TRAINER_RESTARTS + 1} times; see the log, then start again"
-    if thermometer is not None and thermometer.paused:
-        return "paused by heat"
+    if pause := _pause_words(parts):
+        return pause
     if miner.hindrance:
         return f"waiting: {miner.hindrance}"
     if miner.progress is None:
         return "waiting"
     progress = miner.progress
     best = progress.best_train_ppm * 100 // PPM
-    return f"{progress.stage}: {progress.candidates} candidates, best {best} % on train"
+    return f"{progress.stage}: {counted(progress.candidates, 'candidate')}, best {best} % on train"
+
+
+def _pause_words(parts: NodeParts) -> str:
+    if parts.thermometer is not None and parts.thermometer.paused:
+        return "paused by heat"
+    if parts.disk_room is not None and parts.disk_room.paused:
+        return "paused for want of room on the disk"
+    return ""
 
 
 def _family(node: Node, family: Family) -> FamilyStatus:

@@ -21,7 +21,7 @@ from edge_node.node.configuration_errors import (
     UnknownBoard,
     UnknownSetting,
 )
-from edge_node.node.toml_files import read_toml
+from edge_node.node.toml_files import expanded, read_toml
 
 BOARDS_FOLDER: Final = Path(__file__).resolve().parents[1] / "hw_configs"
 """A link to hw_configs/ in a checkout, the files themselves in an installed package."""
@@ -151,7 +151,7 @@ def _recognised(
 
 def _path_of(name: str, folder: Path, beside: Path) -> Path:
     if is_board_file(name):
-        return beside / Path(name).expanduser()
+        return beside / expanded(Path(name))
     if name not in (names := board_names(folder)):
         raise UnknownBoard(expected=names, actual=name)
     return folder / f"{name}{_SUFFIX}"

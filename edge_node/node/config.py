@@ -13,11 +13,13 @@ from typing import Final
 from edge_node.gossip.embedded_broker import LOOPBACK
 from edge_node.inference.bitstream import AdoptedOverlay
 from edge_node.inference.serial import BAUD, SerialBoard
-from edge_node.node.dataset_fetch import MAX_UPLOAD_BYTES
+from edge_node.node.limits import MAX_UPLOAD_BYTES
 from edge_node.spec.constants import MAX_TRANSACTIONS
 
 AUTO_BOARD: Final = "auto"
 """The board that is recognised."""
+BRIDGE_INTERVAL_MS: Final = 1_000
+"""From one live sample to the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,12 +96,21 @@ class FpgaSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeSection:
-    """The microcontroller on which back end `serial` judges; `edge-node bridge` names its own."""
+    """Microcontrollers: the one on which back end `serial` judges, and those of `bridge run`."""
 
     port: str = ""
     """/dev/serial/by-id/..., a pty, or socket://HOST:PORT; empty: back end `serial` is not used."""
     baud: int = BAUD
-    """Bits a second of the line."""
+    """Bits a second of all lines."""
+    ports: tuple[str, ...] = ()
+    """What `edge-node bridge run` keeps on the newest model where it is given no PORT; with any,
+    `edge-node install-service` makes a service of it."""
+    family: str = ""
+    """How the id of the only family begins whose models it runs; empty for all."""
+    interval_ms: int = BRIDGE_INTERVAL_MS
+    """The least time from one of its samples to the next."""
+    home_assistant: bool = False
+    """Whether it announces its devices to Home Assistant."""
 
     @property
     def board(self) -> SerialBoard | None:
@@ -222,7 +233,8 @@ class LimitsSection:
     """What the node may take."""
 
     min_free_mib: int = 256
-    """`hw check` warns when the data directory's disk has less room than this."""
+    """Room on the data directory's disk: with less, mining pauses until an eighth more than this is
+    free, and `hw check` warns. 0 for any."""
     max_memory_mib: int = 0
     """Memory of node and trainer: a dataset whose images take more is not mined on; 0 for all there
     is."""
@@ -246,7 +258,7 @@ class Config:
     fpga: FpgaSection = field(default_factory=FpgaSection)
     """What is loaded into an FPGA."""
     bridge: BridgeSection = field(default_factory=BridgeSection)
-    """The microcontroller of back end `serial`."""
+    """Microcontrollers."""
     trainer: TrainerSection = field(default_factory=TrainerSection)
     """Mining."""
     broker: BrokerSection = field(default_factory=BrokerSection)

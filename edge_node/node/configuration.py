@@ -51,7 +51,7 @@ from edge_node.node.configuration_schema import (
     parse_setting,
 )
 from edge_node.node.limits import NODE_BYTES
-from edge_node.node.toml_files import SettingValue, read_toml
+from edge_node.node.toml_files import SettingValue, expanded, read_toml
 from edge_node.spec.architecture import ArchitectureOutOfRange
 
 FILE_NAME: Final = "config.toml"
@@ -259,7 +259,7 @@ def _from_flags(flags: Mapping[str, str]) -> _Layer:
 
 def _user_file(request: ConfigRequest, data_dir: Path) -> tuple[Path, bool]:
     named = request.file or request.environment.get(FILE_VARIABLE)
-    return (Path(named), True) if named else (data_dir.expanduser() / FILE_NAME, False)
+    return (Path(named), True) if named else (expanded(data_dir) / FILE_NAME, False)
 
 
 def _from_file(path: Path) -> _Layer:
@@ -325,7 +325,7 @@ def _build(chosen: _Layer) -> Config:
 
 
 def _as_path(found: _Found) -> Path | None:
-    return found.base / Path(str(found.value)).expanduser() if found.value else None
+    return found.base / expanded(Path(str(found.value))) if found.value else None
 
 
 def _check_together(config: Config, chosen: _Layer) -> None:
@@ -361,6 +361,12 @@ def _check_together(config: Config, chosen: _Layer) -> None:
             one="fpga.overlay without fpga.overlay_sha256 and fpga.hwh_sha256",
             other="the rule that only an adopted overlay is loaded",
             cure="remove it, and run `edge-node hw adopt-overlay FILE`",
+        )
+    if config.bridge.port in config.bridge.ports:
+        raise SettingsContradict(
+            one=f"bridge.port = {config.bridge.port!r}",
+            other="bridge.ports, which has it too",
+            cure="leave it to back end `serial`, or to `edge-node bridge run`: take it out of one",
         )
     _check_heat(config.thermal, chosen)
     memory_mib, least_mib = config.limits.max_memory_mib, NODE_BYTES >> 20

@@ -22,7 +22,6 @@ from edge_node.gossip.limits import MAX_PEERS
 from edge_node.node.configuration_errors import SettingInvalid, UnknownSetting
 from edge_node.node.toml_files import SettingValue
 from edge_node.spec.constants import MAX_DATASET_BYTES, MAX_TRANSACTIONS
-from edge_node.trainer.pool import MAX_WORKERS
 
 BACKENDS: Final = (
     "native",
@@ -40,10 +39,15 @@ EMBEDDED_BROKERS: Final = ("auto", "mosquitto", "amqtt", "none")
 
 MAX_FULL_NODES: Final = 32
 """Whose word an offloading node takes."""
+MAX_BRIDGE_PORTS: Final = 64
+"""Devices of one bridge, each of which has a thread."""
+MAX_INTERVAL_MS: Final = 3_600_000
+"""From one live sample to the next."""
 
 _MAX_NICE = 19
 _KEY_DIGITS = 64
 _SHA256_DIGITS = 64
+_FAMILY_DIGITS = 64
 _MAX_PORT = 65_535
 _LEAST_BAUD, _MOST_BAUD = 1_200, 4_000_000
 _MAX_IMAGES = 1 << 24
@@ -52,6 +56,7 @@ _MAX_MODEL_BYTES = 1 << 30
 _MAX_VALIDATE_MS = 3_600_000
 _MAX_C = 150
 _MAX_THREADS = 64
+_MAX_WORKERS = 1_024
 _MAX_SYNC_BLOCKS = 64
 _MAX_BLOCKS = 1 << 30
 _MAX_SETTLE_MS = 60_000
@@ -136,6 +141,32 @@ def _keys() -> "fields.Field[Any]":
     )
 
 
+def _ports() -> "fields.Field[Any]":
+    return fields.List(
+        fields.String(validate=validate.Regexp(r"(/|socket://)[^\0\s]+\Z")),
+        validate=[validate.Length(max=MAX_BRIDGE_PORTS), _check_different],
+        metadata={
+            "expected": f"a list of up to {MAX_BRIDGE_PORTS} different ports, each"
+            " /dev/serial/by-id/..., another path or socket://HOST:PORT"
+        },
+    )
+
+
+def _check_different(values: Sequence[str]) -> None:
+    if len(set(values)) < len(values):
+        raise ValidationError("one of them twice")
+
+
+def _family() -> "fields.Field[Any]":
+    return fields.String(
+        validate=validate.Regexp(rf"[0-9a-fA-F]{{0,{_FAMILY_DIGITS}}}\Z"),
+        metadata={
+            "expected": f"the first of the {_FAMILY_DIGITS} hex digits of a family's id, as"
+            " `edge-node model list` shows it"
+        },
+    )
+
+
 def _sha256() -> "fields.Field[Any]":
     return fields.String(
         validate=validate.Regexp(rf"([0-9a-fA-F]{{{_SHA256_DIGITS}}})?\Z"),
@@ -158,7 +189,7 @@ _SECTIONS: Final[Mapping[str, Mapping[str, "fields.Field[Any]"]]] = {
     "node": {
         "board": _text(),
         "machine_root": _folder(),
-        "data_dir": _text(),
+        "data_dir": _folder(),
         "log_level": _choice(*LOG_LEVELS),
         "log_format": _choice(*LOG_FORMATS),
     },
@@ -185,6 +216,10 @@ _SECTIONS: Final[Mapping[str, Mapping[str, "fields.Field[Any]"]]] = {
     "bridge": {
         "port": _text(),
         "baud": _number(_LEAST_BAUD, _MOST_BAUD),
+        "ports": _ports(),
+        "family": _family(),
+        "interval_ms": _number(0, MAX_INTERVAL_MS),
+        "home_assistant": _switch(),
     },
     "trainer": {
         "enabled": _switch(),
@@ -192,8 +227,8 @@ _SECTIONS: Final[Mapping[str, Mapping[str, "fields.Field[Any]"]]] = {
         "selection_images": _number(100, _MAX_IMAGES),
         "nice": _number(0, _MAX_NICE),
         "block_transactions": _number(0, MAX_TRANSACTIONS),
-        "workers": _number(1, MAX_WORKERS),
-        "lanes": _number(0, MAX_WORKERS),
+        "workers": _number(1, _MAX_WORKERS),
+        "lanes": _number(0, _MAX_WORKERS),
         "ray_address": _text(),
     },
     "broker": {

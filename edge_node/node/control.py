@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge_node.node.errors import NodeNotRunning, RequestRefused
+from edge_node.node.errors import NodeNotRunning, NodeOfAnother, RequestRefused
 
 MAX_REQUEST_BYTES = 1 << 16
 MAX_WAITING_REQUESTS = 64
@@ -28,6 +28,7 @@ STOP_POLL_S = 0.05
 """How soon the thread notes that it is to end."""
 
 JsonObject = dict[str, object]
+_BUSY = "the node is busy; try again"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,7 +100,7 @@ class _Connection(socketserver.StreamRequestHandler):
         except (ValueError, KeyError, TypeError):
             answer = {"error": "the request is not a JSON object with method and arguments"}
         except (queue.Full, queue.Empty):
-            answer = {"error": "the node is busy; try again"}
+            answer = {"error": _BUSY}
         self.wfile.write(json.dumps(answer).encode() + b"\n")
 
 
@@ -119,8 +120,10 @@ def ask(path: Path, method: str, arguments: JsonObject) -> JsonObject:
     Raises
     ------
     NodeNotRunning
+    NodeOfAnother
+        It is not this user's to ask.
     RequestRefused
-        In the node's own words.
+        In the node's own words, or it is too busy to answer.
     """
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -132,8 +135,19 @@ def ask(path: Path, method: str, arguments: JsonObject) -> JsonObject:
             connection.sendall(json.dumps(question).encode() + b"\n")
             with connection.makefile("rb") as stream:
                 answer: JsonObject = json.loads(stream.readline())
+    except PermissionError:
+        raise NodeOfAnother(path.parent, _owner_of(path)) from None
+    except TimeoutError:
+        raise RequestRefused(_BUSY) from None
     except (OSError, ValueError):
         raise NodeNotRunning(path.parent) from None
     if "error" in answer:
         raise RequestRefused(str(answer["error"]))
     return answer
+
+
+def _owner_of(path: Path) -> str:
+    try:
+        return path.owner()
+    except (OSError, KeyError):  # in a folder that is closed, or of an account that systemd made
+        return "another user"

@@ -26,6 +26,7 @@ from edge_node.node.errors import (
     NotInitialised,
 )
 from edge_node.node.key_backup import KeyBackup
+from edge_node.node.whole_file import naming
 from edge_node.spec.errors import InvalidInput
 from edge_node.spec.fork_choice import Checkpoint, checkpoint_from_bytes
 from edge_node.spec.genesis import Genesis, genesis_from_bytes
@@ -337,7 +338,7 @@ class DataDirectory:
     def _replace(self, name: str, data: bytes) -> None:
         """Put a file in the place of another; after a power cut it is the one or the other."""
         temporary = self._path(f"{name}.new")
-        with temporary.open("wb") as file:
+        with naming(temporary), temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -351,7 +352,7 @@ class DataDirectory:
     def _write_new(self, name: str, data: bytes) -> None:
         path = self._path(name)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE)
-        with os.fdopen(descriptor, "wb") as file:
+        with naming(path), os.fdopen(descriptor, "wb") as file:
             os.fchmod(descriptor, _PRIVATE)  # one that was there keeps its mode otherwise
             file.write(data)
             file.flush()

@@ -35,7 +35,9 @@ from edge_node.gossip.ports import (
     ObjectReceived,
 )
 from edge_node.gossip.protocol import Gossip
+from edge_node.node.limits import MAX_UPLOAD_BYTES
 from edge_node.node.reserves import is_needed, is_sealed, wanted_splits
+from edge_node.primitives.counting import counted
 from edge_node.primitives.types import BlockHash, DatasetId
 from edge_node.spec.constants import MAX_DATASETS
 from edge_node.spec.dataset import ContentMismatch, SplitName
@@ -45,8 +47,6 @@ _LOG = logging.getLogger(__name__)
 
 ASK_AGAIN_MS = 1_000
 """Pause before a dataset of the chain that nobody gave is asked for again."""
-MAX_UPLOAD_BYTES = 1 << 28
-"""Larger uploads are not fetched until so many others hold them that blocks are about them."""
 STALL_MS = 60_000
 """A dataset of which nothing came for so long makes room for another that waits."""
 DISK_RETRY_MS = 30_000
@@ -373,7 +373,8 @@ class DatasetFetch:
             _LOG.error("dataset %s is damaged and stays so: %s", name, error)
         else:
             what = f"{damage.path}: {damage.what}"
-            _LOG.warning("dataset %s is damaged (%s); fetching %d chunks anew", name, what, count)
+            chunks = counted(count, "chunk")
+            _LOG.warning("dataset %s is damaged (%s); fetching %s anew", name, what, chunks)
 
     def _begin(self, now_ms: int) -> list[Action]:
         """Ask for missing datasets, as many as gossip fetches at once."""

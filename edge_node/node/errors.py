@@ -321,3 +321,17 @@ class NodeNotRunning(NodeError):
     def __init__(self, root: Path) -> None:
         super().__init__(f"no node runs in {root}; start it with `edge-node run`")
         self.root = root
+
+
+class NodeOfAnother(NodeError):
+    """The control socket is there, and is another user's."""
+
+    reason = "node-of-another"
+
+    def __init__(self, root: Path, owner: str) -> None:
+        super().__init__(
+            f"the node in {root} is {owner}'s, and answers its owner and root alone; run this"
+            " with `sudo`"
+        )
+        self.root = root
+        self.owner = owner

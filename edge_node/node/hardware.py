@@ -190,7 +190,10 @@ def _check_disk(data_dir: Path, min_free_mib: int) -> Finding:
         detail = f"{folder} can not be written; change its owner or name another --data-dir"
         return Finding(name="disk", works=False, needed=True, detail=detail)
     if free_mib < min_free_mib:
-        detail = f"{folder} has {free_mib} MiB free, not {min_free_mib}; make room"
+        detail = (
+            f"{folder} has {free_mib} MiB free, not {min_free_mib}; make room: with less a node"
+            " does not mine"
+        )
         return Finding(name="disk", works=False, needed=True, detail=detail)
     detail = f"{free_mib} MiB free in {folder}"
     return Finding(name="disk", works=True, needed=True, detail=detail)

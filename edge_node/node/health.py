@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a node is well, and why not: connected, in sync, and its head not stalled.
+"""Whether a node is well, and why not: connected, in sync, room to mine, its head not stalled.
 
 Law of the file: it looks at a node and changes nothing.
 Read next: watching.py, health_server.py.
 """
 
+from edge_node.node.disk_room import DiskRoom
 from edge_node.node.mining.miner import Miner
 from edge_node.node.node import Node
 from edge_node.node.thermal import Thermometer
@@ -64,6 +65,8 @@ def health_of(node: Node) -> Health:
         reasons.append(f"offload {node.offload.status().words}")
     if node.beyond_limits:
         reasons.append(f"can not follow block {node.beyond_limits}")
+    if parts.disk_room is not None and parts.disk_room.paused:
+        reasons.append(parts.disk_room.why_paused)
     if age_ms > allowed_ms:
         reasons.append(
             f"the head is {age_ms // 1_000} s old, more than {allowed_ms // 1_000} s: no new block"
@@ -78,8 +81,9 @@ def health_of(node: Node) -> Health:
         waiting_transactions=len(parts.mempool),
         connected=node.connected,
         synced=parts.gossip.synced,
-        trainer=trainer_state(parts.miner, parts.thermometer),
+        trainer=trainer_state(parts.miner, parts.thermometer, parts.disk_room),
         temperature_c=None if parts.thermometer is None else parts.thermometer.temperature_c,
+        disk_free_bytes=None if parts.disk_room is None else parts.disk_room.free_bytes,
     )
 
 
@@ -88,12 +92,12 @@ def stalled_after_ms(parameters: Parameters) -> int:
     return STALLED_TARGETS * (parameters.target_ms or parameters.rung_ms)
 
 
-def trainer_state(miner: Miner | None, thermometer: Thermometer | None = None) -> str:
+def trainer_state(miner: Miner | None, *senses: Thermometer | DiskRoom | None) -> str:
     """Return one of watching.TRAINER_STATES."""
     if miner is None:
         return "off"
     if miner.given_up:
         return "ended"
-    if thermometer is not None and thermometer.paused:
+    if any(sense is not None and sense.paused for sense in senses):
         return "paused"
     return "waiting" if miner.progress is None else "working"

@@ -9,6 +9,7 @@ Read next: held_blocks.py, edge_node/chain/importer.py.
 """
 
 import logging
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -27,10 +28,11 @@ from edge_node.gossip.ports import (
 from edge_node.gossip.protocol import Gossip
 from edge_node.node.block_kind import kind_of
 from edge_node.node.errors import BeyondLimits
-from edge_node.node.held_blocks import HeldBlocks
+from edge_node.node.held_blocks import MAX_HELD_BLOCKS, HeldBlocks
 from edge_node.node.limits import BlockTime
 from edge_node.node.watching import Watcher
 from edge_node.primitives.clock import Clock
+from edge_node.primitives.counting import counted
 from edge_node.primitives.errors import EdgeNodeError
 from edge_node.primitives.types import BlockHash, DatasetId, TimestampMs
 from edge_node.spec.block import Block, Header, HeaderMalformed, body_from_bytes, header_from_bytes
@@ -62,6 +64,8 @@ RETRY_WITHOUT_DATASET_MS = 10_000
 """How often those whose dataset is not here: each time their proof may be replayed in vain."""
 RETRY_BEYOND_LIMITS_MS = 600_000
 """How often those that go beyond this node's limits: it may have been busy."""
+MAX_SAID = 4 * MAX_HELD_BLOCKS
+"""Blocks and reasons to wait that are said once: what is older is said again."""
 _NEVER_VALID = (
     InvalidEncoding,
     TransactionMalformed,
@@ -125,6 +129,7 @@ class Intake:
         self._watcher = watcher
         self._block_time = block_time
         self._beyond: dict[BlockHash, str] = {}
+        self._said: OrderedDict[tuple[BlockHash, type[EdgeNodeError]], None] = OrderedDict()
         self._told = importer.head.head
         self._retry_at_ms = 0
         self.imported = 0
@@ -246,8 +251,8 @@ class Intake:
                 turned_away.append(error)
         if turned_away:
             # One line a message, or a stranger could fill the log.
-            count, first = len(turned_away), turned_away[0]
-            _LOG.info("%d transactions of %s turned away: %s", count, batch.sender, first)
+            count = counted(len(turned_away), "transaction")
+            _LOG.info("%s of %s turned away: %s", count, batch.sender, turned_away[0])
         return actions
 
     def submit(self, transaction: Transaction) -> list[Action]:
@@ -395,13 +400,23 @@ class Intake:
             self._waits_for[block_hash] = error.dataset, now_ms + RETRY_WITHOUT_DATASET_MS
         elif isinstance(error, BeyondLimits):
             self._beyond = {name: why for name, why in self._beyond.items() if name in self._held}
-            if block_hash not in self._beyond:
-                _LOG.warning("block %s can not be judged here: %s", short, error)
             self._beyond[block_hash] = str(error)
             self._waits_for[block_hash] = None, now_ms + RETRY_BEYOND_LIMITS_MS
-            return
-        if block_hash not in self._held:
-            _LOG.info("block %s waits: %s", short, error)
+        if not self._is_said(block_hash, type(error)):
+            if isinstance(error, BeyondLimits):
+                _LOG.warning("block %s can not be judged here: %s", short, error)
+            else:
+                _LOG.info("block %s waits: %s", short, error)
+
+    def _is_said(self, block_hash: BlockHash, why: type[EdgeNodeError]) -> bool:
+        """Say whether the log has it that a block waits for this kind of reason; now it has."""
+        # What waits leaves what is held, and comes back, each time that its replay is tried.
+        said = (block_hash, why) in self._said
+        self._said[block_hash, why] = None
+        self._said.move_to_end((block_hash, why))
+        while len(self._said) > MAX_SAID:
+            self._said.popitem(last=False)
+        return said
 
 
 def _sound_block(received: BlockReceived) -> Block:

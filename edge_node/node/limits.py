@@ -20,6 +20,8 @@ from edge_node.spec.model import packed_bytes
 _THRESHOLD_BYTES = 4
 _MIB = 1 << 20
 
+MAX_UPLOAD_BYTES: Final = 1 << 28
+"""Larger uploads are not fetched until so many others hold them that blocks are about them."""
 NODE_BYTES: Final = 72 * _MIB
 """What a node takes; 70,204 kB were resident on x86-64 with Python 3.11."""
 WORKER_BYTES: Final = 48 * _MIB

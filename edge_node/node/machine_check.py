@@ -10,6 +10,7 @@ Read next: hardware.py, whose `check` looks at edge-node's own parts.
 import contextlib
 import grp
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ _MIB = 1 << 20
 _KIB = 1 << 10
 _SUPPLY: Final = "rpi_volt"
 """What the Raspberry Pi's sensor of too low a voltage is called."""
+_GROUP_MAY: Final = stat.S_IRGRP | stat.S_IWGRP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,12 +118,15 @@ def _check_ports(request: MachineRequest) -> Iterator[Finding]:
             continue
         detail = "it is gone; plug it in again"
         with contextlib.suppress(OSError):
-            group = _group_name(port.stat().st_gid)
-            detail = (
-                f"{request.user} may not open it; run `sudo usermod -aG {group} {request.user}`,"
-                " and log in again"
-            )
+            detail = _why_forbidden(port.stat(), request.user)
         yield Finding(name=name, works=False, needed=False, detail=detail)
+
+
+def _why_forbidden(status: os.stat_result, user: str) -> str:
+    group = _group_name(status.st_gid)
+    if status.st_gid == 0 or status.st_mode & _GROUP_MAY != _GROUP_MAY:
+        return f"its group {group} may not open it either; unplug it and plug it in again"
+    return f"{user} may not open it; run `sudo usermod -aG {group} {user}`, and log in again"
 
 
 def _group_name(number: int) -> str:

@@ -33,6 +33,7 @@ _GAUGES = {
     "synced": "1 while nobody is known to be ahead",
     "healthy": "1 while /healthz answers 200",
     "temperature_celsius": "Temperature of thermal.source; NaN if unknown",
+    "disk_free_bytes": "Room on the disk of the data directory; NaN if unknown",
 }
 
 
@@ -107,7 +108,7 @@ class Metrics:
 
     def health(self, health: Health) -> None:
         """See Watcher."""
-        temperature_c = health.temperature_c
+        temperature_c, free_bytes = health.temperature_c, health.disk_free_bytes
         values = {
             "height": health.height,
             "final_height": health.final_height,
@@ -119,6 +120,7 @@ class Metrics:
             "synced": int(health.synced),
             "healthy": int(not health.reasons),
             "temperature_celsius": math.nan if temperature_c is None else temperature_c,
+            "disk_free_bytes": math.nan if free_bytes is None else free_bytes,
         }
         for name, value in values.items():
             self._gauges[name].set(value)

@@ -153,9 +153,10 @@ class Node:
         if parts.auto_reveal and parts.gossip.synced:
             self._reveals.tick(self.submit)
         ready = self._mining_allowed and parts.gossip.synced and self.fetch.complete
-        if parts.thermometer is not None:
-            parts.thermometer.tick()
-            ready = ready and not parts.thermometer.paused
+        for sense in (parts.thermometer, parts.disk_room):
+            if sense is not None:
+                sense.tick()
+                ready = ready and not sense.paused
         self._own_blocks.tick(self.do, ready=ready)
 
     def finish(self) -> None:

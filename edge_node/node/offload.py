@@ -29,6 +29,7 @@ from edge_node.node.errors import OffloadImpossible
 from edge_node.node.held_blocks import HeldBlocks
 from edge_node.node.intake import Intake
 from edge_node.node.status import OffloadStatus
+from edge_node.primitives.counting import counted
 from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import BlockHash, Height, ModelHash, PublicKey
 from edge_node.spec.block import header_from_bytes
@@ -255,9 +256,9 @@ class Offload:
         if attested is not None and (attested.work, attested.height) > (head.work, head.height):
             actions = self._intake.follow(attested.head)
             _LOG.info(
-                "offload: height %d is signed by %d full nodes; followed",
+                "offload: height %d is signed by %s; followed",
                 attested.height,
-                self._full_nodes.quorum,
+                counted(self._full_nodes.quorum, "full node"),
             )
         self._looked = (importer.head.head, *sorted(tips))
         return actions

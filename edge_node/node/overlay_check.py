@@ -21,6 +21,7 @@ from edge_node.inference.bitstream import (
 )
 from edge_node.node.hardware import Finding
 from edge_node.node.overlay_adoption import hwh_differences
+from edge_node.primitives.counting import counted
 
 NO_OVERLAY: Final = f"none is adopted; {ADOPT} does it, once there is a bitstream"
 
@@ -79,7 +80,7 @@ def _identity(adopted: AdoptedOverlay) -> Finding:
         return _finding("engine", why=why)
     detail = (
         f"ID and VERSION fit; {caps.elements} elements, {caps.trees} trees,"
-        f" {caps.lanes} images at once, {caps.weight_rows} rows of weights"
+        f" {counted(caps.lanes, 'image')} at once, {caps.weight_rows} rows of weights"
     )
     return _finding("engine", detail=detail)
 

@@ -14,10 +14,10 @@ from edge_node.datasets.store import DatasetStore
 from edge_node.gossip.mqtt import MqttLink
 from edge_node.gossip.protocol import Gossip
 from edge_node.node.data_directory import DataDirectory
-from edge_node.node.dataset_fetch import MAX_UPLOAD_BYTES
+from edge_node.node.disk_room import DiskRoom
 from edge_node.node.engine import NodeEngine
 from edge_node.node.held_blocks import HeldBlocks
-from edge_node.node.limits import BlockTime
+from edge_node.node.limits import MAX_UPLOAD_BYTES, BlockTime
 from edge_node.node.mining.miner import Miner
 from edge_node.node.offload import FullNodes
 from edge_node.node.replay_queue import ReplayQueue
@@ -70,5 +70,7 @@ class NodeParts:
     """Limits to what judging a block may take; the engine has the same. None for no limits."""
     thermometer: Thermometer | None = None
     """Says when it is too hot to mine; None where nobody looks."""
+    disk_room: DiskRoom | None = None
+    """Says when the disk is too full to mine; None where nobody looks."""
     full_nodes: FullNodes | None = None
     """Whose word is taken in the place of replay; None for a full node."""

@@ -11,6 +11,7 @@ import logging
 from edge_node.chain.errors import StoreUnavailable
 from edge_node.chain.importer import Importer
 from edge_node.node.errors import NothingFinal
+from edge_node.primitives.counting import counted
 
 _LOG = logging.getLogger(__name__)
 
@@ -51,7 +52,8 @@ class Pruning:
         if importer.prune_height(self._keep_blocks) < before + STEP_BLOCKS:
             return
         pruned = importer.prune(self._keep_blocks)
-        _LOG.info("pruned up to height %d: %d models went", pruned.height, pruned.models)
+        models = counted(pruned.models, "model")
+        _LOG.info("pruned up to height %d: %s went", pruned.height, models)
         try:
             importer.shrink()
         except StoreUnavailable as error:

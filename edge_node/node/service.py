@@ -54,14 +54,19 @@ from edge_node.node.configuration import read_password
 from edge_node.node.configuration_errors import SettingInvalid
 from edge_node.node.control import ControlServer
 from edge_node.node.data_directory import DataDirectory
-from edge_node.node.dataset_fetch import MAX_UPLOAD_BYTES
+from edge_node.node.disk_room import DiskRoom
 from edge_node.node.engine import NodeEngine, StopRequested, StoredSplits
 from edge_node.node.errors import MetricsMissing
 from edge_node.node.front import Front
 from edge_node.node.health import HealthReports
 from edge_node.node.health_server import HealthServer
-from edge_node.node.limits import BlockTime, Limits
-from edge_node.node.local_broker import LocalBroker, find_local_broker
+from edge_node.node.limits import MAX_UPLOAD_BYTES, BlockTime, Limits
+from edge_node.node.local_broker import (
+    NODES_FILE_NAME,
+    LocalBroker,
+    announced,
+    find_local_broker,
+)
 from edge_node.node.mature_miners import MatureMiners
 from edge_node.node.metrics import Metrics
 from edge_node.node.mining.affordable import check_task
@@ -151,6 +156,8 @@ class ServiceOptions:
     """Where its temperature is told; empty if it is not told."""
     heat_limits: HeatLimits | None = None
     """When it is too hot to mine; None for never."""
+    min_free_mib: int = 0
+    """Room that its disk must have for it to mine; 0 for none."""
 
 
 def options_of(config: Config) -> ServiceOptions:
@@ -193,6 +200,7 @@ def options_of(config: Config) -> ServiceOptions:
         machine_root=config.node.machine_root,
         heat_source=config.thermal.source,
         heat_limits=heat_limits_of(config.thermal),
+        min_free_mib=config.limits.min_free_mib,
     )
 
 
@@ -343,6 +351,7 @@ def _build(
         auto_reveal=options.auto_reveal,
         block_time=block_time,
         thermometer=_thermometer(options, clock),
+        disk_room=_disk_room(options, clock),
         full_nodes=full_nodes,
     )
     control = ControlServer(directory.control)
@@ -398,6 +407,12 @@ def _thermometer(options: ServiceOptions, clock: SystemClock) -> Thermometer | N
     return Thermometer(options.heat_source, options.heat_limits, clock, options.machine_root)
 
 
+def _disk_room(options: ServiceOptions, clock: SystemClock) -> DiskRoom | None:
+    if not options.min_free_mib:
+        return None
+    return DiskRoom(options.data_dir, options.min_free_mib, clock)
+
+
 def _backends(options: ServiceOptions) -> tuple[Backend, ...]:
     """Return the chosen back end, and those that step in where it fails."""
     if options.backend == AUTO:
@@ -417,10 +432,12 @@ def _link(
 ) -> MqttLink:
     brokers, user, password = options.brokers, options.user, options.password
     if not brokers:
-        local = find_local_broker(DataDirectory(options.data_dir).broker)
+        folder = DataDirectory(options.data_dir).broker
+        local = find_local_broker(folder)
         if local is None:
             broker = _own_broker(options, clock)
             cleanup.callback(broker.stop)
+            cleanup.enter_context(announced(folder, broker.address, NODES_FILE_NAME))
             local = LocalBroker(address=broker.address, account=broker.account)
         brokers, user, password = (local.address,), local.account.user, local.account.password
     return MqttLink(

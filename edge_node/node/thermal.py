@@ -2,9 +2,10 @@
 """Heat: a node that gets too hot stops mining, and goes on once it has cooled down.
 
 Between `resume_c` and `pause_c` all stays as it was, so that a board at its limit does not begin
-and end every second. Validation never pauses: who mines nothing heats little, and a node that does
-not validate is of no use. The kernel tells a temperature in thousandths of a degree, but for the
-converters of a Zynq (industrial I/O), which tell a raw number, an offset and a scale.
+and end every second; a warning holds as far below `warn_c`, and so is not given every second.
+Validation never pauses: who mines nothing heats little, and a node that does not validate is of no
+use. The kernel tells a temperature in thousandths of a degree, but for the converters of a Zynq
+(industrial I/O), which tell a raw number, an offset and a scale.
 Law of the file: it decides by temperatures alone, and says so once at each change.
 Read next: node.py, which asks before it mines.
 """
@@ -52,7 +53,8 @@ def next_heat(now: Heat, temperature_c: float, limits: HeatLimits) -> Heat:
         return Heat.PAUSED
     if now is Heat.PAUSED and temperature_c > limits.resume_c:
         return Heat.PAUSED
-    return Heat.WARM if temperature_c >= limits.warn_c else Heat.COOL
+    band_c = limits.pause_c - limits.resume_c if now is Heat.WARM else 0
+    return Heat.WARM if temperature_c >= limits.warn_c - band_c else Heat.COOL
 
 
 def read_temperature_c(source: str, root: Path) -> float | None:

@@ -57,6 +57,20 @@ def read_toml(path: Path) -> dict[str, object]:
         raise ConfigurationMalformed(path=path, why=str(error)) from error
 
 
+def expanded(path: Path) -> Path:
+    """Return a path that a user wrote, with the home folder in the place of `~` or `~somebody`.
+
+    Raises
+    ------
+    ConfigurationUnreadable
+        There is no such user, or one without a home.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ConfigurationUnreadable(path=path, why="nobody's home") from error
+
+
 def toml_text(settings: Sequence[Setting]) -> str:
     """Return a file that says these settings, sections in the order of their first setting."""
     sections = dict.fromkeys(setting.section for setting in settings)

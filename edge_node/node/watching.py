@@ -10,7 +10,7 @@ from typing import Protocol
 
 TRAINER_STATES = ("off", "waiting", "working", "paused", "ended")
 """No trainer; one without a task that it has begun; one at work; one that waits for the node to
-cool down; one that died too often."""
+cool down or for room on its disk; one that died too often."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +39,8 @@ class Health:
     """One of TRAINER_STATES."""
     temperature_c: float | None = None
     """The machine's; None if nobody looks, or it can not be read."""
+    disk_free_bytes: int | None = None
+    """Room on the disk of the data directory; None if nobody looks, or can tell."""
 
 
 class Watcher(Protocol):

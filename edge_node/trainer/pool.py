@@ -30,8 +30,6 @@ from edge_node.trainer.lottery import Win
 from edge_node.trainer.search import AnyTask, Message, Resting, Search, search_for
 from edge_node.trainer.task import Lane, Offer, Progress, SplitSource
 
-MAX_WORKERS = 1_024
-"""Workers, and lanes."""
 LOCAL_RAY = "local"
 """Address of a Ray that is started here, and ends with the trainer."""
 
@@ -66,9 +64,9 @@ class PoolOptions:
     """How many search, and where."""
 
     workers: int = 1
-    """Processes, 1..MAX_WORKERS; one is the trainer's own."""
+    """Processes, at least 1; one is the trainer's own."""
     lanes: int = 0
-    """Searches, 1..MAX_WORKERS, on which results depend; 0 for as many as workers."""
+    """Searches, on which results depend; 0 for as many as workers."""
     ray_address: str = ""
     """LOCAL_RAY or the address of a cluster; empty to do without Ray."""
 

@@ -330,6 +330,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BuildFailed as failed:
         print(failed, file=sys.stderr)
         return 1
+    except OSError as error:
+        why = f"{error.filename or chosen.output}: {error.strerror or error}"
+        print(f"{why}; make room, or name another --output", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -104,8 +104,6 @@ typedef enum {
     // The image does not have the size that the model takes. Detail: the bytes that the model
     // takes.
     EDGE_ERR_WRONG_IMAGE = 13,
-    // The sensor gave nothing. Detail: the firmware's reason.
-    EDGE_ERR_SENSOR_FAILED = 14,
 } edge_error_code_t;
 
 // Numbers of bits.

@@ -184,8 +184,7 @@ static void sample_start(struct device *device, const edge_sample_start_t *start
     device->sample_index = 0;
     device->sample_count = start->count;
     device->sample_interval_ms = start->interval_ms;
-    device->sampled_ms = device->now_ms - start->interval_ms; // the first one now
-    device->sample_offset = sample_bytes(device);
+    device->sample_wait_ms = 0; // the first one now
     done(device);
 }
 
@@ -319,6 +318,7 @@ static void acknowledged(struct device *device) {
 static void take_sample(struct device *device) {
     const struct port *port = device->port;
     device->sampled_ms = device->now_ms;
+    device->sample_wait_ms = device->sample_interval_ms;
     if (!port->read_sensor(port->context, port->sample)) {
         device->sensor_failures++;
         return;
@@ -365,6 +365,6 @@ void device_poll(struct device *device, uint32_t now_ms) {
     if (!link_poll(&device->link, now_ms))
         device->sampling = false;
     if (device->sampling && device->link.push.size == 0 &&
-        now_ms - device->sampled_ms >= device->sample_interval_ms)
+        now_ms - device->sampled_ms >= device->sample_wait_ms)
         take_sample(device);
 }

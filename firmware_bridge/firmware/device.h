@@ -28,8 +28,9 @@ struct device {
     int32_t sample_label;
     uint32_t sample_index, sample_count; // a count of 0 has no end
     uint32_t sample_interval_ms, sampled_ms;
-    uint32_t sample_offset; // what was acknowledged of the present sample
-    uint32_t sample_part;   // what is on its way
+    uint32_t sample_wait_ms; // from the last one to the next: 0 before the first
+    uint32_t sample_offset;  // what was acknowledged of the present sample
+    uint32_t sample_part;    // what is on its way
 
     uint32_t images, samples, sensor_failures, inference_us;
 };

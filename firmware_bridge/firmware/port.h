@@ -29,7 +29,7 @@ struct port {
     uint8_t *frame; // one that comes
     uint32_t frame_bytes;
     uint8_t *answer; // one that is kept, PORT_ANSWER_BYTES
-    uint8_t *push;   // one that goes, FRAME_BYTES_MIN at least; NULL without a sensor
+    uint8_t *push;   // one that goes, 64 bytes at least; NULL without a sensor
     uint32_t push_bytes;
     uint8_t *sample; // of the sensor's shape; NULL without a sensor
     uint8_t *image;  // one longer than a frame

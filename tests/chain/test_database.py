@@ -226,6 +226,14 @@ def test_file_is_made_once_it_has_a_state_and_asking_makes_nothing(path: Path) -
     assert is_made(path), "who opens it tells of the damage"
 
 
+def test_file_that_was_cut_off_counts_as_made_and_keeps_its_log(path: Path) -> None:
+    log = path.with_name(f"{path.name}-wal")
+    path.touch()
+    log.write_bytes(b"what was not yet in the file")
+    assert is_made(path), "who opens it tells of the damage"
+    assert log.read_bytes() == b"what was not yet in the file"
+
+
 def test_query_that_the_file_can_not_answer_is_damage(database: Database) -> None:
     with pytest.raises(StoreCorrupt, match="no such table"):
         database.row("SELECT 1 FROM nowhere")

@@ -157,12 +157,16 @@ def test_last_word_is_one_line_that_steers_no_terminal(
 @pytest.mark.parametrize(
     ("error", "wanted"),
     [
-        (PermissionError(errno.EACCES, "Permission denied", "/a/b"), "/a/b: permission denied; ch"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/a/b"),
+            "/a/b: permission denied; run this as its owner or with `sudo`, or name another file",
+        ),
         (
             OSError(errno.EROFS, "Read-only file system", "/a"),
             "/a: read-only file system; run `sudo m",
         ),
         (OSError(errno.ENOSPC, "No space left on device", "/a"), "/a: no space left on device; ma"),
+        (OSError(errno.ENOSPC, "No space left", "/from", None, "/to"), "/to: no space left; ma"),
         (FileNotFoundError(errno.ENOENT, "No such file", "x"), "x: no such file; name another"),
         (OSError("odd"), "the system: odd; name another"),
     ],

@@ -67,7 +67,8 @@ def arguments_of(line: str) -> list[str] | None:
 
 
 def options_of(command: click.Command) -> dict[str, click.Option]:
-    context = click.Context(command)
+    # click keeps a command's --help as it was first asked for, for whoever comes after us too.
+    context = click.Context(command, help_option_names=["-h", "--help"])
     options = [each for each in command.get_params(context) if isinstance(each, click.Option)]
     return {name: each for each in options for name in (*each.opts, *each.secondary_opts)}
 

@@ -7,11 +7,14 @@ size.
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edge_node.cli import bridge_commands
+from edge_node.node.bridge.recording import earlier_recording
 from edge_node_bridge.codes import Capability
+from edge_node_bridge.device import Device, SensorSample
 from tests.cli.typing_in import HEIGHT, typed, whole_table
 from tests.firmware_bridge.plugged import PluggedBoard, plugged
 from tests.spec.toy_data import SIDE
@@ -85,6 +88,39 @@ def test_samples_of_two_classes_become_a_dataset_that_is_published(
     imported = ("dataset", "import", str(path), "--format", "npz", "--name", "mine", "--json")
     assert typed(toy_node, *imported).json()["classes"] == 2
     assert typed(toy_node, "dataset", "publish", "mine", "--json").json()["published"]
+
+
+@pytest.mark.parametrize("ending", ["unplugged", "Ctrl-C"])
+def test_samples_that_came_are_kept_whatever_ends_it(
+    tmp_path: Path,
+    board: PluggedBoard,
+    monkeypatch: pytest.MonkeyPatch,
+    ending: str,
+) -> None:
+    path, whole = tmp_path / "mine.npz", Device.samples
+
+    def cut(*args: Any, **options: Any) -> Iterator[SensorSample]:
+        for each in whole(*args, **options):
+            yield each
+            if each.index == 4 and ending == "Ctrl-C":
+                raise KeyboardInterrupt
+            if each.index == 4:
+                board.pull()
+
+    words = ("bridge", "sample", board.port, "--interval-ms", "0", "--output", str(path))
+    typed(tmp_path, *words, "--count", "3", "--label", "0", "--json").json()
+    monkeypatch.setattr(Device, "samples", cut)
+    seen = typed(tmp_path, *words, "--append", "--count", "100000", "--label", "1")
+    if ending == "Ctrl-C":
+        assert seen.code == 130
+    else:
+        assert "plug the board in" in seen.sentence(3)
+    recorded = earlier_recording(path, append=True)
+    assert recorded is not None
+    kept = len(recorded) - 3
+    assert kept >= 5
+    assert recorded.labels.tolist() == [0] * 3 + [1] * kept
+    assert f"{kept} of 100000 samples came, and are in {path}" in seen.err
 
 
 def test_board_without_a_sensor_is_told_and_nothing_is_written(tmp_path: Path) -> None:

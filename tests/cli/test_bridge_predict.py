@@ -12,6 +12,7 @@ from edge_node.cli import bridge_predict
 from edge_node.inference.backend import Images, Logits
 from edge_node.inference.reference import ReferenceBackend
 from edge_node.spec.model import Model
+from edge_node_bridge.device import Device
 from tests.cli.typing_in import typed
 from tests.firmware_bridge.plugged import PluggedBoard, plugged
 from tests.spec.toy_data import SIDE
@@ -86,7 +87,9 @@ def test_difference_from_the_law_exits_with_1(
     assert "NOT THE LAW'S" in seen.out
 
 
-def test_what_can_not_be_compared_is_said(ready: Path, board: PluggedBoard, tmp_path: Path) -> None:
+def test_what_can_not_be_compared_is_said(
+    ready: Path, board: PluggedBoard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "0.png"
     Image.fromarray(np.zeros((SIDE, SIDE), dtype=np.uint8)).save(file)
     words = ("bridge", "predict", board.port, "--image", str(file))
@@ -97,6 +100,7 @@ def test_what_can_not_be_compared_is_said(ready: Path, board: PluggedBoard, tmp_
     path = tmp_path / "other.bnn"
     typed(ready, "model", "export", other, "--format", "blob", "--output", str(path))
     typed(ready, "bridge", "push-model", board.port, "--json").json()
+    monkeypatch.setattr(Device, "infer", lambda *_: pytest.fail("it is told before any image"))
     assert "push the file first" in typed(ready, *words, "--file", str(path)).sentence(3)
 
 

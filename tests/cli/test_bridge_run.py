@@ -6,19 +6,33 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edge_node.gossip.embedded_broker import BrokerOptions, RunningBroker, start_broker
+from edge_node.gossip.inbox import LinkUp
+from edge_node.gossip.mqtt import LinkOptions, MqttLink
+from edge_node.gossip.ports import Incoming
+from edge_node.gossip.topics import BRIDGE_ROOT, DISCOVERY_ROOT
 from edge_node.node.data_directory import DataDirectory
-from edge_node.node.local_broker import announced
+from edge_node.node.local_broker import (
+    NODES_FILE_NAME,
+    LocalBroker,
+    announced,
+    find_local_broker,
+)
 from edge_node.node.system import SystemClock
-from tests.cli.typing_in import HEIGHT, typed
+from tests.cli.typing_in import HEIGHT, alive, typed
 from tests.firmware_bridge.plugged import plugged
 from tests.spec.toy_data import SIDE
 
-PATIENCE_S = 120
+PATIENCE_S, TURN_MS = 120, 100
+ENOUGH = 2
+DEVICE_STATUS_SLASHES = 4
+"""Of edge-node/bridge/NODE/DEVICE/status, and of its prediction."""
 
 
 @pytest.fixture
@@ -30,25 +44,64 @@ def broker(toy_node: Path) -> Iterator[RunningBroker]:
     running.stop()
 
 
+def events_of(data_dir: Path, *words: str) -> list[dict[str, Any]]:
+    """Run a bridge until its second prediction, and return what it told."""
+    command = ("--data-dir", str(data_dir), "bridge", "run", *words, "--json")
+    with subprocess.Popen(
+        [sys.executable, "-m", "edge_node", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        events, predictions = [], 0
+        for line in process.stdout:
+            events.append(json.loads(line))
+            predictions += events[-1]["event"] == "prediction"
+            if events[-1]["event"] == "prediction" and predictions == ENOUGH:
+                process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        assert process.wait(PATIENCE_S) == 0, process.stderr.read()
+    return events
+
+
+@contextmanager
+def listening(found: LocalBroker) -> Iterator[MqttLink]:
+    """Hear what bridges say at a broker."""
+    link = MqttLink(
+        LinkOptions(
+            brokers=(found.address,),
+            client_id="somebody",
+            user=found.account.user,
+            password=found.account.password,
+            subscriptions=(f"{BRIDGE_ROOT}/#", f"{DISCOVERY_ROOT}/#"),
+        )
+    )
+    link.start()
+    while not any(isinstance(event, LinkUp) for event in link.poll(TURN_MS)):
+        pass
+    try:
+        yield link
+    finally:
+        link.stop()
+
+
+def announces(link: MqttLink) -> bool:
+    """Return whether a device was announced to Home Assistant before it was told to be here."""
+    announced_one = False
+    while True:
+        for event in link.poll(TURN_MS):
+            if isinstance(event, Incoming) and event.topic.startswith(DISCOVERY_ROOT):
+                announced_one = True
+            elif isinstance(event, Incoming) and event.topic.count("/") == DEVICE_STATUS_SLASHES:
+                return announced_one
+
+
 @pytest.mark.slow
 def test_events_come_a_line_each_until_sigterm(toy_node: Path, broker: RunningBroker) -> None:
     assert broker.is_alive
     with plugged(SIDE) as board:
-        words = ("--data-dir", str(toy_node), "bridge", "run", board.port, "--interval-ms", "20")
-        with subprocess.Popen(
-            [sys.executable, "-m", "edge_node", *words, "--json"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
-            assert process.stdout is not None
-            events = []
-            for line in process.stdout:
-                events.append(json.loads(line))
-                if events[-1]["event"] == "prediction" and len(events) < 8:
-                    process.send_signal(signal.SIGTERM)
-            assert process.stderr is not None
-            assert process.wait(PATIENCE_S) == 0, process.stderr.read()
+        events = events_of(toy_node, board.port, "--interval-ms", "20")
     kinds = [event["event"] for event in events]
     assert kinds[:4] == ["started", "device", "model", "prediction"]
     assert kinds[-1] == "stopped"
@@ -56,9 +109,42 @@ def test_events_come_a_line_each_until_sigterm(toy_node: Path, broker: RunningBr
     assert len(events[0]["node"]) == 16
 
 
+@pytest.mark.slow
+def test_configuration_says_what_is_not_said_and_the_nodes_own_broker_is_found(
+    toy_node: Path,
+) -> None:
+    with plugged(SIDE) as board, alive(toy_node):
+        (toy_node / "config.toml").write_text(
+            f'[bridge]\nports = ["{board.port}"]\ninterval_ms = 20\nhome_assistant = true\n'
+        )
+        found = find_local_broker(DataDirectory(toy_node).broker, NODES_FILE_NAME)
+        assert found is not None
+        with listening(found) as link:
+            events = events_of(toy_node)
+            assert announces(link)
+    assert list(events[0]["devices"].values()) == [board.port]
+    assert events[-1]["unpublished"] == 0
+
+
+@pytest.mark.slow
+def test_what_is_said_wins_over_the_configuration(toy_node: Path, broker: RunningBroker) -> None:
+    (toy_node / "config.toml").write_text(
+        '[bridge]\nports = ["socket://127.0.0.1:9"]\nfamily = "00"\ninterval_ms = 3600000\n'
+        "home_assistant = true\n"
+    )
+    words = ("--family", "", "--interval-ms", "20", "--no-home-assistant")
+    found = LocalBroker(address=broker.address, account=broker.account)
+    with plugged(SIDE) as board, listening(found) as link:
+        events = events_of(toy_node, board.port, *words)
+        assert not announces(link)
+    assert list(events[0]["devices"].values()) == [board.port]
+
+
 def test_what_can_not_begin_is_a_sentence(toy_node: Path, tmp_path: Path) -> None:
     run = ("bridge", "run", "/dev/none")
     assert "--broker" in typed(toy_node, *run).sentence(3)
     assert "edge-node init" in typed(tmp_path / "nobody", *run).sentence(3)
     assert "once" in typed(toy_node, *run, "/dev/none").sentence(2)
-    assert "PORT" in typed(toy_node, "bridge", "run").sentence(2)
+    nothing = typed(toy_node, "bridge", "run").sentence(2)
+    assert "there is no PORT: name one of those that `edge-node bridge list` shows" in nothing
+    assert f"set bridge.ports in {toy_node}/config.toml; see" in nothing

@@ -19,6 +19,8 @@ from edge_node.gossip.ports import Publish
 from edge_node.gossip.topics import Kind, Topic, network_prefix
 from edge_node.node.data_directory import DataDirectory
 from edge_node.node.service import options_of
+from edge_node.node.system import SystemClock
+from edge_node.primitives.types import TimestampMs
 from edge_node.spec.genesis import PROOF_RULES, Genesis
 from tests.chain.workshop import easy_dataset, easy_network
 from tests.cli.typing_in import typed
@@ -130,6 +132,16 @@ def test_dataset_that_is_not_here(tmp_path: Path) -> None:
     seen = typed(tmp_path / "new", "init", "--dataset", "nothing")
     assert "edge-node dataset list" in seen.sentence(7)
     assert not (tmp_path / "new" / "genesis").exists()
+
+
+def test_clock_that_was_not_set_founds_nothing_and_fetches_nothing(
+    with_dataset: Path, tmp_path: Path, rules: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SystemClock, "now_ms", lambda _: TimestampMs(0))
+    new, there = tmp_path / "new", ("--dataset-from", str(with_dataset), "--parameters", rules)
+    told = typed(new, "init", "--dataset", "easy", *there).sentence(3)
+    assert "the clock says 1970-01-01 00:00 UTC, so it was not set yet" in told
+    assert list(new.iterdir()) == []
 
 
 def test_options_that_would_count_for_nothing_are_refused(tmp_path: Path) -> None:

@@ -56,9 +56,14 @@ def test_waiting_line_makes_the_node_with_the_key_and_the_settings_that_wait_wit
     assert not join_as_told(session_of(root)), "once"
 
 
-def test_node_that_is_there_never_joins_another_network(toy_node: Path) -> None:
+def test_node_that_is_there_never_joins_another_network_and_says_so(
+    toy_node: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert not join_as_told(session_of(toy_node))
+    assert caplog.text == ""
     (toy_node / "join").write_text("nonsense\n")
     assert not join_as_told(session_of(toy_node))
+    assert f"{toy_node / 'join'} is not used, as there is a node here: remove it" in caplog.text
 
 
 def test_without_a_line_nothing_is_made(tmp_path: Path) -> None:

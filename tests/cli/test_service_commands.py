@@ -18,6 +18,8 @@ from tests.cli.typing_in import Seen
 
 PROGRAM = ("--program", "/opt/edge-node/bin/edge-node")
 UNIT = "etc/systemd/system/edge-node.service"
+BRIDGE = "etc/systemd/system/edge-node-bridge.service"
+BY_ID = "/dev/serial/by-id/usb-board-if00"
 LINE = "edge-node://user:secret@broker:1883/?network=" + 64 * "0"
 
 
@@ -38,6 +40,16 @@ def test_mounted_system_gets_the_service_and_says_what_is_next(tmp_path: Path) -
     assert "ExecStart=/opt/edge-node/bin/edge-node run" in (tmp_path / UNIT).read_text()
     assert install(tmp_path, "--join", LINE).out == "the node starts with the machine\n"
     assert (tmp_path / "var/lib/edge-node/join").read_text() == f"{LINE}\n"
+    again = install(tmp_path).out
+    assert again == "the node starts with the machine\n", "the line waits there"
+
+
+def test_line_counts_for_nothing_where_a_node_is_in_its_network_already(tmp_path: Path) -> None:
+    data = tmp_path / "var/lib/edge-node"
+    data.mkdir(parents=True)
+    (data / "genesis").write_bytes(b"of another network")
+    assert "--join counts for nothing" in install(tmp_path, "--join", LINE).out
+    assert not (data / "join").exists()
 
 
 def test_dry_run_shows_all_but_secrets_and_writes_nothing(tmp_path: Path) -> None:
@@ -88,6 +100,48 @@ def test_microcontroller_of_the_services_data_takes_serial_ports(tmp_path: Path)
     (data / "config.toml").write_text('[bridge]\nport = "socket://board:7000"\n')
     assert install(tmp_path).code == 0
     assert "PrivateDevices=yes\n" in (tmp_path / UNIT).read_text()
+
+
+def test_ports_of_the_services_data_make_a_service_of_the_bridge(tmp_path: Path) -> None:
+    data = tmp_path / "var/lib/edge-node"
+    data.mkdir(parents=True)
+    (data / "config.toml").write_text(f'[bridge]\nports = ["{BY_ID}", "socket://board:7000"]\n')
+    assert "no group dialout or uucp" in install(tmp_path).sentence(3)
+    assert not (tmp_path / UNIT).exists()
+    (tmp_path / "etc").mkdir(exist_ok=True)
+    (tmp_path / "etc/group").write_text("dialout:x:20:\n")
+    seen = install(tmp_path, "--join", LINE)
+    assert seen.code == 0, seen.err
+    assert seen.out == (
+        "the node starts with the machine; edge-node-bridge.service serves"
+        f" {BY_ID}, socket://board:7000 beside it\n"
+    )
+    text = (tmp_path / BRIDGE).read_text()
+    assert "ExecStart=/opt/edge-node/bin/edge-node bridge run\n" in text
+    assert "DeviceAllow=char-ttyACM rw\n" in text
+    assert "PrivateDevices=yes\n" in (tmp_path / UNIT).read_text()
+    assert install(tmp_path, "--json").json()["bridge_ports"] == [BY_ID, "socket://board:7000"]
+    (data / "config.toml").write_text("[bridge]\nports = []\n")
+    assert "edge-node-bridge" not in install(tmp_path, "--join", LINE).out
+    assert not (tmp_path / BRIDGE).exists()
+
+
+def test_dry_run_shows_both_units_and_uninstall_removes_both(tmp_path: Path) -> None:
+    data = tmp_path / "var/lib/edge-node"
+    data.mkdir(parents=True)
+    (data / "config.toml").write_text('[bridge]\nports = ["socket://board:7000"]\n')
+    shown = install(tmp_path, "--dry-run").out
+    assert "ExecStart=/opt/edge-node/bin/edge-node run\n" in shown
+    assert "ExecStart=/opt/edge-node/bin/edge-node bridge run\n" in shown
+    assert f"# install -m 0644 ... {tmp_path}/{BRIDGE}\n" in shown
+    assert not (tmp_path / "etc").exists()
+    install(tmp_path)
+    assert (tmp_path / BRIDGE).exists()
+    assert (
+        f"rm -f {tmp_path}/{BRIDGE}" in install(tmp_path, "--uninstall", "--json").json()["steps"]
+    )
+    assert not (tmp_path / BRIDGE).exists()
+    assert (data / "config.toml").exists()
 
 
 def test_adopted_overlay_of_the_services_data_takes_root(tmp_path: Path) -> None:
@@ -154,17 +208,18 @@ def run_logs(path: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.slow
-def test_logs_are_the_journals_of_this_service_with_its_exit_status(tmp_path: Path) -> None:
+def test_logs_are_the_journals_of_node_and_bridge_with_its_exit_status(tmp_path: Path) -> None:
     journalctl = tmp_path / "journalctl"
     journalctl.write_text('#!/bin/sh\necho "$*"\nexit 7\n')
     journalctl.chmod(0o755)
+    units = "--unit=edge-node.service --unit=edge-node-bridge.service"
     for words, wanted in (
-        ((), "--unit=edge-node.service --lines=100 --no-pager"),
-        (("-f", "-n", "5"), "--unit=edge-node.service --lines=5 --no-pager --follow"),
-        (("--json",), "--unit=edge-node.service --lines=100 --no-pager --output=json"),
+        ((), "--lines=100 --no-pager"),
+        (("-f", "-n", "5"), "--lines=5 --no-pager --follow"),
+        (("--json",), "--lines=100 --no-pager --output=json"),
     ):
         done = run_logs(tmp_path, *words)
-        assert (done.returncode, done.stdout) == (7, f"{wanted}\n")
+        assert (done.returncode, done.stdout) == (7, f"{units} {wanted}\n")
 
 
 @pytest.mark.slow

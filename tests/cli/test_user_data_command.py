@@ -9,6 +9,7 @@ import pytest
 
 from edge_node.kernels.libsodium import load_ed25519
 from tests.cli.typing_in import Seen, typed
+from tests.full_disk import files_of_at_most
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDvJ2y4kzkX9b1kP ann@home\n"
 URL = "https://example.org/edge_node-0.1.0-py3-none-any.whl"
@@ -50,6 +51,15 @@ def test_partition_gets_the_files_and_the_wheel(card: Path, tmp_path: Path) -> N
     assert (card / wheel.name).read_bytes() == b"wheel"
     assert f"/boot/firmware/{wheel.name}" in (card / "user-data").read_text()
     assert (card / "user-data").stat().st_mode & 0o777 == 0o600
+
+
+def test_partition_without_room_gets_no_half_of_a_wheel(card: Path, tmp_path: Path) -> None:
+    wheel = tmp_path / "edge_node-0.1.0-py3-none-manylinux_2_17_aarch64.whl"
+    wheel.write_bytes(bytes(50_000))
+    with files_of_at_most(20_000):
+        told = make(card, "--output", str(card), wheel=str(wheel)).sentence(3)
+    assert told.startswith(f"edge-node: {card / wheel.name}: ")
+    assert list(card.iterdir()) == []
 
 
 def test_key_is_made_here_and_only_its_public_half_is_shown(card: Path) -> None:

@@ -201,7 +201,7 @@ def test_nowhere_to_be_had_says_what_was_tried_and_what_to_do(tmp_path: Path) ->
     with pytest.raises(DatasetUnavailable) as caught:
         fetch(tmp_path, mirror="http://127.0.0.1:1/")
     message = str(caught.value)
-    assert "little is not to be had: little on 1 mirrors" in message
+    assert "little is not to be had: little on 1 mirror can" in message
     assert "pip: ERROR" in message
     assert message.endswith(
         "connect to the internet once, "

@@ -90,7 +90,10 @@ def test_nodes_on_three_back_ends_agree_and_the_report_is_what_the_law_says(
         "population + full",
         "population + full",
     ]
-    assert report.generations[3].payload.endswith("delta")
+    # On images this easy a family may have learned all before its first step, and another begins.
+    for line in report.generations[3:]:
+        whole = line.payload.startswith(("founder", "population"))
+        assert line.payload.endswith("full" if whole else "delta")
     assert Path(report.exports.tflite).read_bytes()[4:8] == b"TFL3"
     assert (
         "#ifndef" in Path(report.exports.c_header).read_text()

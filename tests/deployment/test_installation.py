@@ -8,6 +8,7 @@ import pytest
 
 from edge_node.deployment.errors import NotInstalled, SerialGroupMissing, StepFailed, UnitForeign
 from edge_node.deployment.installation import (
+    BRIDGE_PATH,
     UNIT_PATH,
     InstallRequest,
     Plan,
@@ -19,10 +20,13 @@ from edge_node.deployment.installation import (
     serial_group,
     systemd_runs,
 )
-from edge_node.deployment.unit import UnitChoices, unit_text
+from edge_node.deployment.unit import UnitChoices, bridge_unit_text, unit_text
 
 CHOICES = UnitChoices(program=Path("/opt/edge-node/bin/edge-node"))
+BRIDGED = UnitChoices(program=CHOICES.program, bridge_ports=("socket://board:7000",))
 UNIT = "etc/systemd/system/edge-node.service"
+BRIDGE = "etc/systemd/system/edge-node-bridge.service"
+BRIDGE_WANTED = "etc/systemd/system/edge-node.service.wants/edge-node-bridge.service"
 WANTED = "etc/systemd/system/multi-user.target.wants/edge-node.service"
 LINE = "edge-node://user:secret@broker:1883/?network=" + 64 * "0"
 
@@ -88,6 +92,55 @@ def test_where_systemd_runs_it_is_asked_to_enable_and_start(
         "restart --no-block edge-node.service",
     ]
     assert not (root / WANTED).exists()
+
+
+def test_bridge_comes_with_its_node_and_goes_when_it_has_no_ports_any_more(tmp_path: Path) -> None:
+    root = image(tmp_path)
+    installed(root, BRIDGED)
+    assert (root / UNIT).read_text() == unit_text(BRIDGED)
+    assert (root / BRIDGE).read_text() == bridge_unit_text(BRIDGED)
+    assert (root / BRIDGE_WANTED).readlink() == BRIDGE_PATH
+    installed(root)
+    assert (root / UNIT).exists()
+    assert not (root / BRIDGE).exists()
+    assert not (root / BRIDGE_WANTED).is_symlink()
+
+
+def test_where_systemd_runs_the_bridge_is_started_stopped_and_removed_by_it(
+    tmp_path: Path, systemctl: Callable[[], list[str]]
+) -> None:
+    root = image(tmp_path)
+    installed(root, BRIDGED, running=True)
+    assert systemctl() == [
+        "daemon-reload",
+        "enable edge-node.service edge-node-bridge.service",
+        "restart --no-block edge-node.service edge-node-bridge.service",
+    ]
+    assert not (root / BRIDGE_WANTED).exists()
+    installed(root, running=True)
+    assert systemctl()[3:] == [
+        "disable --now edge-node-bridge.service",
+        "daemon-reload",
+        "enable edge-node.service",
+        "restart --no-block edge-node.service",
+    ]
+    assert not (root / BRIDGE).exists()
+    installed(root, running=True)
+    assert systemctl()[7:] == systemctl()[4:7]
+
+
+def test_removing_the_service_removes_its_bridge(
+    tmp_path: Path, systemctl: Callable[[], list[str]]
+) -> None:
+    root = image(tmp_path)
+    installed(root, BRIDGED)
+    carry_out(plan_uninstall(root, running=True))
+    assert systemctl() == [
+        "disable --now edge-node-bridge.service edge-node.service",
+        "daemon-reload",
+    ]
+    left = [path for path in (root / "etc").rglob("*") if not path.is_dir()]
+    assert left == []
 
 
 def test_upgrade_keeps_what_was_chosen_and_takes_the_new_program(tmp_path: Path) -> None:
@@ -156,6 +209,19 @@ def test_unit_of_somebody_else_is_never_touched(tmp_path: Path) -> None:
     with pytest.raises(UnitForeign):
         plan_uninstall(root, running=False)
     assert unit.read_text() == "[Service]\nExecStart=/bin/true\n"
+
+
+def test_bridge_of_somebody_else_is_never_touched(tmp_path: Path) -> None:
+    root = image(tmp_path)
+    unit = root / BRIDGE
+    unit.parent.mkdir(parents=True)
+    unit.write_text("[Service]\nExecStart=/usr/bin/edge-node bridge run /dev/ttyACM0\n")
+    with pytest.raises(UnitForeign, match=r"edge-node-bridge\.service was not written by"):
+        plan_install(InstallRequest(choices=BRIDGED, root=root), running=False)
+    assert not (root / UNIT).exists()
+    installed(root)
+    carry_out(plan_uninstall(root, running=False))
+    assert "/dev/ttyACM0" in unit.read_text()
 
 
 def test_what_systemd_refuses_is_one_sentence_and_can_be_done_again(

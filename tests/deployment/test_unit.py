@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The unit file: what it lets a node do on each kind of machine, and systemd's own word on it."""
+"""The units: what they let node and bridge do on each kind of machine, and systemd's word on it."""
 
 import re
 import shutil
@@ -15,7 +15,15 @@ from edge_node.deployment.errors import (
     PathUnfit,
     ProgramHidden,
 )
-from edge_node.deployment.unit import UnitChoices, choices_of, unit_text
+from edge_node.deployment.unit import (
+    BRIDGE_UNIT,
+    UNIT,
+    UnitChoices,
+    bridge_unit_text,
+    choices_of,
+    is_ours,
+    unit_text,
+)
 
 PROGRAM = Path("/opt/edge-node/bin/edge-node")
 PLAIN = UnitChoices(program=PROGRAM)
@@ -23,7 +31,16 @@ AS_USER = UnitChoices(program=PROGRAM, user="pi", data_dir=Path("/home/pi/node")
 OVERLAY = UnitChoices(program=PROGRAM, user="root", overlay=True)
 BY_ID = "/dev/serial/by-id/usb-Raspberry_Pi_Pico_E6-if00"
 SERIAL = UnitChoices(program=PROGRAM, serial_port=BY_ID, serial_group="dialout")
-MOST_EXPOSED_TENTHS = {"plain": 15, "as user": 16, "overlay": 47, "serial": 17}
+BRIDGED = UnitChoices(program=PROGRAM, bridge_ports=(BY_ID,), serial_group="dialout")
+NETWORKED = UnitChoices(program=PROGRAM, bridge_ports=("socket://board:7000",))
+MOST_EXPOSED_TENTHS = {
+    "plain": 15,
+    "as user": 16,
+    "overlay": 47,
+    "serial": 17,
+    "bridge": 17,
+    "bridge by network": 15,
+}
 """As systemd 252 counts, of 100."""
 MDWE = """
 import ctypes, os, sys
@@ -95,6 +112,87 @@ def test_port_that_is_wired_is_allowed_by_its_path() -> None:
     assert setting(unit_text(wired), "DeviceAllow")[-1] == "/dev/ttyAMA0 rw"
 
 
+@pytest.mark.parametrize("choices", [BRIDGED, NETWORKED])
+def test_nothing_of_the_bridges_template_is_left_over(choices: UnitChoices) -> None:
+    text = bridge_unit_text(choices)
+    assert re.findall(r"@[A-Z_]+@", text) == []
+    assert setting(text, "ExecStart") == [f"{PROGRAM} bridge run"]
+    assert is_ours(text)
+
+
+def test_bridge_is_the_same_users_on_the_same_data_as_its_node() -> None:
+    shared = ("DynamicUser", "User", "StateDirectory", "StateDirectoryMode", "ReadWritePaths")
+    somebodys = UnitChoices(
+        program=PROGRAM, user="pi", data_dir=Path("/home/pi/node"), bridge_ports=(BY_ID,)
+    )
+    for choices in (BRIDGED, somebodys):
+        node, bridge = unit_text(choices), bridge_unit_text(choices)
+        for key in (*shared, "Environment", "ProtectHome", "UMask", "ConditionPathExists"):
+            assert setting(bridge, key) == setting(node, key), key
+    assert setting(bridge_unit_text(BRIDGED), "Environment") == [
+        "EDGE_NODE_DATA_DIR=/var/lib/edge-node"
+    ]
+
+
+def test_bridge_starts_and_ends_with_its_node() -> None:
+    text = bridge_unit_text(NETWORKED)
+    for key in ("After", "PartOf", "Wants", "WantedBy"):
+        assert setting(text, key) == [UNIT]
+    assert setting(text, "Restart") == ["on-failure"]
+
+
+def test_bridge_is_as_hardened_as_its_node() -> None:
+    def hardening(text: str) -> list[str]:
+        return text[text.index("# It sees the system") : text.index("[Install]")].splitlines()
+
+    assert hardening(bridge_unit_text(NETWORKED)) == hardening(unit_text(PLAIN))
+    loaded = UnitChoices(program=PROGRAM, user="root", overlay=True, bridge_ports=("socket://b:1",))
+    # What an overlay takes is not for the bridge.
+    assert hardening(bridge_unit_text(loaded)) == hardening(unit_text(PLAIN))
+    assert setting(bridge_unit_text(loaded), "ReadWritePaths") == []
+
+
+def test_serial_ports_are_opened_for_the_unit_that_speaks_to_them() -> None:
+    assert setting(unit_text(BRIDGED), "PrivateDevices") == ["yes"]
+    assert setting(unit_text(BRIDGED), "SupplementaryGroups") == []
+    bridge = bridge_unit_text(BRIDGED)
+    assert setting(bridge, "PrivateDevices") == ["no"]
+    assert setting(bridge, "DevicePolicy") == ["closed"]
+    assert setting(bridge, "DeviceAllow") == ["char-ttyACM rw", "char-ttyUSB rw"]
+    assert setting(bridge, "SupplementaryGroups") == ["dialout"]
+    assert "modprobe@cdc_acm.service modprobe@usbserial.service" in setting(bridge, "Wants")
+    assert setting(bridge_unit_text(NETWORKED), "PrivateDevices") == ["yes"]
+    assert setting(bridge_unit_text(NETWORKED), "SupplementaryGroups") == []
+    both = UnitChoices(
+        program=PROGRAM,
+        serial_port=BY_ID,
+        bridge_ports=("/dev/ttyAMA0", "socket://board:7000", "/dev/ttyS1"),
+        serial_group="dialout",
+    )
+    assert setting(unit_text(both), "DeviceAllow") == ["char-ttyACM rw", "char-ttyUSB rw"]
+    wired = ["/dev/ttyAMA0 rw", "/dev/ttyS1 rw"]
+    assert setting(bridge_unit_text(both), "DeviceAllow")[2:] == wired
+
+
+@pytest.mark.parametrize(
+    ("choices", "opens"),
+    [
+        (PLAIN, False),
+        (NETWORKED, False),
+        (UnitChoices(program=PROGRAM, serial_port="socket://board:7000"), False),
+        (SERIAL, True),
+        (BRIDGED, True),
+    ],
+)
+def test_group_is_wanted_where_a_port_is_a_device(choices: UnitChoices, *, opens: bool) -> None:
+    assert choices.opens_devices is opens
+
+
+def test_port_of_the_bridge_that_means_something_else_is_refused() -> None:
+    with pytest.raises(PathUnfit, match="can not stand in a unit"):
+        bridge_unit_text(UnitChoices(program=PROGRAM, bridge_ports=("/dev/x\nUser=root",)))
+
+
 def test_overlay_and_microcontroller_need_all_devices() -> None:
     both = UnitChoices(
         program=PROGRAM, user="root", overlay=True, serial_port=BY_ID, serial_group="dialout"
@@ -162,30 +260,41 @@ def test_choices_that_would_not_run_are_refused(
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze")
 @pytest.mark.parametrize(
     ("kind", "choices"),
-    [("plain", PLAIN), ("as user", AS_USER), ("overlay", OVERLAY), ("serial", SERIAL)],
+    [
+        ("plain", PLAIN),
+        ("as user", AS_USER),
+        ("overlay", OVERLAY),
+        ("serial", SERIAL),
+        ("bridge", BRIDGED),
+        ("bridge by network", NETWORKED),
+    ],
 )
 def test_systemd_finds_no_fault_and_little_exposure(
     kind: str, choices: UnitChoices, tmp_path: Path
 ) -> None:
-    unit, program = tmp_path / "edge-node.service", shutil.which("true")
-    unit.write_text(unit_text(choices).replace(f"{PROGRAM} run", f"{program} run"))
+    program = shutil.which("true")
+    units = {UNIT: unit_text(choices)}
+    units |= {BRIDGE_UNIT: bridge_unit_text(choices)} if choices.bridge_ports else {}
+    for name, text in units.items():
+        (tmp_path / name).write_text(text.replace(f"{PROGRAM} ", f"{program} "))
     verified = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", unit],
+        ["systemd-analyze", "verify", "--man=no", *(tmp_path / name for name in units)],
         capture_output=True,
         text=True,
         check=False,
     )
     assert (verified.returncode, verified.stdout) == (0, "")
-    assert "edge-node.service" not in verified.stderr
+    assert not any(name in verified.stderr for name in units)
     if b"--offline" not in subprocess.check_output(["systemd-analyze", "--help"]):
         return  # before systemd 250
+    judged_name = list(units)[-1]
     judged = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", unit],
+        ["systemd-analyze", "security", "--offline=true", tmp_path / judged_name],
         capture_output=True,
         text=True,
         check=True,
     )
-    exposure = re.search(r"exposure level for edge-node.service: (\d+)\.(\d)", judged.stdout)
+    exposure = re.search(rf"exposure level for {judged_name}: (\d+)\.(\d)", judged.stdout)
     assert exposure is not None
     assert int(exposure[1]) * 10 + int(exposure[2]) <= MOST_EXPOSED_TENTHS[kind]
 

@@ -8,7 +8,7 @@ import base64
 import json
 import shutil
 import subprocess
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -106,65 +106,173 @@ def test_another_card_is_set_up_anew_and_the_same_one_is_not() -> None:
     assert instance(CARD) != instance(replace(CARD, user="bob"))
 
 
-@pytest.fixture
-def board(tmp_path: Path) -> Path:
-    """Make a folder of programs that note how they were called."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    for name in ("timedatectl", "python3", "pip", "edge-node", "ln", "mkdir", "sleep", "apt-get"):
-        path = folder / name
-        path.write_text(f'#!/bin/sh\necho "{name} $*" >> {folder}/notes\n')
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """A folder that stands for a board: its programs take notes, its partition is a folder."""
+
+    programs: Path
+    """Stand-ins; coreutils are this machine's own."""
+    partition: Path
+    """In the place of /boot/firmware."""
+    carried_out: Path
+    """In the place of what cloud-init keeps of the user-data that it has carried out."""
+
+    def first_boot(self, wheel: str, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run the script of a card that was made with this wheel."""
+        script = first_boot_script(wheel)
+        for place, ours in (
+            ("/opt/edge-node/bin/", f"{self.programs}/"),
+            ("/boot/firmware", str(self.partition)),
+            ("/var/lib/cloud/instance/user-data.txt", str(self.carried_out)),
+        ):
+            assert wheel.startswith("https://") or place in script
+            script = script.replace(place, ours)
+        return subprocess.run(
+            ["/bin/sh", "-c", script, str(FIRST_BOOT), *words],
+            env={"PATH": f"{self.programs}:/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def notes(self) -> list[str]:
+        notes = self.programs / "notes"
+        return notes.read_text().splitlines() if notes.exists() else []
+
+    def stand_in(self, name: str, lines: str) -> None:
+        path = self.programs / name
+        path.write_text(f"#!/bin/sh\n{lines}\n")
         path.chmod(0o755)
-    (folder / "timedatectl").write_text("#!/bin/sh\necho yes\n")
-    return folder
+
+    def installed(self) -> list[str]:
+        """Return which wheels pip was told to install, whatever is there."""
+        return [note.split()[-1] for note in self.notes() if "--force-reinstall" in note]
 
 
-def first_boot(board: Path, wheel: str) -> tuple[int, list[str]]:
-    script = first_boot_script(wheel).replace("/opt/edge-node/bin/", f"{board}/")
-    done = subprocess.run(
-        ["/bin/sh", "-c", script, str(FIRST_BOOT)], env={"PATH": str(board)}, check=False
-    )
-    notes = board / "notes"
-    return done.returncode, notes.read_text().splitlines() if notes.exists() else []
+@pytest.fixture
+def board(tmp_path: Path) -> Board:
+    """Make a board with the files of a card on its partition, which cloud-init has carried out."""
+    programs, partition = tmp_path / "bin", tmp_path / "bootfs"
+    made = Board(programs=programs, partition=partition, carried_out=tmp_path / "user-data.txt")
+    programs.mkdir()
+    partition.mkdir()
+    for name in ("python3", "pip", "edge-node", "ln", "mkdir", "sleep", "apt-get"):
+        made.stand_in(name, f'echo "{name} $*" >> {programs}/notes')
+    made.stand_in("timedatectl", "echo yes")
+    (partition / WHEEL).touch()
+    texts = card_files(replace(CARD, join_line=LINE, seed=bytes(range(32))))
+    for name, text in texts.items():
+        (partition / name).write_text(text)
+    made.carried_out.write_text(texts["user-data"])
+    return made
 
 
-@pytest.mark.parametrize(
-    ("wheel", "installed"),
-    [
-        (WHEEL, f"/boot/firmware/{WHEEL}"),
-        ("https://example.org/a;reboot", "https://example.org/a;reboot"),
-    ],
-)
-def test_script_installs_the_wheel_and_the_service(board: Path, wheel: str, installed: str) -> None:
-    code, notes = first_boot(board, wheel)
-    assert code == 0
-    assert notes[1:] == [
+@pytest.mark.parametrize("wheel", [WHEEL, "https://example.org/a;reboot"])
+def test_script_installs_the_wheel_and_the_service(board: Board, wheel: str) -> None:
+    done = board.first_boot(wheel)
+    assert done.returncode == 0, done.stderr
+    of_net = wheel.startswith("https://")
+    installed = wheel if of_net else f"{board.partition}/{WHEEL}"
+    with_serial = f"edge-node[serial] @ {wheel}" if of_net else f"{installed}[serial]"
+    assert board.notes()[1:] == [
         "python3 -m venv /opt/edge-node",
-        f"pip install --no-cache-dir --upgrade {installed}",
+        f"pip install --no-cache-dir --upgrade {with_serial}",
+        f"pip install --no-cache-dir --force-reinstall --no-deps {installed}",
         "mkdir -p /usr/local/share/man/man1",
-        f"ln -sf {board}/edge-node /usr/local/bin/edge-node",
+        f"ln -sf {board.programs}/edge-node /usr/local/bin/edge-node",
         "ln -sf /opt/edge-node/share/man/man1/edge-node.1 /usr/local/share/man/man1/edge-node.1",
         "edge-node install-service",
     ]
 
 
-def test_script_fetches_what_a_venv_needs_where_it_is_missing(board: Path) -> None:
-    (board / "python3").write_text(
-        f'#!/bin/sh\n[ "$1" != -c ] || exit 1\necho "python3 $*" >> {board}/notes\n'
+def test_script_takes_the_newest_wheel_for_its_system_or_the_one_that_it_is_told(
+    board: Board,
+) -> None:
+    newer = WHEEL.replace("0.1.0", "0.10.0")
+    others = (WHEEL.replace("0.1.0", "0.9.1"), WHEEL.replace("0.1.0", "0.11.0rc1"))
+    for name in (newer, others[0], newer.replace("0.10", "2.0").replace("aarch64", "armv7l")):
+        (board.partition / name).touch()
+    board.first_boot(WHEEL)
+    (board.partition / others[1]).touch()
+    board.first_boot(WHEEL)
+    board.first_boot(WHEEL, "https://example.org/a.whl")
+    board.first_boot(WHEEL, str(board.partition / WHEEL))
+    board.first_boot("https://example.org/made-with.whl")
+    assert board.installed() == [
+        f"{board.partition}/{newer}",
+        f"{board.partition}/{others[1]}",
+        "https://example.org/a.whl",
+        f"{board.partition}/{WHEEL}",
+        "https://example.org/made-with.whl",
+    ]
+    anybodys = "edge_node-0.1.0-py3-none-any.whl"
+    (board.partition / anybodys).touch()
+    board.first_boot(anybodys)
+    assert board.installed()[-1] == f"{board.partition}/{anybodys}"
+
+
+@pytest.mark.parametrize("words", [(), ("/nowhere/edge_node-1-py3-none-any.whl",)])
+def test_script_without_a_wheel_says_so_and_does_nothing(
+    board: Board, words: tuple[str, ...]
+) -> None:
+    (board.partition / WHEEL).unlink()
+    done = board.first_boot(WHEEL, *words)
+    assert (done.returncode, board.notes()) == (1, [])
+    assert done.stderr.startswith("edge-node: there is no wheel /")
+    assert done.stderr.count("\n") == 1
+
+
+def test_script_takes_secrets_off_the_partition_when_the_service_runs(board: Board) -> None:
+    meta = (board.partition / "meta-data").read_text()
+    done = board.first_boot(WHEEL)
+    assert done.returncode == 0, done.stderr
+    left = (board.partition / "user-data").read_text()
+    assert left.startswith("#cloud-config\n")
+    assert left.endswith("\n{}\n")
+    assert not [word for word in ("secret", "key", "runcmd", "write_files") if word in left]
+    assert (board.partition / "meta-data").read_text() == meta
+    names = {path.name for path in board.partition.iterdir()}
+    assert names == {"user-data", "meta-data", "network-config", WHEEL}
+
+
+def test_script_overwrites_what_the_secrets_took(board: Board, tmp_path: Path) -> None:
+    held = tmp_path / "held"
+    held.hardlink_to(board.partition / "user-data")  # a name for blocks that have none on a card
+    board.first_boot(WHEEL)
+    assert set(held.read_bytes()) == {0}
+    assert held.stat().st_size >= board.carried_out.stat().st_size
+
+
+def test_script_leaves_files_for_another_start_alone(board: Board) -> None:
+    user_data = board.partition / "user-data"
+    user_data.write_text("#cloud-config\nhostname: another\n")
+    assert board.first_boot(WHEEL).returncode == 0
+    assert user_data.read_text() == "#cloud-config\nhostname: another\n"
+
+
+def test_secrets_stay_until_the_service_could_be_installed(board: Board) -> None:
+    board.stand_in("edge-node", "exit 1")
+    assert board.first_boot(WHEEL).returncode == 1
+    assert "write_files" in (board.partition / "user-data").read_text()
+
+
+def test_script_fetches_what_a_venv_needs_where_it_is_missing(board: Board) -> None:
+    board.stand_in(
+        "python3", f'[ "$1" != -c ] || exit 1\necho "python3 $*" >> {board.programs}/notes'
     )
-    _, notes = first_boot(board, WHEEL)
-    assert notes[:2] == ["apt-get update", "apt-get install --yes python3-venv"]
+    board.first_boot(WHEEL)
+    assert board.notes()[:2] == ["apt-get update", "apt-get install --yes python3-venv"]
 
 
-def test_script_ends_where_a_step_fails_and_where_no_time_comes(board: Path) -> None:
-    (board / "pip").write_text("#!/bin/sh\nexit 1\n")
-    code, notes = first_boot(board, WHEEL)
-    assert code == 1
-    assert not [note for note in notes if note.startswith("edge-node")]
-    (board / "timedatectl").write_text("#!/bin/sh\necho no\n")
-    (board / "notes").unlink()
-    code, notes = first_boot(board, WHEEL)
-    assert (code, set(notes)) == (1, {"sleep 2"})
+def test_script_ends_where_a_step_fails_and_where_no_time_comes(board: Board) -> None:
+    board.stand_in("pip", "exit 1")
+    assert board.first_boot(WHEEL).returncode == 1
+    assert not [note for note in board.notes() if note.startswith("edge-node")]
+    board.stand_in("timedatectl", "echo no")
+    (board.programs / "notes").unlink()
+    done = board.first_boot(WHEEL)
+    assert (done.returncode, set(board.notes())) == (1, {"sleep 2"})
+    assert "no time from the network" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A device at the far end of a real file descriptor, run by a thread, and a real clock."""
+"""A device at the far end of a real file descriptor, run by a thread."""
 
 import os
 import select
 import threading
-import time
 
 from tests.firmware_bridge.lines import DeviceEnd
+from tools.firmware_instructions import WallClock
 
-
-class SystemClock:
-    """The machine's clock, which only goes forward."""
-
-    def now_ms(self) -> int:
-        return time.monotonic_ns() // 1_000_000
+POLL_MS = 2
 
 
 class Board:
@@ -32,13 +27,15 @@ class Board:
         assert not self._thread.is_alive()
 
     def _run(self) -> None:
-        clock = SystemClock()
+        clock = WallClock()
         poll = select.poll()
         poll.register(self._descriptor, select.POLLIN)
         while not self._stopped.is_set():
             try:
-                if any(event & select.POLLIN for _, event in poll.poll(2)):
+                if any(event & select.POLLIN for _, event in poll.poll(POLL_MS)):
                     self.device.receive(os.read(self._descriptor, 4_096), clock.now_ms())
+                else:  # at once if nobody has the other end open
+                    self._stopped.wait(POLL_MS / 1_000)
                 self.device.poll(clock.now_ms())
                 out = self.device.outgoing()
                 while out:

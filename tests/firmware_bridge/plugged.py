@@ -100,20 +100,23 @@ class PluggedBoard:
 
     def _serve(self, connection: socket.socket) -> None:
         connection.settimeout(POLL_S / 5)
-        while not self._ended.is_set() and not self._pulled.is_set():
-            now_ms = time.monotonic_ns() // 1_000_000
-            if self._reset.is_set():
-                self._reset.clear()
-                self.device.start()
+        while not self._ended.is_set():
             try:
                 data = connection.recv(TAKE_BYTES)
                 if not data:
                     return
-                self.device.receive(data, now_ms)
             except TimeoutError:
-                pass
+                data = b""
             except OSError:
                 return
+            # Only now: what a host sends after the cable or the button finds it so.
+            if self._pulled.is_set():
+                return
+            if self._reset.is_set():
+                self._reset.clear()
+                self.device.start()
+            now_ms = time.monotonic_ns() // 1_000_000
+            self.device.receive(data, now_ms)
             self.device.poll(now_ms)
             try:
                 connection.sendall(self.device.outgoing())

@@ -24,7 +24,7 @@ from edge_node_bridge.messages import (
 )
 from tests.firmware_bridge.lines import FAULTS, Fault
 from tests.firmware_bridge.reference_device import ReferenceDevice, pattern
-from tests.firmware_bridge.sessions import SMALL, WIDE, images, session
+from tests.firmware_bridge.sessions import IMAGES_USED, SMALL, WIDE, images, session, use
 from tests.spec.samples import random_model
 
 
@@ -33,23 +33,13 @@ from tests.spec.samples import random_model
 def test_nothing_is_lost_and_nothing_done_twice(fault: Fault, seed: str) -> None:
     board = ReferenceDevice()
     host, _ = session(board, fault, seed)
-    model = random_model(SMALL, seed)
-    blob = model.blob()
-    host.greet()
-    ready = host.push_model(blob, hash_of_blob(blob))
-    assert (ready.image_bytes, ready.classes) == (72, 10)
-    shown = images(SMALL, 20)
-    answers = [host.infer(image).logits for image in shown]
-    assert answers == [tuple(bnn.logits(model, image)) for image in shown]
-    host.set_label(7)
-    samples = list(host.samples(25, interval_ms=20))
-    assert [each.index for each in samples] == list(range(25))
+    samples = use(host, seed)
     assert [each.pixels for each in samples] == [pattern((6, 7, 1), i) for i in range(25)]
-    assert {each.label for each in samples} == {7}
     assert [type(each) for each in board.executed].count(ModelBegin) == 1
-    assert [each.pixels for each in board.executed if isinstance(each, Infer)] == shown
+    shown = [each.pixels for each in board.executed if isinstance(each, Infer)]
+    assert shown == images(SMALL, IMAGES_USED)
     parts = [each.data for each in board.executed if isinstance(each, ModelChunk)]
-    assert b"".join(parts) == blob
+    assert b"".join(parts) == random_model(SMALL, seed).blob()
 
 
 def test_device_says_who_it_is() -> None:
@@ -94,6 +84,55 @@ def test_sampling_that_is_ended_and_begun_again_loses_nothing(fault: Fault) -> N
         assert [each.index for each in got] == list(range(count))
         assert [each.pixels for each in got] == [pattern((6, 7, 1), i) for i in range(count)]
         assert all(each.label is None for each in got)
+
+
+def test_last_sample_is_acknowledged_without_another_request() -> None:
+    board = ReferenceDevice()
+    host, _ = session(board)
+    host.greet()
+    assert len(list(host.samples(3, interval_ms=10))) == 3
+    assert (board.samples, board.push, board.sampling) == (3, None, False)
+
+
+def test_cable_pulled_behind_the_last_sample_costs_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    host, line = session(ReferenceDevice())
+    host.greet()
+    samples = host.samples(2, interval_ms=10)
+    got = [next(samples), next(samples)]
+    monkeypatch.setattr(line, "write", pulled)
+    got += samples
+    assert [each.index for each in got] == [0, 1]
+    with pytest.raises(errors.SessionNotOpen):
+        host.status()
+
+
+def test_cable_pulled_while_samples_are_waited_for_is_named_by_its_first_cause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    host, line = session(ReferenceDevice())
+    host.greet()
+    samples = host.samples(0, interval_ms=10)
+    next(samples)
+    asked = len(line.sent)
+    monkeypatch.setattr(line, "read", pulled)
+    with pytest.raises(errors.PortClosed, match="the cable was pulled"):
+        next(samples)
+    assert len(line.sent) - asked == 1, "an ACK, and nothing more is asked of it"
+    with pytest.raises(errors.SessionNotOpen):
+        host.status()
+
+
+def pulled(_: object) -> bytes:
+    raise errors.PortClosed(name="line", cause="the cable was pulled")
+
+
+def test_long_wait_for_a_sample_is_ended_by_who_waits() -> None:
+    host, _ = session(ReferenceDevice())
+    host.greet()
+    told = iter([False] * 20)
+    hourly = host.samples(0, interval_ms=3_600_000, ends=lambda: not next(told, False))
+    assert [each.index for each in hourly] == [0]
+    assert [each.index for each in host.samples(3, interval_ms=0)] == [0, 1, 2]
 
 
 def test_requests_are_answered_while_samples_come() -> None:
@@ -328,6 +367,17 @@ def test_flood_of_frames_is_named() -> None:
     host.greet()
     board.take = lambda frame: None  # type: ignore[method-assign]  # and answers no more
     with pytest.raises(errors.DeviceFloods, match="frames"):
+        host.status()
+
+
+def test_flood_while_samples_are_waited_for_ends_the_session() -> None:
+    board = Flooding()
+    host, _ = session(board)
+    host.greet()
+    board.reading = lambda index: b""  # type: ignore[method-assign]  # no sample comes
+    with pytest.raises(errors.DeviceFloods, match="frames"):
+        next(host.samples(1, interval_ms=0))
+    with pytest.raises(errors.SessionNotOpen):
         host.status()
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from edge_node_bridge import emulator
 from edge_node_bridge.device import Device
 from edge_node_bridge.emulator import (
+    RP2040JS,
     EmulatedBoard,
     board_named,
     qemu_command,
@@ -19,6 +21,8 @@ from edge_node_bridge.firmware.build import build_native
 from tests.firmware_bridge.native import bars
 from tests.spec.samples import stream
 from tools.firmware_instructions import WallClock
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +51,17 @@ def test_emulator_that_ends_is_a_closed_port() -> None:
             line.write(bytes(1 << 17))
 
 
+def test_emulator_that_closes_its_line_and_stays_is_a_closed_port(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(emulator, "_END_S", 1)
+    code = "import os, time; os.close(1); time.sleep(600)"
+    with EmulatedBoard([sys.executable, "-c", code]) as line:
+        with pytest.raises(PortClosed, match="closed its line"):
+            line.read(60_000)
+        monkeypatch.undo()  # its end may take longer
+
+
 def test_missing_emulator_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(EmulatorMissing, match="apt install qemu-system-arm"):
@@ -55,8 +70,17 @@ def test_missing_emulator_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         rp2040js_command(tmp_path / "rp2040.uf2", tmp_path)
 
 
-def test_folder_without_rp2040js_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"version": "1.4.0"}'])
+def test_folder_without_our_rp2040js_is_named(
+    content: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / "node").touch(mode=0o755)
+    if content is not None:
+        (tmp_path / "package.json").write_text(content)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(EmulatorMissing, match="npm install rp2040js"):
         rp2040js_command(tmp_path / "rp2040.uf2", tmp_path)
+
+
+def test_make_installs_the_version_that_is_wanted() -> None:
+    assert f"RP2040JS := {RP2040JS}\n" in (ROOT / "Makefile").read_text()

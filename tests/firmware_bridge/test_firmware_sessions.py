@@ -18,12 +18,13 @@ from edge_node.spec.model import hash_of_blob
 from edge_node_bridge import errors
 from edge_node_bridge import messages as m
 from edge_node_bridge.codes import Capability
+from edge_node_bridge.firmware.build import NATIVE, firmware_hash
 from edge_node_bridge.frame import Frame, FrameReader
 from edge_node_bridge.message import Message
 from tests.firmware_bridge.lines import FAULTS, Fault
 from tests.firmware_bridge.native import NativeDevice, bars
 from tests.firmware_bridge.reference_device import ReferenceDevice
-from tests.firmware_bridge.sessions import SMALL, WIDE, images, session
+from tests.firmware_bridge.sessions import IMAGES_USED, SMALL, WIDE, images, session, use
 from tests.spec.samples import random_model
 
 SIDE = 6
@@ -35,20 +36,9 @@ PERIOD = 16
 @pytest.mark.parametrize("seed", ["a", "b", "c"])
 def test_nothing_is_lost_and_nothing_done_twice(core: ctypes.CDLL, fault: Fault, seed: str) -> None:
     host, _ = session(NativeDevice(core, SIDE), fault, seed)
-    model = random_model(SMALL, seed)
-    host.greet()
-    ready = host.push_model(model.blob(), hash_of_blob(model.blob()))
-    assert (ready.image_bytes, ready.classes) == (72, 10)
-    shown = images(SMALL, 20)
-    answers = [host.infer(image).logits for image in shown]
-    assert answers == [tuple(bnn.logits(model, image)) for image in shown]
-    host.set_label(7)
-    samples = list(host.samples(25, interval_ms=20))
-    assert [each.index for each in samples] == list(range(25))
-    assert [each.pixels for each in samples] == [bars(SIDE, index) for index in range(25)]
-    assert {each.label for each in samples} == {7}
+    assert [each.pixels for each in use(host, seed)] == [bars(SIDE, index) for index in range(25)]
     status = host.status()
-    assert (status.images, status.sensor_failures) == (20, 0)
+    assert (status.images, status.sensor_failures) == (IMAGES_USED, 0)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -92,6 +82,11 @@ def test_image_and_sample_longer_than_a_frame_go_in_parts(core: ctypes.CDLL) -> 
         assert host.infer(image).logits == tuple(bnn.logits(model, image))
     got = [each.pixels for each in host.samples(3, interval_ms=0)]
     assert got == [bars(64, number) for number in range(3)]
+
+
+def test_device_tells_the_hash_of_its_sources(core: ctypes.CDLL) -> None:
+    host, _ = session(NativeDevice(core))
+    assert host.greet().firmware_hash == firmware_hash((NATIVE,))
 
 
 def test_self_test_passes(core: ctypes.CDLL) -> None:

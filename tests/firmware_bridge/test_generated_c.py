@@ -68,3 +68,8 @@ def test_compiled_tables_say_what_python_says(tmp_path: Path) -> None:
         words += [f"{KINDS.get(each.kind, 2)}:{each.least}:{each.most}" for each in kind.FIELDS]
         expected.append(" ".join(words))
     assert told.splitlines() == expected
+
+
+def test_requests_have_only_fields_that_the_firmware_reads() -> None:
+    read = {field.kind for kind in MESSAGES if issubclass(kind, Request) for field in kind.FIELDS}
+    assert read == {Kind.UINT, Kind.BYTES, Kind.HASH}, "message.c reads no others"

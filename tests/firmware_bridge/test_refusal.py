@@ -32,7 +32,6 @@ def refused(
         (ErrorCode.MODEL_REFUSED, errors.ModelRefused),
         (ErrorCode.NO_MODEL, errors.NoModelOnDevice),
         (ErrorCode.WRONG_IMAGE, errors.ImageUnfit),
-        (ErrorCode.SENSOR_FAILED, errors.SensorFailed),
     ],
 )
 def test_code_has_a_class(code: ErrorCode, kind: type[errors.BridgeError]) -> None:

@@ -10,8 +10,8 @@ import logging
 import platform
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -27,7 +27,6 @@ from edge_node.inference.backend import (
 from edge_node.inference.bitstream import AdoptedOverlay, BitstreamChanged, read_bitstream
 from edge_node.inference.known_answer import check_known_answers
 from edge_node.inference.overlay import (
-    OpenedEngine,
     OverlayBackend,
     build_simulation,
     layers_of,
@@ -38,9 +37,13 @@ from edge_node.inference.overlay import (
 )
 from edge_node.inference.reference import ReferenceBackend
 from edge_node.inference.select import open_backend
+from edge_node.inference.sole_device import Opened
 from edge_node.spec.architecture import BINARY_4K, UINT8_1M, UINT8_4K
 from tests.fpga.conftest import SMALLEST, Plugged, plug
 from tests.inference.models import random_images, random_labels, random_model
+
+if TYPE_CHECKING:
+    from edge_node_fpga.driver.overlay import Overlay
 
 MODEL = random_model(UINT8_4K, 1)
 OTHER = random_model(BINARY_4K, 2)
@@ -131,12 +134,10 @@ def test_stuck_engine_is_given_back_and_opened_anew(plugged: Plugged) -> None:
 
     opened: list[Overlay] = []
 
-    def open_engine() -> OpenedEngine:
+    def open_engine() -> Opened[Overlay]:
         engine = Overlay(plugged.bitfile, timeout_s=0.3)
         opened.append(engine)
-        cleanup = ExitStack()
-        cleanup.callback(engine.close)
-        return OpenedEngine(engine, cleanup)
+        return Opened(engine, engine.close)
 
     backend = OverlayBackend("overlay", "a board", open_engine)
     assert np.array_equal(backend.logits(MODEL, IMAGES), EXPECTED)
@@ -156,12 +157,16 @@ def test_closing_waits_for_nobody_and_takes_no_memory_from_who_is_at_work() -> N
     real = open_simulation(SMALLEST.name)
     assert isinstance(real, OverlayBackend)
 
-    def open_engine() -> OpenedEngine:
-        engine = real._open()
+    def open_engine() -> "Opened[Overlay]":
+        engine = real._sole._open()
         entered.set()
         let_go.wait(60)
-        engine.cleanup.callback(given_back.set)
-        return engine
+
+        def close() -> None:
+            engine.close()
+            given_back.set()
+
+        return Opened(engine.device, close)
 
     backend = OverlayBackend("overlay-sim", "a board", open_engine)
     results: list[object] = []
@@ -268,7 +273,7 @@ def test_compiler_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_whatever_goes_wrong_at_opening_lets_the_next_step_in(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def open_engine() -> OpenedEngine:
+    def open_engine() -> "Opened[Overlay]":
         raise KeyError("bnn_engine_0")
 
     backend = OverlayBackend("overlay", "a board", open_engine)

@@ -16,16 +16,19 @@ from edge_node.node.configuration import ConfigRequest, board_settings, load_con
 from edge_node.node.configuration_errors import (
     BoardExtendsTwice,
     BoardSchemaUnknown,
+    ConfigurationUnreadable,
     SettingInvalid,
     UnknownBoard,
     UnknownSetting,
 )
 from edge_node.spec.genesis import Parameters
+from tests.architecture.sources import ROOT
 
 BOARDS = [
     "emulator",
     "pynq_z2",
     "raspberry_pi_3",
+    "raspberry_pi_3a_plus",
     "raspberry_pi_4",
     "raspberry_pi_5",
     "raspberry_pi_zero_2w",
@@ -44,6 +47,16 @@ def test_shipped_board_is_a_good_configuration(name: str) -> None:
     environment = {"XDG_DATA_HOME": "/nowhere", "EDGE_NODE_BOARD": name}
     loaded = load_config(ConfigRequest(environment=environment))
     assert f"board file {name}.toml" in {o.source for o in loaded.origins if o.section == "trainer"}
+
+
+def test_board_of_ones_own_in_the_readme_is_a_good_configuration(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    file = tmp_path / "mine.toml"
+    begin = text.index("schema = 1\n")
+    file.write_text(text[begin : text.index("```", begin)], encoding="utf-8")
+    loaded = load_config(ConfigRequest(environment={"EDGE_NODE_BOARD": str(file)}))
+    assert loaded.config.limits.max_memory_mib == 600
+    assert "board file mine.toml" in {origin.source for origin in loaded.origins}
 
 
 @pytest.mark.parametrize("name", BOARDS)
@@ -69,6 +82,8 @@ def test_no_two_boards_have_a_name_in_common() -> None:
         ("raspberrypi,4-model-b brcm,bcm2711", "raspberry_pi_4"),
         ("raspberrypi,400 brcm,bcm2711", "raspberry_pi_4"),
         ("raspberrypi,3-model-b-plus brcm,bcm2837", "raspberry_pi_3"),
+        ("raspberrypi,3-model-a-plus brcm,bcm2837", "raspberry_pi_3a_plus"),
+        ("raspberrypi,3-compute-module brcm,bcm2837", "raspberry_pi_3"),
         ("somebody,with-a-bcm2837 brcm,bcm2837", "raspberry_pi_3"),
         ("raspberrypi,model-zero-2-w brcm,bcm2837", "raspberry_pi_zero_2w"),
         ("xlnx,zynq-7000", "pynq_z2"),
@@ -90,6 +105,13 @@ def test_boards_are_recognised_by_the_most_special_name(compatible: str, board: 
         ("Raspberry Pi 400 Rev 1.0", "aarch64", "raspberry_pi_4", "kernel calls it"),
         ("Raspberry Pi Zero 2 W Rev 1.0", "aarch64", "raspberry_pi_zero_2w", "kernel calls it"),
         ("Raspberry Pi 3 Model B Plus Rev 1.3", "aarch64", "raspberry_pi_3", "kernel calls it"),
+        (
+            "Raspberry Pi 3 Model A Plus Rev 1.0",
+            "aarch64",
+            "raspberry_pi_3a_plus",
+            "kernel calls it",
+        ),
+        ("Raspberry Pi Compute Module 3 Plus Rev 1.0", "aarch64", "raspberry_pi_3", "kernel calls"),
         ("", "x86_64", "x86_host", "its processor is x86_64"),
         ("Some x86 tablet with a device tree", "x86_64", "x86_host", "its processor"),
         ("Orange Pi 5", "aarch64", "", ""),
@@ -104,12 +126,23 @@ def test_boards_are_recognised_where_the_device_tree_is_hidden(
     assert found is None or why in found.why
 
 
+def test_boards_with_half_a_gigabyte_have_the_same_limits() -> None:
+    found = [
+        {(o.section, o.key): o.value for o in board_settings(read_board(name))}
+        for name in ("raspberry_pi_3a_plus", "raspberry_pi_zero_2w")
+    ]
+    assert found[0] == found[1]
+    assert found[0]["limits", "max_memory_mib"] == 320
+
+
 def test_unknown_board_is_named_with_those_there_are() -> None:
     with pytest.raises(UnknownBoard, match="no board 'pi'; choose one of emulator, pynq_z2, rasp"):
         read_board("pi")
     for name in ("", "../x86_host", "x86_host/"):
         with pytest.raises(UnknownBoard):
             read_board(name)
+    with pytest.raises(ConfigurationUnreadable, match=r"~nobody-here/mine.toml can not be read"):
+        read_board("~nobody-here/mine.toml")
 
 
 def test_path_of_a_file_is_a_board_too(tmp_path: Path) -> None:

@@ -233,6 +233,11 @@ MISTAKES: list[tuple[str, type[ConfigurationError], str]] = [
     ),
     ('[broker]\nembedded = "none"', SettingsContradict, "name a broker"),
     (
+        '[bridge]\nport = "/dev/a"\nports = ["/dev/b", "/dev/a"]',
+        SettingsContradict,
+        r"bridge\.port = '/dev/a' contradicts bridge\.ports, which has it too; .*out of one",
+    ),
+    (
         f'[offload]\nfull_nodes = ["{KEY}"]\nquorum = 2',
         SettingsContradict,
         r"offload\.quorum = 2 contradicts a list of 1 offload\.full_nodes; name more",
@@ -364,3 +369,19 @@ def test_overlay_that_nobody_adopted_is_refused(request_: ConfigRequest) -> None
 
 def test_without_an_overlay_there_is_no_bitstream(request_: ConfigRequest) -> None:
     assert load_config(request_).config.fpga.adopted is None
+
+
+@pytest.mark.parametrize(
+    ("flags", "kind", "told"),
+    [
+        ({"node.data_dir": ""}, SettingInvalid, "command line: node.data_dir must be a folder"),
+        ({"node.data_dir": "~nobody-here/x"}, ConfigurationUnreadable, "~nobody-here/x can not be"),
+        ({"node.board": "~nobody-here/x.toml"}, ConfigurationUnreadable, "~nobody-here/x.toml can"),
+    ],
+)
+def test_place_that_can_not_be_is_named(
+    request_: ConfigRequest, flags: dict[str, str], kind: type[ConfigurationError], told: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        load_config(replace(request_, flags=flags))
+    assert str(caught.value).startswith(told)

@@ -23,18 +23,24 @@ GOOD: list[tuple[str, str, object]] = [
     ("inference", "candidates", ["overlay", "serial", "native"]),
     ("bridge", "port", "/dev/serial/by-id/usb-board-if00"),
     ("bridge", "baud", 115_200),
+    ("bridge", "ports", ["/dev/serial/by-id/usb-a-if00", "/dev/pts/4", "socket://[::1]:7000"]),
+    ("bridge", "ports", []),
+    ("bridge", "family", "0fA"),
+    ("bridge", "interval_ms", 3_600_000),
+    ("bridge", "home_assistant", True),
     ("broker", "port", 0),
     ("offload", "full_nodes", ["0f" * 32, "0F" * 32]),
     ("offload", "quorum", 32),
 ]
 
 KEYS = "a list of up to 32 public keys, each of 64 hex digits"
+PORTS = "a list of up to 64 different ports, each /dev/serial/by-id/"
 BROKERS = r"a list of up to 8 brokers, each HOST\[:PORT\], mqtt://"
 
 BAD: list[tuple[str, str, object, str]] = [
     ("node", "log_level", "loud", "one of debug, info, warning, error"),
     ("node", "log_level", 3, "one of debug, info, warning, error"),
-    ("node", "data_dir", 5, "a text"),
+    ("node", "data_dir", 5, "a folder"),
     ("network", "brokers", "broker.lan:1883", BROKERS),
     ("network", "brokers", ["http://broker.lan:1883"], BROKERS),
     ("network", "brokers", ["me:secret@broker.lan"], BROKERS),
@@ -58,6 +64,18 @@ BAD: list[tuple[str, str, object, str]] = [
     ("fpga", "hwh_sha256", "0f" * 32 + "\n", "a SHA-256 of 64 hex digits"),
     ("bridge", "port", 3, "a text"),
     ("bridge", "baud", 300, r"an integer in 1200\.\.4000000"),
+    ("bridge", "ports", "/dev/ttyACM0", PORTS),
+    ("bridge", "ports", ["ttyACM0"], PORTS),
+    ("bridge", "ports", ["http://board"], PORTS),
+    ("bridge", "ports", ["/dev/tty\nACM0"], PORTS),
+    ("bridge", "ports", [""], PORTS),
+    ("bridge", "ports", ["/dev/ttyACM0", "/dev/ttyACM0"], PORTS),
+    ("bridge", "ports", [f"/dev/ttyACM{number}" for number in range(65)], PORTS),
+    ("bridge", "family", "mnist", "the first of the 64 hex digits of a family"),
+    ("bridge", "family", "0" * 65, "the first of the 64 hex digits of a family"),
+    ("bridge", "interval_ms", -1, r"an integer in 0\.\.3600000"),
+    ("bridge", "interval_ms", 3_600_001, r"an integer in 0\.\.3600000"),
+    ("bridge", "home_assistant", "yes", "true or false"),
     ("trainer", "selection_images", 99, r"an integer in 100\.\.16777216"),
     ("trainer", "selection_images", "5000", "an integer"),
     ("trainer", "selection_images", 5000.0, "an integer"),
@@ -125,6 +143,7 @@ def test_key_in_place_of_a_section_is_named() -> None:
         ("network", "user", "12", "12"),
         ("network", "user", "true", "true"),
         ("network", "brokers", "a:1, b:2,", ("a:1", "b:2")),
+        ("bridge", "ports", "/dev/a, socket://b:1", ("/dev/a", "socket://b:1")),
     ],
 )
 def test_text_becomes_the_setting_s_type(

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The control socket over a real socket: answers, refusals, garbage, and nobody there."""
 
+import errno
 import json
+import os
 import socket
 import threading
 import time
@@ -10,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_node.node import control
 from edge_node.node.control import ControlServer, ask
-from edge_node.node.errors import NodeNotRunning, RequestRefused
+from edge_node.node.errors import NodeNotRunning, NodeOfAnother, RequestRefused
 
 
 @pytest.fixture
@@ -62,3 +65,33 @@ def test_garbage_is_answered_and_harms_nobody(
 def test_nobody_there(tmp_path: Path) -> None:
     with pytest.raises(NodeNotRunning):
         ask(tmp_path / "control", "status", {})
+
+
+@pytest.mark.parametrize("closed", ["control", "."])
+def test_node_of_somebody_else_is_not_said_to_be_gone(
+    path: Path, closed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    # Root is let in everywhere: here it is not.
+    if closed == "control":
+        monkeypatch.setattr(socket.socket, "connect", refuse)
+    else:
+        monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(NodeOfAnother, match="run this with `sudo`") as caught:
+        ask(path, "echo", {})
+    assert caught.value.owner == path.owner()
+
+
+def test_node_that_does_not_come_to_it_is_busy_and_not_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "CONNECT_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(control, "ANSWER_TIMEOUT_S", 0.01)
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("control")
+        server.listen()
+        with pytest.raises(RequestRefused, match="the node is busy; try again"):
+            ask(tmp_path / "control", "status", {})

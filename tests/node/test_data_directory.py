@@ -19,6 +19,7 @@ from edge_node.node.errors import (
     KeyExposed,
     NotInitialised,
 )
+from tests.full_disk import files_of_at_most
 from tests.spec.toy_chain import toy_network
 from tests.spec.toy_data import toy_dataset
 
@@ -77,6 +78,15 @@ def test_newer_format_is_left_alone(directory: DataDirectory) -> None:
     (directory.root / "format").write_text("2\n")
     with pytest.raises(DirectoryFormatNewer):
         directory.open()
+
+
+def test_full_disk_is_told_with_the_file_and_the_old_one_stays(directory: DataDirectory) -> None:
+    number = directory.next_session()
+    with files_of_at_most(0), pytest.raises(OSError, match="too large") as caught:
+        directory.next_session()
+    assert caught.value.filename == str(directory.root / "session.new")
+    assert directory.last_session() == number
+    assert directory.next_session() == number + 1
 
 
 def test_nothing_there(tmp_path: Path) -> None:

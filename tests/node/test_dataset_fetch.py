@@ -145,7 +145,7 @@ def test_what_a_disk_damaged_comes_anew_at_the_start(
     assert not bob.node.fetch.complete
     (line,) = warnings(caplog)
     assert line.startswith(f"dataset {room.data.dataset_id.hex()[:8]} is damaged (")
-    assert line.endswith(f"{name.name.lower()}.bin: chunks 0 of 1); fetching 1 chunks anew")
+    assert line.endswith(f"{name.name.lower()}.bin: chunks 0 of 1); fetching 1 chunk anew")
     room.run_until(lambda: bob.node.fetch.complete, FETCH_MS)
     bob.datasets.check(room.data.dataset_id)
     assert warnings(caplog) == [line]

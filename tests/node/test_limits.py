@@ -23,9 +23,14 @@ from edge_node.node.limits import (
 )
 from edge_node.primitives.types import DatasetId
 from edge_node.spec.dataset import SplitName
+from edge_node.spec.genesis import RECIPE
 from edge_node.spec.model import Model
 from tests.chain.workshop import SMALL, Tree
+from tests.node.forged_winners import RULES
 from tests.node.rig import CountingEngine, VirtualClock, World, mine, sent, world
+from tests.spec import toy_chain as toy
+from tests.spec import toy_lottery as lottery
+from tests.spec.toy_chain import ToyChain, Work
 from tests.spec.toy_data import toy_dataset
 
 SMALL_BYTES = model_bytes(SMALL)
@@ -139,6 +144,34 @@ def test_block_that_takes_too_long_is_tried_again_when_the_machine_may_be_free(
     room.run(1_000)
     assert rig.height == 1
     assert rig.node.beyond_limits == ""
+
+
+def test_in_a_lottery_what_can_not_be_judged_is_tried_again_and_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with world(tmp_path, RULES, proof=RECIPE) as room:
+        chain = ToyChain(room.network)
+        founders = [
+            lottery.founder(Work(tip=chain.tip, miner=toy.miner(name)), lottery.SMALL)
+            for name in ("ann", "bob")
+        ]
+        rig = room.add("cat", limits=Limits(model_bytes=SMALL_BYTES - 1))
+        room.clock.ms = toy.BLOCK_MS
+        rig.node.do([sent(each.block) for each in founders])
+        for _ in range(3):
+            room.run(1_000)
+            assert (rig.height, len(rig.held)) == (0, 2)
+            assert "limits.max_model_bytes = 35" in rig.node.beyond_limits
+            rig.engine.seeds.clear()
+            room.clock.ms += RETRY_BEYOND_LIMITS_MS
+        room.run(1_000)
+        assert rig.engine.seeds, "they are tried again"
+    lines = [each.getMessage() for each in caplog.records]
+    said = [each.split()[1] for each in lines if "can not be judged" in each]
+    names = [each.block.header.block_hash().hex()[:8] for each in founders]
+    assert sorted(said) == sorted(names)
+    assert not any(" waits: " in each for each in lines)
 
 
 def test_miner_does_not_work_on_what_goes_beyond_its_limits(

@@ -105,11 +105,17 @@ def test_port_that_may_not_be_opened_names_the_group(
     port.symlink_to(device)
     assert found(request_)[f"port {port.name}"].works
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may open anything
+    device.chmod(0o660)
+    if os.geteuid() == 0:
+        os.chown(device, -1, grp.getgrnam("tty").gr_gid)
     group = grp.getgrgid(device.stat().st_gid).gr_name
     told = found(request_)[f"port {port.name}"]
     assert not told.works
     assert told.detail == (
         f"pi may not open it; run `sudo usermod -aG {group} pi`, and log in again"
     )
+    device.chmod(0o600)
+    told = found(request_)[f"port {port.name}"]
+    assert told.detail.endswith("may not open it either; unplug it and plug it in again")
     device.unlink()
     assert found(request_)[f"port {port.name}"].detail == "it is gone; plug it in again"

@@ -74,6 +74,13 @@ def test_temperature_is_a_number_or_none(metrics: Metrics) -> None:
     assert math.isnan(figures(metrics.text())["edge_node_temperature_celsius"])
 
 
+def test_room_on_the_disk_is_a_number_or_none(metrics: Metrics) -> None:
+    metrics.health(replace(HEALTH, disk_free_bytes=1 << 30))
+    assert figures(metrics.text())["edge_node_disk_free_bytes"] == 1 << 30
+    metrics.health(HEALTH)
+    assert math.isnan(figures(metrics.text())["edge_node_disk_free_bytes"])
+
+
 def test_two_nodes_of_one_process_count_apart(metrics: Metrics) -> None:
     other = Metrics()
     metrics.mined("child")

@@ -80,7 +80,7 @@ def test_engine_says_what_it_is(tmp_path: Path) -> None:
     board.device.board.close()
     assert [each.name for each in findings] == ["overlay files", "overlay hwh", "overlay engine"]
     assert all(each.works and each.needed for each in findings)
-    assert "8 elements, 8 trees, 1 images at once, 1024 rows" in findings[-1].detail
+    assert "8 elements, 8 trees, 1 image at once, 1024 rows" in findings[-1].detail
 
 
 @pytest.mark.fpga

@@ -23,6 +23,7 @@ from edge_node.node.config import (
     Config,
     GossipSection,
     InferenceSection,
+    LimitsSection,
     NetworkSection,
     NodeSection,
     OffloadSection,
@@ -33,6 +34,7 @@ from edge_node.node.configuration_errors import ArchitectureTextInvalid, Setting
 from edge_node.node.control import ask
 from edge_node.node.data_directory import DataDirectory
 from edge_node.node.errors import DirectoryInUse, NodeNotRunning, NotInitialised, OffloadImpossible
+from edge_node.node.local_broker import NODES_FILE_NAME
 from edge_node.node.offload import FullNodes
 from edge_node.node.service import (
     ServiceOptions,
@@ -101,6 +103,7 @@ class Running:
 
 def check_closed(options: ServiceOptions) -> None:
     assert not (options.data_dir / "control").exists()
+    assert not (options.data_dir / "broker" / NODES_FILE_NAME).exists()
     assert not (options.data_dir / "chain.sqlite3-wal").exists()
     directory = DataDirectory(options.data_dir)
     directory.open()
@@ -215,6 +218,32 @@ def test_hot_node_with_a_real_trainer_mines_only_once_it_has_cooled_down(
         assert status["temperature"] == "81.0 C; mining is paused until it is 70 C"
         zone.write_text("69000\n")
         running.until(lambda now: now["mined"] != 0)
+    finally:
+        running.end()
+
+
+def test_node_whose_disk_has_too_little_room_judges_and_says_why_it_does_not_mine(
+    options: ServiceOptions,
+) -> None:
+    running = Running(
+        replace(
+            options,
+            backend="auto",
+            trainer=TrainerOptions(selection_images=40, nice=0),
+            new_family="1bit:conv4p-dense3",
+            min_free_mib=1 << 40,
+        )
+    )
+    try:
+        running.until(lambda now: bool(now["synced"]))
+        running.stop.wait(3)
+        status = running.until(lambda _: True)
+        words = (status["mined"], status["trainer"])
+        assert words == (0, "paused for want of room on the disk")
+        reasons = status["reasons"]
+        assert isinstance(reasons, list)
+        (why,) = [each for each in reasons if "limits.min_free_mib" in each]
+        assert f"MiB are free on the disk of {options.data_dir}, and limits.min_free_mib" in why
     finally:
         running.end()
 
@@ -337,6 +366,7 @@ def test_options_are_what_the_configuration_chooses(tmp_path: Path) -> None:
         trainer=TrainerSection(enabled=False),
         broker=BrokerSection(embedded="auto", listen="0.0.0.0", port=7),
         gossip=GossipSection(settle_ms=5, body_timeout_ms=6, lbc_quorum=2, lbc_timeout_ms=7),
+        limits=LimitsSection(min_free_mib=3),
     )
     options = options_of(config)
     assert options.brokers == (
@@ -349,7 +379,7 @@ def test_options_are_what_the_configuration_chooses(tmp_path: Path) -> None:
     assert options.trainer is None
     assert (options.backend, options.candidates) == ("lce", ("reference",))
     assert (options.broker_program, options.broker_listen) == ("", "0.0.0.0")
-    assert options.broker_port == 7
+    assert (options.broker_port, options.min_free_mib) == (7, 3)
     assert options.timing == BodyTiming(settle_ms=5, timeout_ms=6, lbc_quorum=2, lbc_timeout_ms=7)
     assert options_of(replace(config, gossip=GossipSection())).timing == BodyTiming()
     mines = options_of(replace(config, trainer=TrainerSection(nice=3)))

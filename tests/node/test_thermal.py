@@ -52,6 +52,20 @@ def test_what_is_between_the_limits_stays_as_it_was() -> None:
     ]
 
 
+def test_board_about_the_warning_is_warned_of_once(
+    room: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    thermometer = heated(room.add("ann"), tmp_path)
+    for temperature in ("75000", "74900", "75100", "65000", "76000", "64900", "75000"):
+        set_temperature(tmp_path, temperature)
+        room.clock.ms += LOOK_MS
+        thermometer.tick()
+    assert [each.getMessage() for each in caplog.records if "hot" in each.getMessage()] == [
+        "it gets hot: 75.0 C; mining pauses at 80 C",
+        "it gets hot: 75.0 C; mining pauses at 80 C",
+    ]
+
+
 def test_temperature_is_read_from_the_kernel_s_file(tmp_path: Path) -> None:
     set_temperature(tmp_path, "48312")
     assert read_temperature_c(ZONE, tmp_path) == 48.312

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.arm_test import MACHINES, MASK, Machine, binfmt_line, marked
+from tools import arm_test
+from tools.arm_test import MACHINES, MASK, Machine, binfmt_line, main, marked
 
 PROGRAM_HEAD = {
     # magic, class, order, version, ABI, padding; type DYN; machine
@@ -57,3 +58,16 @@ def test_encodings_kernels_and_a_node_are_among_the_tests() -> None:
         "tests/kernels/test_evaluation.py",
         "tests/acceptance/test_round_trip.py",
     } <= set(marked())
+
+
+@pytest.mark.parametrize("statuses", [(-11, 0), (0, -11), (1, 0), (-11, 1)])
+def test_machine_that_fails_fails_the_run_even_by_a_signal(
+    statuses: tuple[int, int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    left = list(statuses)
+    monkeypatch.setattr(arm_test, "_missing", lambda _: [])
+    monkeypatch.setattr(arm_test, "make_machine", lambda *_: tmp_path)
+    monkeypatch.setattr(arm_test, "copy_checkout", lambda *_: None)
+    monkeypatch.setattr(arm_test, "run_inside", lambda *_: left.pop(0))
+    assert main(["--mirror", "file:///nonexistent"]) == next(each for each in statuses if each)
+    assert left == [], "the other machine has its turn"

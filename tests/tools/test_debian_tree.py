@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tools.debian_tree import Debian, DebianMissing, fetch, link_alternatives, unpack
+from tools import debian_tree
+from tools.debian_tree import (
+    Debian,
+    DebianMissing,
+    fetch,
+    host_mirror,
+    link_alternatives,
+    unpack,
+)
 
 ARM = Debian(release="bookworm", architecture="arm64", mirror="https://archive.invalid/debian")
 pytestmark = pytest.mark.skipif(
@@ -53,6 +61,32 @@ def test_scripts_of_a_package_are_not_run(tmp_path: Path) -> None:
     subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
     unpack([target], tmp_path / "root")
     assert (tmp_path / "root/bin/one").is_file()
+
+
+def test_archive_is_taken_that_has_all_packages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archives = {"security/debian-security": "Debian-Security", "whole/debian": "Debian"}
+    for folder in ("lists/partial", "etc/apt/apt.conf.d"):
+        (tmp_path / folder).mkdir(parents=True)
+    for place, label in archives.items():
+        name = f"{place.replace('/', '_')}_dists_bookworm"
+        (tmp_path / f"lists/{name}_main_binary-arm64_Packages").touch()
+        told = f"Origin: Debian\nLabel: {label}\nCodename: bookworm\nComponents: main\nSHA256:\n"
+        (tmp_path / f"lists/{name}_Release").write_text(told)
+    lines = [f"deb http://{place} bookworm main\n" for place in archives]
+    (tmp_path / "sources.list").write_text("".join(lines))
+    (tmp_path / "status").touch()
+    configuration = tmp_path / "apt.conf"
+    configuration.write_text(
+        f'APT::Architecture "arm64";\nAPT::Architectures {{ "arm64"; }};\n'
+        f'Dir "{tmp_path}";\nDir::State::lists "{tmp_path}/lists";\n'
+        f'Dir::State::status "{tmp_path}/status";\n'
+        f'Dir::Etc::sourcelist "{tmp_path}/sources.list";\nDir::Etc::sourceparts "-";\n'
+    )
+    monkeypatch.setenv("APT_CONFIG", str(configuration))
+    monkeypatch.setattr(debian_tree, "KEYRING", configuration)  # any file
+    assert host_mirror() == "http://whole/debian"
 
 
 def test_apt_says_why_it_could_not(tmp_path: Path) -> None:

@@ -18,14 +18,17 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.sources import ROOT
+from tests.full_disk import files_of_at_most
 from tools import dist
 from tools.dist import GLIBC_MOST, TARGETS, DistFailed, make_dist
 from tools.elf_versions import read_library
 
 LIBRARY = "edge_node/kernels/libedge_kernels.so"
 SHIPPED = {
+    "edge_node/deployment/edge-node-bridge.service",
     "edge_node/deployment/edge-node.service",
     "edge_node/deployment/first-boot.sh",
+    "edge_node/deployment/hardening.conf",
     "edge_node/hw_configs/emulator.toml",
     "edge_node/hw_configs/pynq_z2.toml",
     "share/man/man1/edge-node.1",
@@ -137,6 +140,29 @@ def test_missing_compilers_are_named_with_their_packages_before_anything_is_made
     assert not (tmp_path / "dist").exists()
 
 
+def test_folder_that_can_not_be_made_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+    if shutil.which(AARCH64[0].compiler) is None:
+        pytest.skip("no cross compiler for aarch64")
+    (tmp_path / "file").touch()
+    output = tmp_path / "file" / "dist"
+    assert dist.main(["--machine", "aarch64", "-o", str(output)]) == 1
+    told = f"dist: {output}: Not a directory; make room, or name another --output\n"
+    assert capsys.readouterr().err == told
+
+
+def test_file_that_does_not_fit_is_not_left_in_half(tmp_path: Path) -> None:
+    made, folder = tmp_path / "made.whl", tmp_path / "dist"
+    made.write_bytes(bytes(10_000))
+    folder.mkdir()
+    with files_of_at_most(5_000), pytest.raises(OSError, match="too large"):
+        dist.ship(made, folder)
+    assert list(folder.iterdir()) == []
+    assert dist.ship(made, folder).read_bytes() == bytes(10_000)
+
+
 def test_folder_without_a_commit_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -150,6 +176,28 @@ def test_date_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
     with pytest.raises(DistFailed, match="'yesterday', no number of seconds"):
         dist.epoch_of(ROOT)
+
+
+@pytest.mark.parametrize("filters", [True, False])
+def test_sdist_is_unpacked_by_a_python_without_filters_too(
+    filters: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extract = tarfile.TarFile.extractall
+
+    def before_filters(self: tarfile.TarFile, path: Path) -> None:
+        assert self.extraction_filter is not None
+        extract(self, path)
+
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project/file").write_text("1")
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "project", "project-1")
+    if not filters:
+        monkeypatch.delattr(tarfile, "data_filter", raising=False)
+        monkeypatch.setattr(tarfile.TarFile, "extractall", before_filters)
+    project = dist.unpack(tmp_path / "a.tar.gz", tmp_path / "unpacked")
+    assert project == tmp_path / "unpacked/project-1"
+    assert (project / "file").read_text() == "1"
 
 
 def test_only_what_git_tracks_is_copied_links_as_links(tmp_path: Path) -> None:

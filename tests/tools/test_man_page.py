@@ -10,6 +10,7 @@ import click
 import pytest
 
 from edge_node.cli.exit_codes import ExitCode
+from edge_node.node.configuration import FILE_VARIABLE, variable_name
 from tests.cli.typing_in import leaf, leaves
 from tools import man_page
 
@@ -40,6 +41,23 @@ def test_every_command_is_in_it_with_every_option(path: tuple[str, ...], page: s
     for option in options:
         assert f".B {option.opts[0]}" in text
     assert (command.help or "nothing").split()[0] in text
+
+
+def test_what_the_commands_of_a_group_have_in_common_is_in_it(page: str) -> None:
+    assert "PORT is /dev/serial/by-id/" in sections(page)["edge-node bridge"]
+
+
+def test_an_entry_is_an_option_and_what_it_means(page: str) -> None:
+    for text in sections(page).values():
+        entries = re.findall(r"^\.TP\n(?:\.[BI] )(.+)\n(.*)$", text, flags=re.MULTILINE)
+        assert all(meaning and not meaning.startswith(".") for _, meaning in entries)
+    assert "PORT" not in re.findall(r"^\.B (\S+)", plain(page), flags=re.MULTILINE)
+
+
+def test_variables_are_in_it(page: str) -> None:
+    text = sections(page)["ENVIRONMENT"]
+    assert variable_name("node", "board") in text
+    assert FILE_VARIABLE in text
 
 
 def test_exit_codes_are_in_it(page: str) -> None:

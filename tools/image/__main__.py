@@ -10,6 +10,7 @@ import getpass
 import os
 import secrets
 import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -151,9 +152,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             personalise(options)
         else:
             folder = options.folder.resolve()
+            if not options.wheel.is_file():  # told before all the work, not after
+                raise DistFailed(f"there is no wheel {options.wheel}; `make dist` makes it")
             print(build(options.wheel.resolve(), folder, options.mirror or host_mirror()))
     except FAILURES as error:
         print(f"image: {error}", file=sys.stderr)
+        return 1
+    except subprocess.CalledProcessError as error:  # which has said why
+        told = f"{error.cmd[0]} ended with status {error.returncode}"
+        print(f"image: {told}; see what it said above, and the room on the disk", file=sys.stderr)
+        return 1
+    except OSError as error:
+        why = f"{error.filename or 'the system'}: {error.strerror or error}"
+        print(f"image: {why}; make room, or name another --folder", file=sys.stderr)
         return 1
     return 0
 

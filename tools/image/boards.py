@@ -56,6 +56,12 @@ BOARDS = (
         program=_OF_THREE,
     ),
     Board(
+        name="Compute Module 3",
+        compatible="raspberrypi,3-compute-module",
+        tree="bcm2837-rpi-cm3-io3.dtb",
+        program=_OF_THREE,
+    ),
+    Board(
         name="Raspberry Pi 4B",
         compatible="raspberrypi,4-model-b",
         tree="bcm2711-rpi-4-b.dtb",

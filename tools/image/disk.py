@@ -29,7 +29,9 @@ class DiskDamaged(Exception):
     """A file system that was just made is not whole."""
 
 
-def make_disk(boot: Path, root: Path, target: Path, epoch: int) -> None:
+def make_disk(
+    boot: Path, root: Path, target: Path, epoch: int, *, spare_bytes: int = ROOT_SPARE
+) -> None:
     """Write the image of a card.
 
     Parameters
@@ -39,6 +41,8 @@ def make_disk(boot: Path, root: Path, target: Path, epoch: int) -> None:
     target : Path
     epoch : int
         Seconds since 1970 that every file will have at most.
+    spare_bytes : int
+        Room on the second partition beside its files.
     """
     seed = hashlib.sha256(f"{epoch}".encode()).digest()
     identity = uuid.UUID(bytes=seed[:16])
@@ -50,7 +54,7 @@ def make_disk(boot: Path, root: Path, target: Path, epoch: int) -> None:
     }
     first, second = target.with_suffix(".boot"), target.with_suffix(".root")
     _make_fat(boot, first, seed, environment)
-    _make_ext4(root, second, identity, environment)
+    _make_ext4(root, second, identity, environment, spare_bytes)
     _date_changes(root, second, epoch, environment)
     check_file_systems(first, second)
     second_first = BOOT_FIRST + BOOT_BYTES
@@ -112,9 +116,13 @@ def content_bytes(folder: Path) -> int:
 
 
 def _make_ext4(
-    content: Path, target: Path, identity: uuid.UUID, environment: dict[str, str]
+    content: Path,
+    target: Path,
+    identity: uuid.UUID,
+    environment: dict[str, str],
+    spare_bytes: int,
 ) -> None:
-    size = int(content_bytes(content) * _ROOM) + ROOT_SPARE
+    size = int(content_bytes(content) * _ROOM) + spare_bytes
     target.unlink(missing_ok=True)
     options = f"hash_seed={identity},root_owner=0:0,lazy_itable_init=0"
     words = [

@@ -66,9 +66,11 @@ def prune_modules(modules: Path, names: Sequence[str]) -> None:
     subprocess.run(["depmod", "-b", modules.parents[2], modules.name], check=True)
 
 
-def make_initrd(root: Path, modules: Path, target: Path) -> None:
-    """Write the initrd of a tree; busybox leaves the tree for it."""
-    order = load_order(modules, ROOT_MODULES)
+def make_initrd(
+    root: Path, modules: Path, target: Path, names: Sequence[str] = ROOT_MODULES
+) -> None:
+    """Write the initrd of a tree, with modules of these names; busybox leaves the tree for it."""
+    order = load_order(modules, names)
     busybox = root / "usr/bin/busybox"
     members: list[tuple[str, int, bytes]] = [
         (name, stat.S_IFDIR | 0o755, b"")
@@ -76,12 +78,12 @@ def make_initrd(root: Path, modules: Path, target: Path) -> None:
     ]
     members.append(("bin/busybox", stat.S_IFREG | 0o755, busybox.read_bytes()))
     members.append(("init", stat.S_IFREG | 0o755, INIT.read_bytes()))
-    names = []
+    files = []
     for path in order:
-        names.append(Path(path).name)
+        files.append(Path(path).name)
         content = (modules / path).read_bytes()
-        members.append((f"modules/{names[-1]}", stat.S_IFREG | 0o644, content))
-    members.append(("modules/order", stat.S_IFREG | 0o644, "\n".join([*names, ""]).encode()))
+        members.append((f"modules/{files[-1]}", stat.S_IFREG | 0o644, content))
+    members.append(("modules/order", stat.S_IFREG | 0o644, "\n".join([*files, ""]).encode()))
     archive = b"".join(_cpio(members))
     subprocess.run(["zstd", "-19", "-q", "-f", "-o", target], input=archive, check=True)
     busybox.unlink()

@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tools.image.packages import LEFT_OUT
@@ -35,13 +35,16 @@ LINKS = {
     "etc/localtime": "/usr/share/zoneinfo/Etc/UTC",
     "etc/mtab": "../proc/self/mounts",
     "etc/resolv.conf": "../run/systemd/resolve/stub-resolv.conf",
+    "var/lock": "/run/lock",
+    "var/run": "/run",
+}
+CHOSEN = {
     "usr/bin/nano": "nano-tiny",
     "usr/bin/pager": "less",
     "usr/lib/firmware/regulatory.db": "regulatory.db-debian",
     "usr/lib/firmware/regulatory.db.p7s": "regulatory.db.p7s-debian",
-    "var/lock": "/run/lock",
-    "var/run": "/run",
 }
+"""Links of alternatives, which the card alone has."""
 MASKED = (
     "dev-hugepages.mount",
     "dev-mqueue.mount",
@@ -70,33 +73,39 @@ class PythonMissing(Exception):
 
 
 def finish_system(root: Path) -> None:
-    """Make what the maintainer scripts would have made, in a tree that was just unpacked."""
-    for pattern in LEFT_OUT:
+    """Make a card's system of a tree that was just unpacked."""
+    leave_out(root, LEFT_OUT)
+    _link(root, CHOSEN)
+    copy_files(FILES / "root", root)
+    complete_packages(root)
+    enable_units(root, UNITS, MASKED)
+
+
+def leave_out(root: Path, patterns: Sequence[str]) -> None:
+    """Remove what matches patterns of paths."""
+    for pattern in patterns:
         for path in sorted(root.glob(pattern)):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)  # a link into a folder that left before
+
+
+def complete_packages(root: Path) -> None:
+    """Make what the maintainer scripts would have made, but for units; sysusers.d is complete."""
     for name in FOLDERS:
         (root / name).mkdir(parents=True, exist_ok=True)
     (root / "tmp").chmod(0o1777)
     (root / "root").chmod(0o700)
-    for name, target in LINKS.items():
-        place = root / name
-        if place.is_dir() and not place.is_symlink():
-            place.rmdir()
-        place.unlink(missing_ok=True)
-        place.symlink_to(target)
+    _link(root, LINKS)
     for name in ("passwd", "group"):
         shutil.copyfile(root / f"usr/share/base-passwd/{name}.master", root / "etc" / name)
     for source, target in TEMPLATES:
         shutil.copyfile(root / "usr/share" / source, root / "etc" / target)
     _certificates(root)
-    _own_files(root)
     (root / "etc/shadow").touch(mode=0o600)
     subprocess.run(["systemd-sysusers", f"--root={root}"], check=True)
     _dateless(root / "etc/shadow")
-    _enable_units(root)
     # Empty, so a number is made when the card starts; "uninitialized" would have systemd choose
     # the enabled units once more, which takes it longer than all the rest of its start.
     (root / "etc/machine-id").write_text("")
@@ -104,12 +113,12 @@ def finish_system(root: Path) -> None:
         (root / folder / ".updated").touch()  # accounts are made, so they are not looked for again
 
 
-def _enable_units(root: Path) -> None:
+def enable_units(root: Path, units: Sequence[str], masked: Sequence[str]) -> None:
     """Enable what is named, and nothing else: Debian would start all that is there."""
     preset = root / "etc/systemd/system-preset/00-edge-node.preset"
     preset.parent.mkdir(parents=True, exist_ok=True)
-    preset.write_text("".join(f"enable {unit}\n" for unit in UNITS) + "disable *\n")
-    for unit in MASKED:
+    preset.write_text("".join(f"enable {unit}\n" for unit in units) + "disable *\n")
+    for unit in masked:
         (root / "etc/systemd/system" / unit).symlink_to("/dev/null")
     words = ["systemctl", f"--root={root}", "--preset-mode=enable-only", "preset-all"]
     subprocess.run(words, check=True, stderr=subprocess.DEVNULL)
@@ -173,14 +182,21 @@ def compile_python(root: Path, python: str) -> None:
     """
     mine = sys.version.startswith(f"{python}.")
     program = sys.executable if mine else shutil.which(f"python{python}")
-    if program is None:
+    if program is None or not _starts(program):
         raise PythonMissing(f"no python{python} here; it compiles what the card's own imports")
     words = ["-m", "compileall", "-q", "-f", "-s", str(root), "-p", "/"]
     words += ["--invalidation-mode", "unchecked-hash"]
     folders = [root / "usr/lib/python3", root / f"usr/lib/python{python}", root / HOME / "lib"]
     # Sets of names are written in the order of their hashes.
     environment = {**os.environ, "PYTHONHASHSEED": "0"}
-    subprocess.run([program, *words, *folders], check=True, env=environment)
+    there = [each for each in folders if each.is_dir()]
+    subprocess.run([program, *words, *there], check=True, env=environment)
+
+
+def _starts(program: str) -> bool:
+    """Return False for a shim of pyenv's, which is there for versions that are not in use too."""
+    words = [program, "-c", ""]
+    return subprocess.run(words, check=False, stderr=subprocess.DEVNULL).returncode == 0
 
 
 NEEDED = (
@@ -206,14 +222,22 @@ def install_service(root: Path, service: Sequence[str]) -> None:
     subprocess.run([*service, "install-service", *words], check=True, stdout=subprocess.DEVNULL)
 
 
-def _own_files(root: Path) -> None:
-    """Copy files/root into the tree; a checkout's modes differ from machine to machine."""
-    source = FILES / "root"
+def _link(root: Path, links: Mapping[str, str]) -> None:
+    for name, target in links.items():
+        place = root / name
+        if place.is_dir() and not place.is_symlink():
+            place.rmdir()
+        place.unlink(missing_ok=True)
+        place.symlink_to(target)
+
+
+def copy_files(source: Path, target: Path) -> None:
+    """Copy files into a tree; a checkout's modes differ from machine to machine."""
     for file in sorted(each for each in source.rglob("*") if each.is_file()):
-        target = root / file.relative_to(source)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, target)
-        target.chmod(0o755 if os.access(file, os.X_OK) else 0o644)
+        place = target / file.relative_to(source)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, place)
+        place.chmod(0o755 if os.access(file, os.X_OK) else 0o644)
 
 
 def _certificates(root: Path) -> None:

@@ -112,7 +112,7 @@ def segments_speed(bench: Workbench, replays: Sequence[Replay], count: int) -> S
     Raises
     ------
     MeasurementFailed
-        A segment's replay has another root than its headers.
+        A segment's replay has another root than its headers, or a process has died.
     """
     size = -(-len(replays) // count)
     segments = [
@@ -127,15 +127,18 @@ def segments_speed(bench: Workbench, replays: Sequence[Replay], count: int) -> S
     barrier = context.Barrier(len(segments))
     pipes: list[Connection] = []
     processes = []
-    for segment in segments:
-        ours, theirs = context.Pipe(duplex=False)
-        processes.append(context.Process(target=_serve, args=(theirs, barrier, segment)))
-        processes[-1].start()
-        theirs.close()
-        pipes.append(ours)
     try:
+        for segment in segments:
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_serve, args=(theirs, barrier))
+            process.start()
+            processes.append(process)
+            theirs.close()
+            pipes.append(ours)
+            # Not with its start: Python would wait for ever for one that died before it read.
+            ours.send(segment)
         taken: list[tuple[float, float]] = [pipe.recv() for pipe in pipes]
-    except EOFError:
+    except (EOFError, OSError):
         raise MeasurementFailed("a segment's replay did not come to an end") from None
     finally:
         for process in processes:
@@ -150,8 +153,9 @@ def segments_speed(bench: Workbench, replays: Sequence[Replay], count: int) -> S
     )
 
 
-def _serve(pipe: Connection, barrier: Barrier, segment: Segment) -> None:
-    """Send the processor time and the time on the wall that a segment took."""
+def _serve(pipe: Connection, barrier: Barrier) -> None:
+    """Read a segment, and send the processor time and the time on the wall that it took."""
+    segment: Segment = pipe.recv()
     setup = SETUPS[0]
     rules = burst.rules_for(setup.architecture, setup.parameters)
     train = segment.datasets.split(segment.dataset, SplitName.TRAIN)

@@ -61,8 +61,8 @@ class NoBrokerForBridge(NodeError):
 
     def __init__(self, root: Path) -> None:
         super().__init__(
-            f"no broker is named for {root}, and none of its own runs; name one with --broker, or "
-            "start `edge-node broker run`"
+            f"no broker is named for {root}, and neither its node nor `edge-node broker run` runs "
+            "one; start the node, or name a broker with --broker"
         )
         self.root = root
 

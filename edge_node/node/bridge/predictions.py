@@ -89,7 +89,11 @@ def device_status(topics: BridgeTopics, device: str, *, here: bool) -> Publish:
 
 
 def prediction_facts(found: Predicted, now_ms: TimestampMs) -> dict[str, object]:
-    """Return a prediction as plain values; its keys are a contract."""
+    """Return a prediction as plain values; its keys are a contract.
+
+    A sample's label is none of them: a device keeps what `edge-node bridge sample` has told it,
+    maybe long ago, and nobody has said what it sees now.
+    """
     return {
         "device": found.device,
         "time_ms": now_ms,
@@ -98,7 +102,6 @@ def prediction_facts(found: Predicted, now_ms: TimestampMs) -> dict[str, object]
         "family": found.model.family,
         "dataset": found.model.dataset,
         "sample": found.sample.index,
-        "label": found.sample.label,
         "class": found.answer.class_index,
         "logits": list(found.answer.logits),
     }

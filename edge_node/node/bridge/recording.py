@@ -7,18 +7,28 @@ Law of the file: a file is replaced whole or stays as it was; of two shapes noth
 Read next: edge_node/datasets/importing.py.
 """
 
+import errno
+import io
+import math
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from edge_node.datasets.content import Bytes
-from edge_node.datasets.errors import MixedImageSizes
+from edge_node.datasets.errors import DatasetTooLarge, MixedImageSizes, WrongForm
 from edge_node.datasets.importing import MAX_IMPORT_BYTES
-from edge_node.datasets.npz import read_npz
+from edge_node.datasets.npz import Array, read_arrays
 from edge_node.node.errors import NodeError
+from edge_node.node.whole_file import naming, write_whole
 from edge_node_bridge.device import SensorSample
+
+_MAX_BYTES = MAX_IMPORT_BYTES + MAX_IMPORT_BYTES // 8
+"""Of images and labels together."""
+_DIMENSIONS = 4
+"""Of images: number, rows, columns, channels."""
 
 
 class RecordingThere(NodeError):
@@ -62,34 +72,59 @@ def recording_of(samples: list[SensorSample], shape: tuple[int, int, int], label
 
 
 def earlier_recording(path: Path, *, append: bool) -> Recording | None:
-    """Return what a file has; None if it is not there.
+    """Return what a file has; None if it is not there. Nothing is sampled for a file in vain.
 
     Raises
     ------
     RecordingThere
         It is, and is not to grow.
     DatasetError
-        It is something else.
+        It has something else, which would be lost if samples took its place.
+    OSError
+        No file can be made where it is to be.
     """
+    draft = path.with_name(f".{path.name}.new")
+    with naming(path):
+        draft.touch()
+        draft.unlink()
     if not path.exists():
         return None
     if not append:
         raise RecordingThere(path)
-    pair = read_npz(path, max_bytes=MAX_IMPORT_BYTES)[0]
-    return Recording(images=pair.images, labels=pair.labels)
+    arrays = {each.name: each.values for each in read_arrays(path, max_bytes=_MAX_BYTES)}
+    images, labels = arrays.pop("images", None), arrays.pop("labels", None)
+    if arrays or images is None or labels is None or not _are_samples(images, labels):
+        raise WrongForm(
+            path=path,
+            expected="images and labels of bytes alone, as `edge-node bridge sample` writes them",
+            actual="other arrays",
+        )
+    return Recording(images=images, labels=labels)
 
 
-def check_alike(path: Path, earlier: Recording | None, shape: tuple[int, int, int]) -> None:
-    """Check, before anything is sampled, that a file has samples of the same shape.
+def check_room(
+    path: Path, earlier: Recording | None, shape: tuple[int, int, int], count: int
+) -> None:
+    """Check, before anything is sampled, that a file can take so many samples more.
 
     Raises
     ------
     MixedImageSizes
+        Those that it has are of another shape.
+    DatasetTooLarge
+        No dataset could be made of so many.
+    OSError
+        The disk has no room for them.
     """
     if earlier is not None and earlier.images.shape[1:] != shape:
         raise MixedImageSizes(
             path=path, expected=f"samples of {shape}", actual=earlier.images.shape[1:]
         )
+    total = (count + (0 if earlier is None else len(earlier))) * math.prod(shape)
+    if total > MAX_IMPORT_BYTES:
+        raise DatasetTooLarge(path=path, expected=f"{MAX_IMPORT_BYTES} bytes", actual=total)
+    if total > shutil.disk_usage(path.resolve().parent).free:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
 def write_recording(path: Path, earlier: Recording | None, new: Recording) -> Recording:
@@ -99,13 +134,15 @@ def write_recording(path: Path, earlier: Recording | None, new: Recording) -> Re
         images=np.concatenate([each.images for each in parts]),
         labels=np.concatenate([each.labels for each in parts]),
     )
-    made = path.with_name(f".{path.name}.new")
-    try:
-        with made.open("wb") as file:
-            np.savez_compressed(file, images=whole.images, labels=whole.labels)
-            file.flush()
-            os.fsync(file.fileno())
-        made.replace(path)
-    finally:
-        made.unlink(missing_ok=True)
+    packed = io.BytesIO()  # not the file: numpy's archive would complain of a full disk twice
+    np.savez_compressed(packed, images=whole.images, labels=whole.labels)
+    write_whole(path, packed.getvalue())
     return whole
+
+
+def _are_samples(images: Array, labels: Array) -> bool:
+    return (
+        images.dtype == labels.dtype == np.uint8
+        and images.ndim == _DIMENSIONS
+        and labels.shape == images.shape[:1]
+    )

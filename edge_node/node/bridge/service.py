@@ -12,6 +12,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -47,15 +48,14 @@ from edge_node.node.bridge.worker import (
     Surroundings,
     fits,
 )
+from edge_node.node.config import BRIDGE_INTERVAL_MS
 from edge_node.node.control import JsonObject
-from edge_node.node.local_broker import find_local_broker
+from edge_node.node.local_broker import NODES_FILE_NAME, find_local_broker
 from edge_node.primitives.clock import Clock
 from edge_node.spec.genesis import Genesis
 from edge_node_bridge.link import LinkLimits
 from edge_node_bridge.serial_port import BAUD, SerialPort
 
-INTERVAL_MS = 1_000
-"""From one live sample to the next."""
 LOOK_MS = 1_000
 """How often the chain is looked at for a newer model."""
 TURN_MS = 100
@@ -83,6 +83,9 @@ class BridgeBroker:
     """Its password."""
     tls: TlsOptions = field(default_factory=TlsOptions)
     """For those that speak TLS."""
+    folder: Path | None = None
+    """Where the data directory's own broker tells its address, another one each time it starts;
+    None for brokers that are configured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +106,7 @@ class BridgeOptions:
     """How the id of the only family begins whose models are run; empty for all."""
     baud: int = BAUD
     """Bits a second of the lines."""
-    interval_ms: int = INTERVAL_MS
+    interval_ms: int = BRIDGE_INTERVAL_MS
     """The least time from one sample to the next."""
     home_assistant: bool = False
     """Whether devices are announced to Home Assistant."""
@@ -118,6 +121,8 @@ def broker_of(
 ) -> BridgeBroker:
     """Return the brokers that are configured, or the one that runs for a data directory.
 
+    Its node's own comes first: where there is one, the node is there.
+
     Parameters
     ----------
     folder : Path
@@ -131,11 +136,13 @@ def broker_of(
     """
     if brokers:
         return BridgeBroker(brokers=brokers, user=user, password=password, tls=tls)
-    local = find_local_broker(folder)
+    local = find_local_broker(folder, NODES_FILE_NAME) or find_local_broker(folder)
     if local is None:
         raise NoBrokerForBridge(folder.parent)
     account = local.account
-    return BridgeBroker(brokers=(local.address,), user=account.user, password=account.password)
+    return BridgeBroker(
+        brokers=(local.address,), user=account.user, password=account.password, folder=folder
+    )
 
 
 class Bridge:
@@ -163,21 +170,15 @@ class Bridge:
         self._reports: queue.Queue[Report] = queue.Queue()
         self._models: AcceptedModels | None = None
         self._next_look_ms = 0
-        self._here: dict[str, DeviceSeen] = {}
+        self._unreadable = ""
+        # Those that were heard of; None for one that is gone.
+        self._here: dict[str, DeviceSeen | None] = {}
         self._predictions = 0
         self._unpublished = 0
-        broker = options.broker
-        self._link = MqttLink(
-            LinkOptions(
-                brokers=broker.brokers,
-                # Two bridges of one node do not throw each other out.
-                client_id=f"edge-node-{options.node}-bridge-{draw_session():08x}",
-                user=broker.user,
-                password=broker.password,
-                tls=broker.tls,
-                will=will(self._topics),
-            )
-        )
+        self._unsaid: dict[str, Publish] = {}
+        self._refusal: LinkRefused | None = None
+        self._broker = options.broker
+        self._link = self._made_link()
 
     def run(self) -> None:
         """Run until `stop` is set.
@@ -231,6 +232,32 @@ class Bridge:
             limits=LinkLimits(line_bits_per_s=baud),
         )
 
+    def _made_link(self) -> MqttLink:
+        broker = self._broker
+        return MqttLink(
+            LinkOptions(
+                brokers=broker.brokers,
+                # Two bridges of one node do not throw each other out.
+                client_id=f"edge-node-{self._options.node}-bridge-{draw_session():08x}",
+                user=broker.user,
+                password=broker.password,
+                tls=broker.tls,
+                will=will(self._topics),
+            )
+        )
+
+    def _follow_broker(self) -> None:
+        """Go to where the data directory's own broker is now, if it has moved."""
+        if self._broker.folder is None:
+            return
+        with suppress(NoBrokerForBridge):
+            found = broker_of(self._broker.folder, (), "", "", TlsOptions())
+            if found != self._broker:
+                self._link.stop()
+                self._broker = found
+                self._link = self._made_link()
+                self._link.start()
+
     def _newest(self, fitting: Fits) -> AcceptedModel | None:
         models = self._models
         return None if models is None else models.newest(fitting)
@@ -240,12 +267,20 @@ class Bridge:
             if isinstance(event, LinkUp):
                 _LOG.info("publishing at %s", event.broker)
                 self._publish(bridge_status(self._topics, here=True))
-                for seen in self._here.values():
-                    self._announce(seen)
+                for device in self._here:
+                    self._announce(device)
+                self._refusal = None
             elif isinstance(event, LinkRefused):
-                _LOG.warning("the broker %s does not let us in: %s", event.broker, event.reason)
+                if event != self._refusal:
+                    _LOG.warning(
+                        "the broker %s refused: %s; trying again", event.broker, event.reason
+                    )
+                self._refusal = event
+                self._follow_broker()
             elif isinstance(event, LinkDown):
                 _LOG.warning("the broker is gone (%s); trying again", event.reason)
+        for message in tuple(self._unsaid.values()):
+            self._publish(message)
         self._look()
         while True:
             try:
@@ -267,8 +302,11 @@ class Bridge:
                     return
                 self._models = AcceptedModels(options.chain, options.genesis, options.family)
             self._models.look()
+            self._unreadable = ""
         except StoreUnavailable as error:
-            _LOG.info("%s; looking again", error)
+            if str(error) != self._unreadable:
+                _LOG.warning("%s; looking again each second", error)
+            self._unreadable = str(error)
 
     def _hear(self, report: Report) -> None:
         match report:
@@ -280,12 +318,12 @@ class Bridge:
                 _LOG.info("%s: board %r is here, sensor %r", device, hello.board, hello.sensor)
                 if self._newest(partial(fits, hello)) is None:
                     _LOG.info("%s: the chain has no model that fits it yet; waiting", device)
-                self._announce(report)
+                self._announce(device)
                 self._tell("device", {"device": device, "board": hello.board})
             case DeviceLost(device=device, why=why):
                 _LOG.warning("%s: %s", device, why)
-                if self._here.pop(device, None) is not None:
-                    self._publish(device_status(self._topics, device, here=False))
+                self._here[device] = None
+                self._announce(device)
                 self._tell("lost", {"device": device, "why": why})
             case ModelRuns(device=device, model=model, pushed=pushed):
                 name = model.model_hash.hex()
@@ -298,12 +336,20 @@ class Bridge:
                 self._publish(prediction_message(self._topics, facts, device))
                 self._tell("prediction", facts)
 
-    def _announce(self, seen: DeviceSeen) -> None:
-        if self._options.home_assistant:
+    def _announce(self, device: str) -> None:
+        """Say whether a device is here: a broker keeps what was said before, maybe long ago."""
+        seen = self._here.get(device)
+        if seen is not None and self._options.home_assistant:
             interval_ms = self._options.interval_ms
             self._publish(discovery_message(self._topics, seen, interval_ms))
-        self._publish(device_status(self._topics, seen.device, here=True))
+        self._publish(device_status(self._topics, device, here=seen is not None))
 
     def _publish(self, message: Publish) -> None:
-        if self._link.publish(message) is not PublishResult.QUEUED:
+        """Send a message; what a broker keeps is tried again where predictions fill the queue."""
+        self._unsaid.pop(message.topic, None)
+        if self._link.publish(message) is PublishResult.QUEUED:
+            return
+        if message.retain:
+            self._unsaid[message.topic] = message
+        else:
             self._unpublished += 1

@@ -26,6 +26,7 @@ from edge_node_bridge.errors import (
     ModelHashDiffers,
     ModelRefused,
     ModelTooBig,
+    NoSerialPort,
     NotCapable,
     PortBusy,
     PortError,
@@ -41,7 +42,7 @@ RETRY_S = 1.0
 """From a failure to the next look for the device."""
 IDLE_S = 1.0
 """How often a device without a model, or without a sensor, is asked whether it is there."""
-_NO_CURE = (PyserialMissing, PortForbidden, PortBusy, SpeedRefused)
+_NO_CURE = (PyserialMissing, NoSerialPort, PortForbidden, PortBusy, SpeedRefused)
 """At the first opening these end the bridge: the user hears what to do."""
 _NOT_THIS_MODEL = (ModelTooBig, ModelRefused, ModelHashDiffers, NotCapable)
 
@@ -91,7 +92,7 @@ class Predicted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceLost:
-    """A device is gone, silent, or does not take a model; it is looked for again."""
+    """A device is gone, silent, or did not take a model; it is looked for again."""
 
     device: str
     """Its name here."""
@@ -242,17 +243,22 @@ class DeviceWorker:
         if pushed:
             try:
                 device.push_model(wanted.blob, wanted.model_hash)
-            except _NOT_THIS_MODEL as error:
+            except _NOT_THIS_MODEL:
                 self._refused.add(wanted.model_hash)
-                self._lose(error)
-                return None
+                raise  # what it has now, it says when it is greeted anew
         self._around.report(ModelRuns(device=self.name, model=wanted, pushed=pushed))
         return wanted
 
     def _predict(self, device: Device, hello: HelloAnswer, running: AcceptedModel) -> None:
         """Run samples until a newer model is there, or the end has come."""
         classes = running.architecture.classes
-        with closing(device.samples(0, interval_ms=self._interval_ms)) as samples:
+
+        def ends() -> bool:
+            newest = self._newest(hello)
+            is_newer = newest is not None and newest.model_hash != running.model_hash
+            return is_newer or self._around.stop.is_set()
+
+        with closing(device.samples(0, interval_ms=self._interval_ms, ends=ends)) as samples:
             for sample in samples:
                 answer = device.infer(sample.pixels)
                 if len(answer.logits) != classes:
@@ -260,8 +266,7 @@ class DeviceWorker:
                 self._around.report(
                     Predicted(device=self.name, model=running, sample=sample, answer=answer)
                 )
-                newest = self._newest(hello)
-                if self._around.stop.is_set() or newest not in (None, running):
+                if ends():
                     return
 
     def _newest(self, hello: HelloAnswer) -> AcceptedModel | None:

@@ -15,6 +15,7 @@ from edge_node.primitives.types import Hash32
 from edge_node.spec import burst, training
 from edge_node.spec.burst import BurstStart
 from tests.bench.proof.small import quick_bench
+from tests.trainer.stillborn import UNREAD_BYTES, kill_at_birth
 
 pytestmark = pytest.mark.slow
 
@@ -47,6 +48,17 @@ def test_one_core_and_two_are_told_and_what_a_sync_would_gain(tmp_path: Path) ->
     assert sync.value is not None
     assert sync.value < 1, "a second of each block is not replay"
     assert "not built" in sync.how
+
+
+def test_process_that_dies_before_it_reads_ends_the_measurement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = quick_bench(tmp_path)
+    (one,) = replays(bench, 1)
+    latents = bytes(UNREAD_BYTES)
+    kill_at_birth(tmp_path, monkeypatch)
+    with pytest.raises(MeasurementFailed, match="did not come to an end"):
+        segments_speed(bench, [replace(one, start=replace(one.start, latents=latents))], 1)
 
 
 def test_another_root_is_no_measurement(tmp_path: Path) -> None:

@@ -19,13 +19,20 @@ from edge_node.datasets.content import Samples
 from edge_node.spec.evaluation import all_logits, slice_images
 from edge_node.spec.model import Model
 from edge_node_bridge.device import Device
-from edge_node_bridge.emulator import board_named, qemu_command, rp2040js_command
+from edge_node_bridge.emulator import EmulatedBoard, board_named, qemu_command, rp2040js_command
 from edge_node_bridge.firmware.build import BOARDS, build_board
+from edge_node_bridge.link import LinkLimits
 from edge_node_bridge.serial_port import SerialPort
 from tests.firmware_bridge.native import bars
-from tests.spec.samples import stream
+from tests.spec.samples import random_model, stream
 from tools import firmware_instructions
-from tools.firmware_instructions import FAMILIES, WallClock, instructions_an_image, session
+from tools.firmware_instructions import (
+    FAMILIES,
+    PATIENT,
+    WallClock,
+    instructions_an_image,
+    session,
+)
 
 pytestmark = [pytest.mark.firmware, pytest.mark.timeout(900)]
 
@@ -35,7 +42,7 @@ LEAST_CORRECT_PERCENT = 60
 MAX_INSTRUCTIONS = 1_200_000
 """An image on a Cortex-M3 (the issue of the boards)."""
 RP2040JS_FOLDER = Path("build/rp2040js/node_modules/rp2040js")
-"""Where `make firmware` puts it; RP2040JS in the environment names another."""
+"""Where `make firmware-test` puts it; RP2040JS in the environment names another."""
 
 
 @pytest.fixture(scope="module")
@@ -63,19 +70,22 @@ def firmware(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@contextmanager
-def plugged(name: str, firmware: Path) -> Iterator[Device]:
-    """Run a board and greet it."""
+def command_of(name: str, firmware: Path) -> list[str]:
+    """Return what runs a board."""
     if name == "rp2040":
         package = Path(os.environ.get("RP2040JS", RP2040JS_FOLDER))
         if shutil.which("node") is None or not package.is_dir():
             pytest.skip("no rp2040js")
-        command = rp2040js_command(firmware / "rp2040.uf2", package)
-    else:
-        if shutil.which("qemu-system-arm") is None:
-            pytest.skip("no qemu-system-arm")
-        command = qemu_command(board_named(name), firmware / f"{name}.elf")
-    with session(command) as host:
+        return rp2040js_command(firmware / "rp2040.uf2", package)
+    if shutil.which("qemu-system-arm") is None:
+        pytest.skip("no qemu-system-arm")
+    return qemu_command(board_named(name), firmware / f"{name}.elf")
+
+
+@contextmanager
+def plugged(name: str, firmware: Path) -> Iterator[Device]:
+    """Run a board and greet it."""
+    with session(command_of(name, firmware)) as host:
         yield host
 
 
@@ -122,11 +132,23 @@ def test_board_knows_its_answer_and_sends_samples(firmware: Path, name: str) -> 
     assert {each.label for each in samples} == {4}
 
 
+def test_requests_beside_samples_are_not_lost_on_a_line_that_takes_its_time(firmware: Path) -> None:
+    # Both ways at 115,200 baud of the board's time: a request is longer than a push, and comes
+    # while one goes.
+    with EmulatedBoard(command_of("rp2040", firmware)) as line:
+        patient = LinkLimits(line_bits_per_s=1_200)  # of ours, however slow the emulator is
+        host = Device(line, WallClock(), stream("beside").u32, patient)
+        host.greet()
+        model = random_model(FAMILIES["binary-4k"], "beside")
+        host.push_model(model.blob(), model.model_hash())
+        for sample in host.samples(5, interval_ms=0):
+            host.infer(sample.pixels)
+        assert host.status().bad_frames == 0
+
+
 @pytest.mark.parametrize("serial", ["pty", "socket"])
 def test_board_is_reached_by_a_serial_port(firmware: Path, serial: str) -> None:
-    if shutil.which("qemu-system-arm") is None:
-        pytest.skip("no qemu-system-arm")
-    command = qemu_command(board_named("mps2_an385"), firmware / "mps2_an385.elf")
+    command = command_of("mps2_an385", firmware)
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = "{}:{}".format(*free.getsockname())
     backend = "pty" if serial == "pty" else f"tcp:{address},server=on,wait=on"
@@ -134,15 +156,17 @@ def test_board_is_reached_by_a_serial_port(firmware: Path, serial: str) -> None:
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as emulator:
-        assert emulator.stdout is not None
-        told = emulator.stdout.readline()
-        name = told.split()[4] if serial == "pty" else f"socket://{address}"
-        port = SerialPort(name)
-        host = Device(port, WallClock(), stream(serial).u32)
-        assert host.greet().board == "mps2-an385"
-        assert host.self_test().passed == 1
-        port.close()
-        emulator.kill()
+        try:
+            assert emulator.stdout is not None
+            told = emulator.stdout.readline()
+            name = told.split()[4] if serial == "pty" else f"socket://{address}"
+            port = SerialPort(name)
+            host = Device(port, WallClock(), stream(serial).u32, PATIENT)
+            assert host.greet().board == "mps2-an385"
+            assert host.self_test().passed == 1
+            port.close()
+        finally:
+            emulator.kill()
 
 
 def test_image_takes_a_cortex_m3_no_more_than_its_instructions(

@@ -7,7 +7,15 @@ from edge_node.spec.model import hash_of_blob
 from edge_node_bridge import errors
 from edge_node_bridge.codes import ErrorCode, MessageType
 from edge_node_bridge.frame import Frame, FrameReader
-from edge_node_bridge.messages import ErrorAnswer, Hello, Infer, SetLabel, Status
+from edge_node_bridge.messages import (
+    Ack,
+    ErrorAnswer,
+    Hello,
+    Infer,
+    SampleStart,
+    SetLabel,
+    Status,
+)
 from tests.firmware_bridge.firmware.core_library import Core
 from tests.firmware_bridge.native import NativeDevice
 from tests.firmware_bridge.sessions import SMALL, session
@@ -122,6 +130,19 @@ def test_chunk_out_of_order_changes_nothing(core: Core) -> None:
     assert raw.ask(4, 4, chunks[1]).type == MessageType.DONE
     assert refusal(raw.ask(5, 4, chunks[2])) == (ErrorCode.OUT_OF_ORDER, 2)
     assert refusal(raw.ask(6, 5, b"\xa0")) == (ErrorCode.INCOMPLETE, 2)
+
+
+def test_first_sample_comes_at_once_however_long_the_interval(core: Core) -> None:
+    raw = Raw(core)
+    raw.greet()
+    start = SampleStart(count=0, interval_ms=(1 << 32) - 1)
+    assert raw.ask(1, SampleStart.TYPE, start.payload()).type == MessageType.DONE
+    raw.device.poll(1)
+    (push,) = raw.reader.feed(raw.device.outgoing())
+    assert push.type == MessageType.SAMPLE
+    raw.send(Frame(type=Ack.TYPE, sequence=push.sequence, payload=Ack().payload()).line())
+    raw.device.poll(1_000_000)
+    assert raw.device.outgoing() == b""
 
 
 def test_push_that_nobody_acknowledges_is_given_up(core: Core) -> None:

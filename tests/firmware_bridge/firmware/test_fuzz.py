@@ -28,19 +28,26 @@ SANITIZED_NETWORKS = 150
 MOST_S = 900
 
 
+def fuzzed(fuzzer: Path, runs: int, *inputs: Path) -> "subprocess.CompletedProcess[str]":
+    """Run a fuzzer to its end, which must be a good one."""
+    done = subprocess.run(
+        [fuzzer, f"-runs={runs}", "-seed=6", *inputs],
+        cwd=fuzzer.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4_000:]
+    return done
+
+
 @pytest.mark.firmware
 @pytest.mark.timeout(MOST_S)
 def test_core_bears_a_million_changed_inputs(tmp_path: Path) -> None:
     fuzzer = tmp_path / "fuzz"
     build_native(fuzzer, sanitize=True, fuzz=True)
     files = corpus.write(_folder(tmp_path, "corpus"))
-    done = subprocess.run(
-        [fuzzer, f"-runs={CORPUS_RUNS}", "-seed=6", *files],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-4_000:]
+    done = fuzzed(fuzzer, CORPUS_RUNS, *files)
     assert f"{CORPUS_RUNS} inputs from {len(files)} files were borne" in done.stdout
 
 
@@ -53,14 +60,7 @@ def test_core_bears_what_libfuzzer_finds(tmp_path: Path) -> None:
     build_native(fuzzer, sanitize=True, fuzz=True, environment={**os.environ, "CC": "clang"})
     seeds = _folder(tmp_path, "corpus")
     corpus.write(seeds)
-    done = subprocess.run(
-        [fuzzer, f"-runs={LIBFUZZER_RUNS}", "-seed=6", _folder(tmp_path, "found"), seeds],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-4_000:]
+    done = fuzzed(fuzzer, LIBFUZZER_RUNS, _folder(tmp_path, "found"), seeds)
     assert f"Done {LIBFUZZER_RUNS} runs" in done.stderr
 
 

@@ -32,7 +32,7 @@ LEVEL = re.compile(r"[A-Za-z0-9_-]+")
 FOUND = Predicted(
     device="pico",
     model=accepted(1, height=7),
-    sample=SensorSample(index=3, label=None, pixels=bytes(784)),
+    sample=SensorSample(index=3, label=7, pixels=bytes(784)),
     answer=Logits(logits=(1, 9, -4), class_index=1),
 )
 HELLO = HelloAnswer(
@@ -70,7 +70,7 @@ def test_names_that_would_be_alike_are_numbered() -> None:
     assert distinct_names(("/a/x.y", "/b/x-y", "/c/x y")) == ("x-y", "x-y-2", "x-y-3")
 
 
-def test_prediction_is_one_json_object_under_its_device() -> None:
+def test_prediction_is_one_json_object_under_its_device_without_a_label_of_long_ago() -> None:
     facts = prediction_facts(FOUND, TimestampMs(1_700_000_000_000))
     message = prediction_message(TOPICS, facts, "pico")
     assert message.topic == f"edge-node/bridge/{NODE}/pico/prediction"
@@ -83,7 +83,6 @@ def test_prediction_is_one_json_object_under_its_device() -> None:
         "family": FOUND.model.family,
         "dataset": "mnist",
         "sample": 3,
-        "label": None,
         "class": 1,
         "logits": [1, 9, -4],
     }
@@ -115,3 +114,28 @@ def test_home_assistant_finds_topic_template_and_availability() -> None:
     assert config["expire_after"] == 600
     assert config["device"]["model"] == "pico"
     assert config["unique_id"] in config["device"]["identifiers"]
+
+
+@pytest.mark.parametrize(
+    "port", ["/dev/serial/by-id/usb-Raspberry_Pi_Pico_E66.1-if00", "socket://[::1]:5555", "/dev/é"]
+)
+def test_discovery_is_what_home_assistants_documentation_asks_for(port: str) -> None:
+    """Of its MQTT integration: the topic's letters, and what a sensor's payload may have."""
+    message = discovery_message(
+        TOPICS, DeviceSeen(device=device_name(port), hello=HELLO), interval_ms=0
+    )
+    prefix, component, *ids, last = message.topic.split("/")
+    assert (prefix, component, last) == ("homeassistant", "sensor", "config")
+    assert all(re.fullmatch(r"[a-zA-Z0-9_-]+", each) for each in ids)
+    config = json.loads(message.payload)
+    texts = {"name", "unique_id", "state_topic", "value_template", "json_attributes_topic", "icon"}
+    others = {"availability", "availability_mode", "expire_after", "device", "origin"}
+    assert set(config) == texts | others
+    assert all(config[each] and isinstance(config[each], str) for each in texts)
+    assert re.fullmatch(r"mdi:[a-z-]+", config["icon"])
+    assert config["availability_mode"] in {"all", "any", "latest"}
+    assert all(set(each) == {"topic"} for each in config["availability"]), "online and offline"
+    assert type(config["expire_after"]) is int
+    assert config["expire_after"] > 0
+    assert set(config["device"]) == {"identifiers", "name", "model", "sw_version"}
+    assert set(config["origin"]) == {"name", "sw_version"}

@@ -8,23 +8,27 @@ size.
 import json
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
+from edge_node.chain.errors import StoreUnavailable
 from edge_node.chain.importer import Importer
 from edge_node.gossip.embedded_broker import BrokerOptions, RunningBroker, start_broker
 from edge_node.gossip.inbox import LinkUp
 from edge_node.gossip.mqtt import LinkOptions, MqttLink, TlsOptions
 from edge_node.gossip.ports import Incoming
 from edge_node.gossip.topics import NodeId
+from edge_node.node.bridge.accepted import AcceptedModels
 from edge_node.node.bridge.errors import BridgeFailed, NoBrokerForBridge
+from edge_node.node.bridge.predictions import BridgeTopics, device_name, device_status
 from edge_node.node.bridge.service import Bridge, BridgeBroker, BridgeOptions, broker_of
 from edge_node.node.control import JsonObject
-from edge_node.node.local_broker import announced
+from edge_node.node.local_broker import NODES_FILE_NAME, announced
 from edge_node.node.system import SystemClock
 from edge_node_bridge.errors import PortForbidden
 from tests.chain.workshop import Grown, Tree, easy_network, opened, take
@@ -36,6 +40,8 @@ CLOCK = SystemClock()
 NODE = NodeId("0123456789abcdef")
 PATIENCE_S, TURN_MS = 60, 100
 HEIGHT = 2
+OUTAGE_S = 5
+"""Several attempts to connect."""
 
 
 @pytest.fixture
@@ -151,6 +157,8 @@ def test_devices_follow_the_chain_and_whoever_listens_hears_their_predictions(
             facts = json.loads(message.payload)
             assert (facts["model"], facts["height"], facts["device"]) == (first, 1, name)
             assert facts["class"] == facts["logits"].index(max(facts["logits"]))
+            while listener.next_at(f"{name}/status").payload != b"online":
+                pass
         second = accept(importer, grown[1])
         for name in names:
             while json.loads(listener.next_at(f"{name}/prediction").payload)["model"] != second:
@@ -177,7 +185,7 @@ def test_who_comes_later_hears_that_the_bridge_has_gone(
     with plugged(SIDE) as board, subscribed(broker) as listener:
         ready = options_for(network, broker, tmp_path / "none", board.port)
         with bridging(ready):
-            while listener.next_at("/status").payload != b"online":
+            while listener.next_at(f"{device_name(board.port)}/status").payload != b"online":
                 pass
         while listener.next_at(f"{NODE}/status").payload != b"offline":
             pass
@@ -186,6 +194,97 @@ def test_who_comes_later_hears_that_the_bridge_has_gone(
     with subscribed(broker) as late:
         message = late.next_at(f"{NODE}/status")
         assert (message.payload, message.retained) == (b"offline", True)
+
+
+def test_device_that_has_gone_while_nobody_looked_is_told_to_be_gone(
+    network: Network, broker: RunningBroker, tmp_path: Path
+) -> None:
+    ready = options_for(network, broker, tmp_path / "none", "/dev/none")
+    with subscribed(broker) as listener:
+        kept = device_status(BridgeTopics(node=NODE), "none", here=True)
+        listener.link.publish(kept)
+        assert listener.next_at("none/status").payload == b"online", "of a bridge that was killed"
+        with bridging(ready):
+            assert listener.next_at("none/status").payload == b"offline"
+
+
+def test_who_is_there_is_told_after_a_cut_in_which_predictions_have_filled_the_queue(
+    network: Network,
+    broker: RunningBroker,
+    grown: list[Grown],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("edge_node.gossip.mqtt.MAX_OUTGOING_MESSAGES", 4)
+    monkeypatch.setattr("edge_node.gossip.mqtt.RECONNECT_MAX_S", 1)
+    chain = tmp_path / "chain"
+    with ExitStack() as stack:
+        accept(stack.enter_context(opened(chain, network)), grown[0])
+        board = stack.enter_context(plugged(SIDE))
+        told = stack.enter_context(bridging(options_for(network, broker, chain, board.port)))
+        with subscribed(broker) as listener:
+            listener.next_at("/prediction")
+        broker.stop()
+        before = len(told)
+        while len(told) < before + 20 or "refused: no connection" not in caplog.text:
+            time.sleep(TURN_MS / 1_000)
+        time.sleep(OUTAGE_S)
+        assert caplog.text.count("refused: no connection") == 1, "said once, tried more often"
+        again = start_broker(
+            BrokerOptions(data_dir=tmp_path / "broker", port=broker.address.port), CLOCK
+        )
+        stack.callback(again.stop)
+        with subscribed(again) as listener:
+            while listener.next_at(f"{NODE}/status").payload != b"online":
+                pass
+            name = device_name(board.port)
+            while listener.next_at(f"{name}/status").payload != b"online":
+                pass
+    assert told[-1][1]["unpublished"] != 0
+
+
+def test_own_broker_that_starts_anew_on_another_port_is_followed(
+    network: Network, broker: RunningBroker, tmp_path: Path
+) -> None:
+    folder = tmp_path / "broker"
+    with ExitStack() as stack:
+        board = stack.enter_context(plugged(SIDE))
+        with announced(folder, broker.address):
+            found = broker_of(folder, (), "", "", TlsOptions())
+        ready = options_for(network, broker, tmp_path / "none", board.port)
+        stack.enter_context(bridging(replace(ready, broker=found)))
+        with subscribed(broker) as listener:
+            listener.next_at(f"{NODE}/status")
+        broker.stop()
+        again = start_broker(BrokerOptions(data_dir=folder), CLOCK)
+        stack.callback(again.stop)
+        stack.enter_context(announced(folder, again.address))
+        with subscribed(again) as listener:
+            while listener.next_at(f"{device_name(board.port)}/status").payload != b"online":
+                pass
+
+
+def test_chain_that_can_not_be_read_is_told_once_until_it_can(
+    network: Network,
+    broker: RunningBroker,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks = threading.Semaphore(0)
+
+    def fail(_models: AcceptedModels) -> bool:
+        looks.release()
+        raise StoreUnavailable("it is locked")
+
+    monkeypatch.setattr("edge_node.node.bridge.service.LOOK_MS", 1)
+    monkeypatch.setattr(AcceptedModels, "look", fail)
+    chain = tmp_path / "chain"
+    with opened(chain, network), bridging(options_for(network, broker, chain)):
+        for _ in range(3):
+            assert looks.acquire(timeout=PATIENCE_S)
+    assert caplog.text.count("it is locked") == 1
 
 
 def test_home_assistant_is_told_only_when_it_was_asked_for(
@@ -237,5 +336,8 @@ def test_broker_is_the_configured_one_else_the_one_that_runs_here(
     with pytest.raises(NoBrokerForBridge, match="--broker"):
         broker_of(tmp_path / "nobody", (), "", "", tls)
     with announced(tmp_path / "broker", broker.address):
+        found = broker_of(tmp_path / "broker", (), "", "", tls)
+    assert (found.brokers, found.password) == ((broker.address,), broker.account.password)
+    with announced(tmp_path / "broker", broker.address, NODES_FILE_NAME):
         found = broker_of(tmp_path / "broker", (), "", "", tls)
     assert (found.brokers, found.password) == ((broker.address,), broker.account.password)

@@ -65,7 +65,11 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def at_work(
-    port: str, chain: Chain, open_line: Callable[[], SerialPort] | None = None
+    port: str,
+    chain: Chain,
+    open_line: Callable[[], SerialPort] | None = None,
+    *,
+    interval_ms: int = 5,
 ) -> Iterator["queue.Queue[Report]"]:
     reports: queue.Queue[Report] = queue.Queue()
     stop = threading.Event()
@@ -73,7 +77,7 @@ def at_work(
         "board",
         open_line or partial(SerialPort, port),
         Surroundings(newest=chain.newest, report=reports.put, stop=stop, clock=SystemClock()),
-        interval_ms=5,
+        interval_ms=interval_ms,
         limits=LinkLimits(),
     )
     worker.start()
@@ -122,6 +126,24 @@ def test_newest_model_runs_on_what_the_sensor_sees_and_gives_way_to_a_newer_one(
         found = next_of(Predicted, reports)
         assert found.model == SECOND
         assert list(found.answer.logits) == logits_by_the_law(found)
+
+
+def test_between_two_samples_an_hour_apart_a_newer_model_comes_and_the_end_too() -> None:
+    chain = Chain(FIRST)
+    with plugged() as board, at_work(board.port, chain, interval_ms=3_600_000) as reports:
+        assert next_of(Predicted, reports).model == FIRST
+        chain.models.append(SECOND)
+        assert next_of(ModelRuns, reports).model == SECOND
+        assert next_of(Predicted, reports).model == SECOND
+
+
+def test_model_that_a_reorganisation_moves_to_another_height_runs_on() -> None:
+    chain = Chain(FIRST)
+    with plugged() as board, at_work(board.port, chain) as reports:
+        next_of(Predicted, reports)
+        chain.models.append(replace(FIRST, height=7))
+        for number in range(1, 6):
+            assert next_of(Predicted, reports).sample.index == number
 
 
 def test_board_that_is_unplugged_goes_on_when_it_is_back() -> None:
@@ -188,6 +210,7 @@ def test_model_that_the_device_refuses_is_not_tried_again_and_a_newer_one_is() -
     chain = Chain(wrong)
     with plugged() as board, at_work(board.port, chain) as reports:
         assert "push it again" in next_of(DeviceLost, reports).why
+        assert next_of(DeviceSeen, reports).hello.model_hash == b"", "it is here, without a model"
         chain.models.append(replace(FIRST, height=3))
         assert next_of(ModelRuns, reports).model.model_hash == FIRST.model_hash
 
@@ -205,6 +228,13 @@ def test_port_that_nobody_may_open_ends_it_with_the_groups_name() -> None:
 
     with at_work("", Chain(), refuse) as reports:
         assert "dialout" in str(next_of(NeverOpened, reports).error)
+
+
+def test_name_that_is_no_port_ends_it_and_a_board_that_is_not_there_yet_does_not() -> None:
+    with at_work("", Chain(), lambda: SerialPort("/dev/null")) as reports:
+        assert "is no serial port" in str(next_of(NeverOpened, reports).error)
+    with at_work("", Chain(), lambda: SerialPort("socket://127.0.0.1:1")) as reports:
+        assert "start what listens there" in next_of(DeviceLost, reports).why
 
 
 def test_what_fits_is_what_the_device_holds_and_sees() -> None:

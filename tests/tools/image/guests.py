@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,8 @@ BROKER_HOST = "10.0.2.100"
 """The one address that a guest can reach."""
 BOOT_PATIENCE_S = 900
 """A guest starts in half a minute on an idle machine; this one may be busy."""
+CARD_BYTES = 1 << 30
+"""A power of two, as cards are; the room of a card that did not grow is too little to mine."""
 VIRT = ("-M", "virt", "-cpu", "cortex-a53", "-smp", "2", "-m", "512")
 RASPI3B = ("-M", "raspi3b", "-smp", "4", "-m", "1G")
 CONSOLE = (
@@ -52,6 +54,8 @@ class Card:
     """Of its node, as the command that made it said."""
     ssh_key: Path
     """Opens the guest."""
+    user: str = "root"
+    """Whom it lets in."""
 
     @property
     def node(self) -> NodeId:
@@ -64,6 +68,7 @@ def make_card(folder: Path, join_line: str) -> Card:
     folder.mkdir()
     image, ssh_key = folder / "card.img", folder / "ssh"
     subprocess.run(["cp", "--sparse=always", IMAGE, image], check=True)
+    os.truncate(image, CARD_BYTES)
     words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(ssh_key)]
     subprocess.run(words, check=True)
     line = join_line.replace("127.0.0.1", BROKER_HOST)
@@ -100,20 +105,23 @@ class Guest:
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
     def run(self, command: str) -> str:
-        """Return what a command says in the guest, whose root we are by the key on its card."""
+        """Return what a command says in the guest, which lets us in by the key on its card."""
         words = ["ssh", "-p", str(self.ssh_port), "-i", str(self.card.ssh_key)]
         options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"]
         for option in (*options, "ConnectTimeout=60"):
             words += ["-o", option]
         done = subprocess.run(
-            [*words, "root@127.0.0.1", command], capture_output=True, text=True, check=False
+            [*words, f"{self.card.user}@127.0.0.1", command],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def until_reachable(self) -> None:
+    def until_reachable(self, patience_s: float = BOOT_PATIENCE_S) -> None:
         """Wait until ssh opens the guest."""
-        end_s = time.monotonic() + BOOT_PATIENCE_S
+        end_s = time.monotonic() + patience_s
         while True:
             self.check_on()
             try:
@@ -146,10 +154,11 @@ def boot_files(image: Path, folder: Path, *names: str) -> list[Path]:
 
 
 @contextmanager
-def virtual(card: Card, broker_port: int) -> Iterator[Guest]:
-    """Switch the card on in QEMU's machine `virt`."""
+def virtual(card: Card, broker_port: int, *, keeps: bool = False) -> Iterator[Guest]:
+    """Switch the card on in QEMU's machine `virt`; it keeps what is written on it if it `keeps`."""
     kernel, initrd = boot_files(card.image, card.image.parent, "vmlinuz", "initrd.img")
-    drive = f"file={card.image},format=raw,snapshot=on,if=none,id=d"
+    snapshot = "off" if keeps else "on"
+    drive = f"file={card.image},format=raw,snapshot={snapshot},if=none,id=d"
     disk = ("-drive", drive, "-device", "virtio-blk-device,drive=d")
     start = ("-kernel", str(kernel), "-initrd", str(initrd), "-append", CONSOLE)
     with switched_on(
@@ -163,8 +172,6 @@ def raspberry_pi_3b(card: Card, broker_port: int) -> Iterator[Guest]:
     """Switch the card on in QEMU's Raspberry Pi 3B, with its device tree; its network is USB's."""
     tree = "bcm2837-rpi-3-b.dtb"
     kernel, initrd, dtb = boot_files(card.image, card.image.parent, "vmlinuz", "initrd.img", tree)
-    size_bytes = card.image.stat().st_size
-    os.truncate(card.image, 1 << (size_bytes - 1).bit_length())  # as cards are
     drive = ("-drive", f"file={card.image},format=raw,snapshot=on,if=sd")
     console = CONSOLE.replace("ttyAMA0", "ttyAMA0,115200 console=ttyS1,115200")
     start = ("-kernel", str(kernel), "-initrd", str(initrd), "-dtb", str(dtb), "-append", console)
@@ -225,3 +232,34 @@ def listening(join_line: str) -> Iterator[Ear]:
     )
     with linked(options) as link:
         yield Ear(link, join_line)
+
+
+def tell(words: str) -> None:
+    """Say a figure that depends on the machine; times are not judged."""
+    print(words, flush=True)  # noqa: T201 - for who runs the tests with -s
+
+
+def port_of(join_line: str) -> int:
+    return parse_join_line(join_line).brokers[0].port
+
+
+def until(
+    what: str,
+    ear: Ear,
+    guests: list[Guest],
+    holds: Callable[[], bool],
+    patience_s: float = BOOT_PATIENCE_S,
+) -> None:
+    """Listen until something holds, and fail with the consoles' last words if a guest is off."""
+    end_s = time.monotonic() + patience_s
+    while not holds():
+        for guest in guests:
+            guest.check_on()
+        words = "\n".join(guest.last_words() for guest in guests)
+        assert time.monotonic() < end_s, f"{what}: not within {patience_s} s; {words}"
+        ear.listen()
+
+
+def online(peers: list[dict[str, object]]) -> dict[object, object]:
+    """Return node -> software of the peers that are there."""
+    return {peer["node"]: peer["software"] for peer in peers if peer["online"]}

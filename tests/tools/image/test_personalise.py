@@ -10,6 +10,7 @@ import pytest
 
 from edge_node.gossip.errors import JoinLineInvalid
 from edge_node.kernels.libsodium import load_ed25519
+from tools.image import __main__ as command
 from tools.image.__main__ import WIFI_VARIABLE, main
 from tools.image.boards import MARK
 from tools.image.personalise import (
@@ -160,3 +161,18 @@ def test_command_says_in_one_sentence_what_is_wrong(
     assert (
         capsys.readouterr().err == f"image: {missing} can not be read: No such file or directory\n"
     )
+
+
+def test_build_says_in_one_sentence_that_it_can_not_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "PROGRAMS", {})
+    wheel = tmp_path / "edge_node.whl"
+    words = ["build", "--wheel", str(wheel), "--mirror", "http://127.0.0.1:1/"]
+    assert main([*words, "--folder", str(tmp_path / "made")]) == 1
+    told = f"image: there is no wheel {wheel}; `make dist` makes it\n"
+    assert capsys.readouterr().err == told
+    wheel.touch()
+    assert main([*words, "--folder", str(wheel / "made")]) == 1
+    told = f"image: {wheel / 'made'}"
+    assert capsys.readouterr().err.startswith(told)

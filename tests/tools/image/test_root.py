@@ -52,6 +52,17 @@ def test_card_without_its_python_here_is_refused(tmp_path: Path) -> None:
         compile_python(tmp_path, "3.99")
 
 
+def test_shim_for_a_python_that_is_not_in_use_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shim = tmp_path / "python3.99"
+    shim.write_text("#!/bin/sh\nexit 127\n")
+    shim.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(PythonMissing, match=r"no python3\.99 here"):
+        compile_python(tmp_path, "3.99")
+
+
 def test_wheels_place_on_this_machine_is_forgotten(tmp_path: Path) -> None:
     info = tmp_path / "thing-1.dist-info"
     info.mkdir()

@@ -11,13 +11,16 @@
 #include "test_pattern.h"
 
 enum {
-    LINE_BYTES = 128, // a power of two: 11 ms of the line
+    LINE_BYTES = 256, // a power of two: 22 ms of the line
     FRAME_BYTES = 1100,
-    PUSH_BYTES = 256,
+    PUSH_BYTES = 192,
     IMAGE_BYTES = 784,
     WORK_WORDS = 384,
     PATTERN_SIDE = 28
 };
+
+// Nobody takes bytes while a push is sent, and a host may send a request all that time.
+typedef char line_holds_what_comes_beside_a_push[LINE_BYTES > PUSH_BYTES + 2 ? 1 : -1];
 
 static struct {
     volatile uint8_t bytes[LINE_BYTES];

@@ -58,7 +58,6 @@ enum {
     PLL_BY_6_BY_2 = 6 << 16 | 2 << 12,
     PLL_RUNNING = 1 << 2,                        // off: the modulator, which nothing uses
     PLL_WITHOUT_DIVIDERS = PLL_RUNNING | 1 << 3, // off: the dividers too
-    PLL_LOCKED = 1 << 31,
     TICK_OF_12_CYCLES = 1 << 9 | 12,
     FUNCTION_UART = 2,
     LINE_8_BITS = 3 << 5, // without a FIFO: an interrupt for each byte
@@ -80,7 +79,7 @@ static void begin_clocks(void) {
         ;
     PLL_FEEDBACK = PLL_TIMES;
     PLL_POWER = PLL_WITHOUT_DIVIDERS;
-    while ((PLL_STATUS & (uint32_t)PLL_LOCKED) == 0)
+    while ((PLL_STATUS & (uint32_t)1 << 31) == 0)
         ;
     PLL_DIVIDERS = PLL_BY_6_BY_2;
     PLL_POWER = PLL_RUNNING;

@@ -4,9 +4,10 @@
 //     node emulate.mjs FOLDER_OF_RP2040JS FIRMWARE.uf2
 //
 // The boot ROM is not run, but done here: it copies the boot stage to the end of memory, checks its
-// CRC and begins there. Bytes come at 115,200 baud of its time, which passes as instructions do, and
-// by its next alarm, or byte, while it sleeps.
-// Law of the file: rp2040js 1.4.1 as it is; it ends with its input.
+// CRC and begins there. Its time passes as instructions do, and by its next alarm, or byte, while it
+// sleeps; with nothing on the line no faster than ours. Bytes come and go at 115,200 baud of it: the
+// UART of rp2040js sends at once and keeps 32 that came, a real one without its FIFO holds one.
+// Law of the file: rp2040js 1.4.1 as it is, but for that; it ends with its input.
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { resolve } from 'node:path';
@@ -18,7 +19,9 @@ const BOOT_BYTES = 256;
 const BLOCK_BYTES = 512;
 const CYCLE_NANOS = 8; // 125 MHz
 const BYTE_NANOS = 1e10 / 115200;
-const INSTRUCTIONS_A_TURN = 200000;
+const TURN_NANOS = 1e6;
+const TX_FULL = 1 << 5;
+const TX_INTERRUPT = 1 << 5;
 
 function fail(text) {
   process.stderr.write(`${text}\n`);
@@ -57,31 +60,57 @@ pico.sram.set(stage, BOOT_AT - MEMORY);
 pico.core.SP = BOOT_AT;
 pico.core.PC = BOOT_AT;
 
-let coming = Buffer.alloc(0);
-let nextByteNanos = 0;
-let sent = [];
+const { FIFO } = await import(pathToFileURL(resolve(folder, 'dist/esm/utils/fifo.js')));
+const { core } = pico;
 const uart = pico.uart[0];
-uart.onByte = (byte) => sent.push(byte);
+const flagsOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(uart), 'flags').get;
+let coming = Buffer.alloc(0);
+let comesAt = 0;
+let sent = [];
+let goneAt = Infinity; // when the byte that is on its way has left
+uart.rxFIFO = new FIFO(1);
+uart.onByte = (byte) => {
+  sent.push(byte);
+  goneAt = pico.clock.nanos + BYTE_NANOS;
+};
+uart.checkInterrupts = () =>
+  pico.setInterrupt(uart.irq, (uart.interruptStatus & uart.interruptMask) !== 0);
+Object.defineProperty(uart, 'flags', {
+  get: () => flagsOf.call(uart) | (goneAt === Infinity ? 0 : TX_FULL),
+});
+
+function lineWorks(now) {
+  if (now >= goneAt) {
+    goneAt = Infinity;
+    uart.interruptStatus |= TX_INTERRUPT;
+    uart.checkInterrupts();
+  }
+  if (coming.length > 0 && now >= comesAt) {
+    uart.feedByte(coming[0]);
+    coming = coming.subarray(1);
+    comesAt = now + BYTE_NANOS;
+  }
+}
 
 function turn() {
-  for (let i = 0; i < INSTRUCTIONS_A_TURN; i++) {
+  const end = pico.clock.nanos + TURN_NANOS;
+  let idle = false;
+  while (pico.clock.nanos < end) {
     const now = pico.clock.nanos;
-    if (coming.length > 0 && now >= nextByteNanos) {
-      uart.feedByte(coming[0]);
-      coming = coming.subarray(1);
-      nextByteNanos = now + BYTE_NANOS;
-    }
-    if (pico.core.waiting) {
-      const alarm = pico.clock.nanosToNextAlarm;
-      pico.clock.tick(coming.length > 0 ? Math.min(alarm, nextByteNanos - now) : alarm);
-      if (coming.length === 0) break;
+    lineWorks(now);
+    // Its WFI sleeps on though an interrupt is pending.
+    if ((core.pendingInterrupts & core.enabledInterrupts) !== 0) core.waiting = false;
+    if (!core.waiting) {
+      pico.clock.tick(core.executeInstruction() * CYCLE_NANOS);
       continue;
     }
-    pico.clock.tick(pico.core.executeInstruction() * CYCLE_NANOS);
+    idle = coming.length === 0 && goneAt === Infinity;
+    const next = Math.min(goneAt, coming.length > 0 ? comesAt : Infinity, end);
+    pico.clock.tick(Math.min(next - now, pico.clock.nanosToNextAlarm || Infinity));
   }
   if (sent.length > 0) process.stdout.write(Buffer.from(sent));
   sent = [];
-  if (pico.core.waiting && coming.length === 0) setTimeout(turn, 1);
+  if (idle) setTimeout(turn, 1);
   else setImmediate(turn);
 }
 
