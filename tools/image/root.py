@@ -163,13 +163,16 @@ def install_node(root: Path, wheel: Path, constraints: Path, python: str) -> Non
 
 
 def forget_source(site: Path) -> None:
-    """Take out of what pip wrote where on this machine a wheel came from."""
-    for note in site.glob("*.dist-info/direct_url.json"):
-        record = note.with_name("RECORD")
-        name = note.relative_to(site).as_posix()
+    """Take out of what pip wrote where on this machine a wheel came from, and for whose Python.
+
+    Its programs, which began with the path of the Python that ran pip, are gone already.
+    """
+    for record in site.glob("*.dist-info/RECORD"):
+        note = record.with_name("direct_url.json")
+        gone = (f"{note.relative_to(site).as_posix()},", "../../bin/")
         lines = record.read_text().splitlines(keepends=True)
-        record.write_text("".join(line for line in lines if not line.startswith(f"{name},")))
-        note.unlink()
+        record.write_text("".join(line for line in lines if not line.startswith(gone)))
+        note.unlink(missing_ok=True)
 
 
 def compile_python(root: Path, python: str) -> None:

@@ -68,6 +68,7 @@ def test_wheels_place_on_this_machine_is_forgotten(tmp_path: Path) -> None:
     info.mkdir()
     (info / "direct_url.json").write_text('{"url": "file:///somewhere"}')
     record = "thing.py,sha256=x,5\nthing-1.dist-info/direct_url.json,sha256=y,28\n"
+    record += "../../bin/thing,sha256=z,236\n"  # begins with the Python that ran pip
     (info / "RECORD").write_text(record)
     forget_source(tmp_path)
     assert {path.name for path in info.iterdir()} == {"RECORD"}
