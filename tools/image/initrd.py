@@ -74,7 +74,7 @@ def make_initrd(
     busybox = root / "usr/bin/busybox"
     members: list[tuple[str, int, bytes]] = [
         (name, stat.S_IFDIR | 0o755, b"")
-        for name in ("bin", "dev", "modules", "proc", "root", "sys")
+        for name in ("bin", "card", "dev", "modules", "proc", "sys")
     ]
     members.append(("bin/busybox", stat.S_IFREG | 0o755, busybox.read_bytes()))
     members.append(("init", stat.S_IFREG | 0o755, INIT.read_bytes()))

@@ -150,7 +150,7 @@ def test_push_that_nobody_acknowledges_is_given_up(core: Core) -> None:
     raw.greet()
     assert raw.ask(1, 9, b"\xa2\x00\x00\x01\x00").type == MessageType.DONE
     pushes = 0
-    for now_ms in range(0, 60_000, 100):
-        raw.device.poll(now_ms)
+    for passed_ms in range(0, 60_000, 100):
+        raw.device.poll(passed_ms)
         pushes += len(raw.reader.feed(raw.device.outgoing()))
     assert pushes == 60
