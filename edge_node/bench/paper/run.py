@@ -40,7 +40,7 @@ from edge_node.bench.sizes import SIZES
 from edge_node.bench.timing import Meter, cpu_clock_ns
 from edge_node.bench.workload import Workload
 from edge_node.datasets.store import DatasetStore
-from edge_node.gossip.embedded_broker import BrokerOptions, start_broker
+from edge_node.gossip.embedded_broker import choose_program
 from edge_node.kernels.libsodium import load_ed25519
 from edge_node.node.networks import LAN, new_genesis
 from edge_node.primitives.clock import Clock
@@ -156,29 +156,23 @@ def workload_of(options: PaperOptions) -> Workload:
 
 
 def _bytes(options: PaperOptions, clock: Clock, report: PaperReport) -> None:
-    folder = options.folder / "bytes"
-    broker = start_broker(BrokerOptions(data_dir=folder / "broker"), clock)
-    report.broker = broker.program
-    try:
-        genesis = new_genesis(
-            "bench",
-            [options.datasets.table(options.dataset).manifest],
-            [load_ed25519().public_key(bytes(SEED_BYTES))],
-            LAN,
-            clock.now_ms(),
+    report.broker = choose_program("")
+    genesis = new_genesis(
+        "bench",
+        [options.datasets.table(options.dataset).manifest],
+        [load_ed25519().public_key(bytes(SEED_BYTES))],
+        LAN,
+        clock.now_ms(),
+    )
+    report.bytes = tuple(
+        block_byte_rows(
+            workload_of(options),
+            genesis=genesis,
+            folder=options.folder / "bytes",
+            clock=clock,
+            sizes=SIZES[:1] if options.quick else SIZES,
         )
-        report.bytes = tuple(
-            block_byte_rows(
-                workload_of(options),
-                genesis=genesis,
-                folder=folder,
-                broker=broker,
-                clock=clock,
-                sizes=SIZES[:1] if options.quick else SIZES,
-            )
-        )
-    finally:
-        broker.stop()
+    )
 
 
 def _throughput(options: PaperOptions, clock: Clock, report: PaperReport) -> None:

@@ -5,7 +5,8 @@ Two ends speak the whole protocol over a real broker: one announces a signed blo
 it, with the pieces that it has to ask for. The model travels full, as the paper has it, as a delta
 or as nothing but its recipe.
 Law of the file: what is counted is what the broker read and wrote; what is inside is only measured
-to tell the header, the model and the rest apart.
+to tell the header, the model and the rest apart. Every pair has a broker of its own, which has kept
+nothing of the pair before: neither a tip nor a last will.
 Read next: relay.py, edge_node/gossip/protocol.py.
 """
 
@@ -23,7 +24,7 @@ from edge_node.chain.block_builder import Finding, build_block
 from edge_node.chain.database import Database
 from edge_node.chain.importer import Importer
 from edge_node.datasets.store import DatasetStore
-from edge_node.gossip.embedded_broker import RunningBroker
+from edge_node.gossip.embedded_broker import BrokerOptions, RunningBroker, start_broker
 from edge_node.gossip.exchange import Identity
 from edge_node.gossip.inbox import LinkUp
 from edge_node.gossip.mqtt import LinkOptions, MqttLink
@@ -174,7 +175,6 @@ def block_byte_rows(
     *,
     genesis: Genesis,
     folder: Path,
-    broker: RunningBroker,
     clock: Clock,
     sizes: tuple[Size, ...] = SIZES,
 ) -> Iterator[BlockBytes]:
@@ -186,14 +186,14 @@ def block_byte_rows(
     genesis : Genesis
         Of a network with this dataset.
     folder : Path
-        For the two chains.
-    broker : RunningBroker
+        For the pairs' chains and their brokers' files.
     clock : Clock
     sizes : tuple of Size
 
     Raises
     ------
-    MeasurementFailed
+    EdgeNodeError
+        A broker could not be started, or something did not come about.
     """
     for size in sizes:
         parent = (
@@ -205,8 +205,9 @@ def block_byte_rows(
         for kind in KINDS:
             proof, transport = _model_as(kind, parent, child, steps)
             place = folder / f"{size.name}-{kind}"
-            place.mkdir(parents=True)
             with ExitStack() as cleanup:
+                broker = start_broker(BrokerOptions(data_dir=place / "broker"), clock)
+                cleanup.callback(broker.stop)
                 block, ends = _meet(cleanup, place, genesis, broker, clock, proof, child)
                 tip, passed = _send(block, transport, ends, clock)
             up = passed.to_broker_bytes

@@ -15,8 +15,12 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory) -> tuple[BlockBytes, ...]:
-    folder: Path = tmp_path_factory.mktemp("bytes")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("bytes")
+
+
+@pytest.fixture(scope="module")
+def rows(folder: Path) -> tuple[BlockBytes, ...]:
     return run_paper(quick_options(folder, "bytes"), SystemClock(), lambda _: None).bytes
 
 
@@ -25,6 +29,12 @@ def test_every_way_of_sending_is_measured(rows: tuple[BlockBytes, ...]) -> None:
     full, delta, recipe = rows
     assert full.model_bytes > delta.model_bytes > recipe.model_bytes > 0
     assert full.to_broker_bytes > delta.to_broker_bytes > recipe.to_broker_bytes
+
+
+@pytest.mark.usefixtures("rows")
+def test_every_pair_has_a_broker_that_knows_no_tip_or_will_of_the_pair_before(folder: Path) -> None:
+    passwords = {path.read_text() for path in folder.glob("bytes/*/broker/passwords")}
+    assert len(passwords) == len(KINDS)
 
 
 def test_socket_carries_the_block_and_a_signed_envelope(rows: tuple[BlockBytes, ...]) -> None:
