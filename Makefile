@@ -32,6 +32,8 @@ ARM_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
 FIRMWARE_PROGRAMS := qemu-system-arm clang node npm
 FIRMWARE_PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm clang nodejs npm
 RP2040JS := rp2040js@1.4.1
+# It asks again where it gets no answer, but not for a file whose connection breaks half-way.
+NPM_INSTALL := npm install --loglevel=error --no-save --ignore-scripts --fetch-timeout=60000
 IMAGE_PROGRAMS := aarch64-linux-gnu-gcc depmod mcopy mkfs.vfat sfdisk e2fsck debugfs zstd xz \
     python3.11 dpkg-deb systemctl systemd-sysusers
 IMAGE_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross kmod mtools dosfstools fdisk \
@@ -127,8 +129,12 @@ firmware: setup ## Build the microcontrollers' firmware: build/firmware/*.elf, .
 
 firmware-test: firmware ## Test it: fuzzers under sanitizers, and every board in its emulator
 	$(call NEED,FIRMWARE)
-	@npm ls --prefix build/rp2040js $(RP2040JS) >/dev/null 2>&1 || \
-	    npm install --silent --no-save --ignore-scripts --prefix build/rp2040js $(RP2040JS)
+	@npm ls --prefix build/rp2040js $(RP2040JS) >/dev/null 2>&1 || { \
+	    for pause in 5 20 no; do \
+	        $(NPM_INSTALL) --prefix build/rp2040js $(RP2040JS) >/dev/null && exit; \
+	        [ $$pause = no ] || echo "npm failed, see above; once more in $$pause s" >&2; \
+	        [ $$pause = no ] || sleep $$pause; \
+	    done; exit 1; }
 	$(PYTEST) -m firmware
 
 fpga-setup:

@@ -27,6 +27,7 @@ from tools.debian_tree import (
     link_alternatives,
     unpack,
 )
+from tools.wheels import run_pip
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("dash", "libsodium23", "mosquitto", "python3", "python3-numpy", "tzdata")
@@ -150,14 +151,11 @@ def make_machine(machine: Machine, debian: Debian, folder: Path) -> Path:
     (root / "etc/passwd").write_text("\n".join(accounts) + "\n")
     (root / "etc/hosts").write_text("127.0.0.1 localhost\n")
     (root / "etc/binfmt").write_text(binfmt_line(machine))
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     where = ["--target", str(root / "opt/site"), "--no-deps", "--only-binary=:all:"]
     version = ["--implementation", "cp", "--python-version", _python(debian)]
     platforms = [f"--platform={each}" for each in machine.platforms]
-    subprocess.run(
-        [*pip, *where, *version, *platforms, "-c", constraints, *WHEELS, *machine.wheels],
-        check=True,
-    )
+    named = [*WHEELS, *machine.wheels]
+    run_pip("install", "--quiet", *where, *version, *platforms, "-c", constraints, *named)
     stamp.write_text(state)
     return root
 

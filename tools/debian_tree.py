@@ -12,6 +12,7 @@ Read next: arm_test.py.
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,9 @@ KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 COMPONENTS = ("main", "non-free-firmware")
 TRIPLETS = {"arm64": "aarch64-linux-gnu", "armhf": "arm-linux-gnueabihf"}
 """Debian's name of an architecture -> the name of its folder of libraries."""
+
+PAUSES_S = (5, 20)
+"""After which apt is asked anew: it asks again for one file itself, not for all of an archive."""
 
 _MERGED = ("bin", "lib", "sbin")
 """Links into usr/, which the package usrmerge would make."""
@@ -108,8 +112,7 @@ def fetch(debian: Debian, packages: Sequence[str], folder: Path) -> list[Path]:
         + f'Dir::State::lists "{folder}/lists";\nDir::Cache::archives "{archives}";\n'
         f'Dir::Etc::sourcelist "{sources}";\nDir::Etc::sourceparts "-";\n'
     )
-    for words in (("update",), ("-y", "--download-only", "install", *packages)):
-        _apt(configuration, *words)
+    _download(configuration, packages)
     return sorted(archives / name for name in _chosen(configuration, packages))
 
 
@@ -142,6 +145,21 @@ def link_alternatives(root: Path, debian: Debian) -> None:
             target = libraries / library.name
             if not target.exists():
                 target.symlink_to(f"{folder}/{library.name}")
+
+
+def _download(configuration: Path, packages: Sequence[str]) -> None:
+    """Fetch lists and packages; what has come stays, so another attempt goes on from there."""
+    for pause_s in (*PAUSES_S, None):
+        try:
+            # Lists that did not come are no failure to `update`, but to `install`.
+            _apt(configuration, "update")
+            _apt(configuration, "-y", "--download-only", "install", *packages)
+        except DebianMissing:
+            if pause_s is None:
+                raise
+            time.sleep(pause_s)
+        else:
+            return
 
 
 def _chosen(configuration: Path, packages: Sequence[str]) -> list[str]:

@@ -96,13 +96,24 @@ make_venv() {
 
 install_python_packages() {
     say "installing into $venv: edge-node[$extras] and what it needs, as locked in $constraints"
+    # pip asks again where it gets no answer, but not for a file whose connection breaks half-way;
+    # what it has whole is in its cache.
+    attempt=1
+    until pip_installs; do
+        [ "$attempt" -lt 3 ] ||
+            fail "pip could not install, see above; the first set-up needs a network."
+        say "pip could not install, see above; trying again in $((attempt * 5)) s"
+        sleep $((attempt * 5))
+        attempt=$((attempt + 1))
+    done
+}
+
+pip_installs() {
     pip="$venv/bin/python -m pip --disable-pip-version-check --timeout 60"
     # shellcheck disable=SC2086 # a list of words
-    {
-        $pip install --quiet --constraint "$constraints" setuptools &&
-            $pip install --quiet --constraint "$constraints" --no-build-isolation \
-                --editable ".[$extras]"
-    } || fail "pip could not install, see above; the first set-up needs a network."
+    $pip install --quiet --constraint "$constraints" setuptools &&
+        $pip install --quiet --constraint "$constraints" --no-build-isolation \
+            --editable ".[$extras]"
 }
 
 build_kernels() {

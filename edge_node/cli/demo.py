@@ -269,8 +269,8 @@ def _bridged(bridge: BridgeReport) -> str:
 
 
 def _rise(report: DemoReport) -> str:
-    first, last = report.generations[0], report.generations[-1]
-    return f"{percent(first.reserve_ppm)} % -> {percent(last.reserve_ppm)} %"
+    first = report.generations[0]
+    return f"{percent(first.reserve_ppm)} % -> {percent(report.best.reserve_ppm)} %"
 
 
 def _generations(report: DemoReport) -> Table:

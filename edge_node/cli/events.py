@@ -100,13 +100,13 @@ class _Watch:
             now = ask(self._control, "status", {})
         except NodeError:
             return
+        mined, head = int(str(now["mined"])), str(now["head"])
+        self.height = int(str(now["height"]))  # before anything is told: the end may come now
         if not self._started:
             self._started = True
-            self._head = str(now["head"])
+            self._head = head
             keys = ("node", "address", "network", "network_name", "height", "head", "backend")
             tell("started", {key: now[key] for key in keys})
-        mined, head = int(str(now["mined"])), str(now["head"])
-        self.height = int(str(now["height"]))
         if head != self._head:
             self._head = head
             tell("head", {"height": self.height, "head": head})

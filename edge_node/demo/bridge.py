@@ -16,7 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_node.demo.network import DemoFailed, DemoNetwork
+from edge_node.demo.network import DemoFailed, DemoNetwork, undisturbed
 from edge_node.gossip.mqtt import LinkOptions, MqttLink
 from edge_node.gossip.ports import Incoming
 from edge_node.gossip.topics import BRIDGE_ROOT
@@ -172,7 +172,9 @@ class DemoBridge:
         DemoFailed
             The emulator or the bridge has ended; the message says which.
         """
-        for event in self._link.poll(0):
+        with undisturbed():
+            events = self._link.poll(0)
+        for event in events:
             if isinstance(event, Incoming):
                 self._file.write(event.payload + b"\n")
                 model = str(json.loads(event.payload)["model"])

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 from edge_node.datasets.store import DatasetStore
 from edge_node.gossip.embedded_broker import Account, BrokerOptions, RunningBroker, start_broker
@@ -34,8 +35,8 @@ from edge_node.spec.signature import SEED_BYTES
 
 GLIMPSE_S = 0.5
 """How long one look at the nodes waits for answers."""
-STOP_TIMEOUT_S = 5
-"""A node that takes longer to end is killed."""
+STOP_TIMEOUT_S = 20
+"""A node that takes longer to end is killed: ten times what it promises, for a busy machine."""
 TRAINER_NICE = 5
 """Somebody is watching: next to other work a trainer gets more than a node's usual leftovers."""
 SELECTION_IMAGES = 50_000
@@ -189,7 +190,8 @@ class DemoNetwork:
                 for each in (*learned, *(offered if number == 1 else ())):
                     target = directory.datasets / each.hex()
                     shutil.copytree(datasets.folder(each), target, copy_function=os.link)
-                self._launcher.submit(self._launch, directory, backend).result()
+                with undisturbed():
+                    self._launcher.submit(self._launch, directory, backend).result()
         except BaseException:
             self.stop()
             raise
@@ -226,7 +228,8 @@ class DemoNetwork:
         descriptors : sequence of int
             Open files that it is given.
         """
-        return self._launcher.submit(self._start, command, log, descriptors).result()
+        with undisturbed():
+            return self._launcher.submit(self._start, command, log, descriptors).result()
 
     def accompany_first(self, words: Sequence[str], log: Path) -> "subprocess.Popen[bytes]":
         """Start a command of the first node's user that goes on, and ends with the network.
@@ -269,11 +272,13 @@ class DemoNetwork:
         for node in self.nodes:
             if node.process.poll() is not None:
                 raise DemoFailed(node.name, node.log)
-            if node.name not in self._asked:
-                self._asked[node.name] = self._askers.submit(_glimpse, node)
-        wait(self._asked.values(), GLIMPSE_S)
-        answered = [name for name, asked in self._asked.items() if asked.done()]
-        found = {name: self._asked.pop(name).result() for name in answered}
+        with undisturbed():
+            for node in self.nodes:
+                if node.name not in self._asked:
+                    self._asked[node.name] = self._askers.submit(_glimpse, node)
+            wait(self._asked.values(), GLIMPSE_S)
+            answered = [name for name, asked in self._asked.items() if asked.done()]
+            found = {name: self._asked.pop(name).result() for name in answered}
         return [each for node in self.nodes if (each := found.get(node.name)) is not None]
 
     def publish(self, dataset: DatasetId, *, bounty: int, blocks: int) -> None:
@@ -306,16 +311,21 @@ class DemoNetwork:
 
     def let_mine(self, count: int) -> bool:
         """Let the first nodes mine, and no others; return whether all have heard it."""
-        heard = self._askers.map(
-            lambda place: _told_to_mine(self.nodes[place], enabled=place < count),
-            range(len(self.nodes)),
-        )
-        return all(list(heard))
+        with undisturbed():
+            telling = [
+                self._askers.submit(_told_to_mine, node, enabled=place < count)
+                for place, node in enumerate(self.nodes)
+            ]
+        while True:
+            with undisturbed():
+                if not wait(telling, GLIMPSE_S).not_done:
+                    break
+        self._asked.clear()  # what they said before is of another time
+        return all(told.result() for told in telling)
 
     def stop(self) -> None:
         """End all nodes, then the broker; Ctrl-C waits for that."""
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        try:
+        with undisturbed():
             self._launcher.shutdown(cancel_futures=True)
             processes = [*self._companions, *(node.process for node in self.nodes)]
             for process in processes:
@@ -328,8 +338,48 @@ class DemoNetwork:
                     process.wait()
             self._askers.shutdown(cancel_futures=True)  # who has ended answers no more
             self.broker.stop()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Interruption:
+    """Ctrl-C as an exception, except where it has to wait."""
+
+    def __init__(self) -> None:
+        self._holders = 0
+        self._came = False
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        """Handle a signal."""
+        if not self._holders:
+            raise KeyboardInterrupt
+        self._came = True
+
+    def hold(self) -> None:
+        """Let it wait."""
+        self._holders += 1
+
+    def let_go(self) -> None:
+        """Let it wait no longer."""
+        self._holders -= 1
+        if self._came and not self._holders:
+            self._came = False
+            raise KeyboardInterrupt
+
+
+_INTERRUPTION = _Interruption()
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let signals wait for the end of a block.
+
+    An exception in the moment in which `threading` takes a lock leaves it taken, and whoever wants
+    it next, as the threads that are waited for at the end do, waits for ever.
+    """
+    _INTERRUPTION.hold()
+    try:
+        yield
+    finally:
+        _INTERRUPTION.let_go()
 
 
 @contextlib.contextmanager
@@ -337,7 +387,7 @@ def ended_by_signals() -> Iterator[None]:
     """Let SIGTERM and a closed terminal end a block as Ctrl-C does: nodes must not stay behind."""
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     for number in _SIGNALS:
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(number, _INTERRUPTION)
     try:
         yield
     finally:

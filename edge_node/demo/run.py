@@ -225,13 +225,19 @@ def _until_heard(
     limit_ms: int,
     miners: int,
 ) -> int:
-    """Let so many nodes mine, once all of them answer; return the height of the highest."""
+    """Let so many nodes mine, and no others; return the height of the highest once all obey.
+
+    Who answers is told at once, and does not go ahead of those that are still starting. Heights
+    are asked for afterwards: what they were before may be blocks ago.
+    """
+    heard = False
     while True:
         time.sleep(POLL_S)
         glimpses = network.glimpses()
         watch(glimpses)
-        if len(glimpses) == len(network.nodes) and network.let_mine(miners):
+        if heard and len(glimpses) == len(network.nodes):
             return max(glimpse.height for glimpse in glimpses)
+        heard = heard or network.let_mine(miners)
         if clock.monotonic_ms() > limit_ms:
             raise DemoTimedOut(blocks=options.blocks, limit_ms=options.limit_ms, glimpses=glimpses)
 

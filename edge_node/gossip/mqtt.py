@@ -10,6 +10,7 @@ Read next: inbox.py, then protocol.py, which decides what is said.
 
 import contextlib
 import socket
+import ssl
 import threading
 import time
 import zlib
@@ -312,13 +313,32 @@ def _let_go(client: paho.Client) -> None:
     client.on_message = None
 
 
+class _ClosingSocket(ssl.SSLSocket):
+    """A socket that is closed where its handshake fails: the library would leave it open."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002  # as it is called
+        try:
+            super().do_handshake(block)
+        except OSError:  # of TLS, or it has taken too long
+            self.close()
+            raise
+
+
 def _use_tls(client: paho.Client, tls: TlsOptions) -> None:
-    files = [tls.ca_file, tls.certificate_file, tls.key_file]
-    ca_file, certificate_file, key_file = (None if each is None else str(each) for each in files)
+    # As by the library's tls_set: the broker shows a certificate, and it is that of its host.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.sslsocket_class = _ClosingSocket
     try:
-        client.tls_set(ca_certs=ca_file, certfile=certificate_file, keyfile=key_file)
+        if tls.certificate_file is not None:
+            context.load_cert_chain(tls.certificate_file, tls.key_file)
+        if tls.ca_file is not None:
+            context.load_verify_locations(tls.ca_file)
+        else:
+            context.load_default_certs()
     except (OSError, ValueError) as error:
-        named = [each for each in (ca_file, certificate_file, key_file) if each is not None]
+        files = [tls.ca_file, tls.certificate_file, tls.key_file]
+        named = [str(each) for each in files if each is not None]
         raise LinkOptionInvalid(
             expected="readable certificate files", actual=f"{', '.join(named)}: {error}"
         ) from error
+    client.tls_set_context(context)

@@ -241,13 +241,13 @@ def _simulated(build_name: str) -> "Opened[Overlay]":
 
     LOGGER.info("opening the simulated engine; a first build takes a minute or two")
     build_simulation(build_name)
-    from edge_node_fpga.sim.device import make_device
+    from edge_node_fpga.sim.device import PATIENCE_S, make_device
 
     with ExitStack() as cleanup:
         folder = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="edge-node-overlay-"))
         device, bitfile = make_device(_build_of(build_name), Path(folder))
         cleanup.callback(device.board.close)
-        overlay = Overlay(bitfile, device=device)
+        overlay = Overlay(bitfile, timeout_s=PATIENCE_S, clock=device.seconds, device=device)
         cleanup.callback(overlay.close)
         kept = cleanup.pop_all()
     return Opened(overlay, kept.close)

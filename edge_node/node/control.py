@@ -137,7 +137,7 @@ def ask(path: Path, method: str, arguments: JsonObject) -> JsonObject:
                 answer: JsonObject = json.loads(stream.readline())
     except PermissionError:
         raise NodeOfAnother(path.parent, _owner_of(path)) from None
-    except TimeoutError:
+    except (TimeoutError, BlockingIOError):  # the latter where as many as may already wait
         raise RequestRefused(_BUSY) from None
     except (OSError, ValueError):
         raise NodeNotRunning(path.parent) from None

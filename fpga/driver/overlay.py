@@ -306,12 +306,13 @@ class Overlay:
         """Wait until a model that is in has been checked."""
         end_s = self._clock() + self._timeout_s
         while True:
+            late = self._clock() > end_s  # before the look, as in _wait
             code = int(self._registers.ERROR)
             if code:
                 raise engine_error(code)
             if self._field(STATUS, f"model_{slot}"):
                 return
-            if self._clock() > end_s:
+            if late:
                 self._recover()
                 raise ModelNotTaken(timeout_s=self._timeout_s)
 
@@ -389,6 +390,8 @@ class Overlay:
     def _wait(self, channel: int, stuck: type[EngineStuck], *, until_error: bool = True) -> None:
         end_s, images = self._clock() + self._timeout_s, 0
         while True:
+            # Before the look: a process that stood still in between finds what was done meanwhile.
+            late = self._clock() > end_s
             status = self._dma.read(channel + _STATUS)
             if until_error:  # more results than were asked for also keep images from being taken
                 status |= self._dma.read(_RECEIVE + _STATUS) & _DMA_ERRORS
@@ -400,7 +403,7 @@ class Overlay:
                 return
             if until_error:
                 self._check()
-            if self._clock() > end_s:
+            if late:
                 if until_error and int(self._registers.IMAGES) != images:
                     end_s, images = self._clock() + self._timeout_s, int(self._registers.IMAGES)
                     continue

@@ -19,11 +19,13 @@ from edge_node_fpga.sim.board import MEMORY_BASE, MEMORY_BYTES, Board
 from edge_node_fpga.sim.build import built_library
 from edge_node_fpga.sim.errors import NothingThere, OutOfMemory
 from edge_node_fpga.sim.hwh import write_hwh
-from edge_node_fpga.vivado.design import DESIGN, DMA_RANGE, ENGINE_RANGE, Build
+from edge_node_fpga.vivado.design import CLOCK_HZ, DESIGN, DMA_RANGE, ENGINE_RANGE, Build
 
 Device: Any = load_pynq().Device
 PynqBuffer: Any = load_pynq().buffer.PynqBuffer
 
+PATIENCE_S = 0.25
+"""Of the board's own time, for a driver's time-outs: more than the engine's watchdog has."""
 PAGE_BYTES = 4096
 WORD_BYTES = 4
 _ENGINE_REGISTERS = range(ENGINE_RANGE.base, ENGINE_RANGE.base + ENGINE_RANGE.bytes)
@@ -57,6 +59,14 @@ class SimulatedDevice(Device):  # type: ignore[misc] # pynq brings no types
         self._clock_registers: dict[int, int] = {}
         self._free: list[tuple[int, int]] = [(0, MEMORY_BYTES)]  # offset, bytes; ascending
         self._taken: dict[int, int] = {}
+
+    def seconds(self) -> float:
+        """Return the board's own time, for time-outs: the simulation may take its own.
+
+        A look at it takes a clock, as any other access, so whoever waits comes to an end.
+        """
+        self.board.run(1)
+        return self.board.clocks / CLOCK_HZ
 
     def read_registers(self, address: int, length: int) -> bytes:
         """Return the bytes of registers; time passes."""

@@ -32,8 +32,9 @@ from edge_node.node.data_directory import DataDirectory
 from edge_node.primitives.types import Address, PublicKey
 from edge_node.spec.signature import SEED_BYTES
 from tests.acceptance.running import RULES, Running, answer, eventually, found_network, node
-from tests.gossip.mesh import Mesh, free_ports
+from tests.gossip.mesh import Mesh
 from tests.gossip.real import until_listening
+from tests.ports import quiet_port
 
 pytestmark = [
     pytest.mark.acceptance,
@@ -201,7 +202,7 @@ def paid(members: Members, count: int) -> bool:
 
 
 def test_each_broker_is_killed_in_turn(tmp_path: Path) -> None:
-    members = Members(tmp_path, [f"127.0.0.1:{port}" for port in free_ports(3)])
+    members = Members(tmp_path, [f"127.0.0.1:{quiet_port()}" for _ in range(3)])
     mesh = Mesh(members.cluster, read_cluster(members.cluster))
     with ExitStack() as stack:
         stack.callback(mesh.stop)

@@ -6,6 +6,8 @@ mine on it for bonuses; the uploader's node reveals by itself, the other fetches
 the settlement pays. Whenever it is looked at, the coins add up.
 """
 
+from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,16 @@ from edge_node.cli.chain_access import open_chain
 from edge_node.cli.dataset_choice import parse_dataset_id
 from edge_node.cli.market_facts import MarketFacts, market_facts
 from edge_node.cli.session import Session
+from edge_node.datasets.store import DatasetStore
+from edge_node.demo.market import stopped_states
+from edge_node.inference.reference import ReferenceBackend
+from edge_node.kernels.libsodium import load_ed25519
+from edge_node.node.control import ask
+from edge_node.node.data_directory import DataDirectory
+from edge_node.node.engine import NodeEngine
 from edge_node.primitives.types import DatasetId
+from edge_node.spec.constants import REWARD_MATURITY_BLOCKS
+from edge_node.spec.state import Bounty, Reward
 from tests.acceptance.running import answer, broker, eventually, found_network, node
 from tests.spec.toy_data import toy_dataset
 
@@ -70,6 +81,23 @@ def until(data_dir: Path, dataset: DatasetId, *states: str) -> MarketFacts:
     return last
 
 
+def let_mine(data_dir: Path, *, enabled: bool) -> None:
+    ask(data_dir / "control", "mine", {"enabled": enabled})
+
+
+def settlement(data_dir: Path, dataset: DatasetId) -> tuple[Bounty, Reward]:
+    """Return the bounty before the block that settled it, and the last reward of that block."""
+    directory = DataDirectory(data_dir)
+    engine = NodeEngine(load_ed25519(), [ReferenceBackend()], DatasetStore(directory.datasets))
+    with closing(engine), stopped_states(directory.chain, directory.genesis(), engine) as states:
+        for before, after in pairwise(states):
+            bounty = before.datasets[dataset].bounty if dataset in before.datasets else None
+            if bounty is not None and after.datasets[dataset].bounty is None:
+                due = after.height + REWARD_MATURITY_BLOCKS
+                return bounty, [each for each in after.immature if each.due == due][-1]
+    raise AssertionError("it was never settled")
+
+
 def test_upload_is_mined_on_revealed_and_settled(tmp_path: Path) -> None:
     first, second = found_network(tmp_path, population=2, rules=QUICK_RULES), tmp_path / "b"
     market_images(tmp_path / "market.npz")
@@ -81,23 +109,28 @@ def test_upload_is_mined_on_revealed_and_settled(tmp_path: Path) -> None:
             b.until("the coins", lambda now: now["balance"] >= GIVEN)
             images = str(tmp_path / "market.npz")
             answer(second, "dataset", "import", images, "--format", "npz", "--name", "market")
-            offer = ("--bounty", str(BOUNTY), "--bonus", str(BONUS), "--blocks", "9")
+            offer = ("--bounty", str(BOUNTY), "--bonus", str(BONUS), "--blocks", "20")
+            # Its uploader alone would open it before the other has fetched anything.
+            let_mine(second, enabled=False)
             told = answer(second, "dataset", "publish", "market", *offer)
             assert told["cost"] == BOUNTY + BOND + FEE
             dataset = parse_dataset_id(told["dataset"])
             ours, theirs = (each / "datasets" / told["dataset"] for each in (second, first))
-            until(first, dataset, "open", "closed", "revealed")
+            until(first, dataset, "waiting", "open", "closed")
+            let_mine(first, enabled=False)
+            sealed = "but for its sealed reserve"
+            eventually("all but the reserve", lambda: sealed in a.log.read_text())
             assert (theirs / "evaluation.bin").exists()
-            assert "but for its sealed reserve" in a.log.read_text()
-            revealed = until(first, dataset, "revealed", "settled")
+            assert not (theirs / "reserve.bin").exists()
+            for data_dir in (first, second):
+                let_mine(data_dir, enabled=True)
+            until(first, dataset, "revealed", "settled")
             eventually("the reserve", (theirs / "reserve.bin").exists)
             assert "the reserve of dataset" in b.log.read_text(), "by itself"
-            assert revealed.bounty_left < BOUNTY, "bonuses were paid"
             for data_dir in (first, second):
                 until(data_dir, dataset, "settled")
             wallet = answer(second, "wallet")
             assert wallet["owed"] == wallet["offered"] == []
-            assert wallet["immature"] >= revealed.bounty_left + BOND // 2, "what is not paid"
             (best, *_) = answer(first, "market", "show", "market")["families"]
             words = ("model", "export", "best", "--dataset", "market", "--format", "blob")
             exported = answer(first, *words, "--output", str(tmp_path / "best.bnn"))
@@ -105,3 +138,7 @@ def test_upload_is_mined_on_revealed_and_settled(tmp_path: Path) -> None:
             b.end()
         a.end()
     assert (ours / "reserve.bin").read_bytes() == (theirs / "reserve.bin").read_bytes()
+    bounty, last_reward = settlement(first, dataset)
+    assert bounty.escrow < BOUNTY, "bonuses were paid"
+    assert last_reward.address == bounty.uploader
+    assert last_reward.amount >= bounty.escrow + bounty.bond, "what is not paid"

@@ -12,8 +12,8 @@ from tests.acceptance.running import Json, answer, broker, eventually, found_net
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
-IMAGES = 20_000
-"""About 240 chunks: several seconds at the pace at which a node gives."""
+IMAGES = 40_000
+"""About 480 chunks: seven seconds at the pace at which a node gives, after a first burst."""
 SOME_CHUNKS = 20
 
 

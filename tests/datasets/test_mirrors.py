@@ -82,6 +82,7 @@ def test_mirror_that_trickles_is_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: bytes
 ) -> None:
     monkeypatch.setattr(mirrors, "GRACE_S", 0.2)
+    monkeypatch.setattr(mirrors, "CONNECT_TIMEOUT_S", 60)  # or it is silent where all stands still
     end = threading.Event()
 
     def trickle(server: socket.socket) -> None:
@@ -96,7 +97,7 @@ def test_mirror_that_trickles_is_passed_over(
         thread.start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}/file"
         # Without a limit it would end with the trickle.
-        late = threading.Timer(10, end.set)
+        late = threading.Timer(60, end.set)
         late.start()
         try:
             with pytest.raises(MirrorFailed, match="slower than 8192 bytes a second"):

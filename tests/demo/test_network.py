@@ -11,7 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from edge_node.demo.network import DemoFailed, DemoFolderTaken, DemoNetwork, ended_by_signals
+from edge_node.demo.network import (
+    DemoFailed,
+    DemoFolderTaken,
+    DemoNetwork,
+    NodeGlimpse,
+    ended_by_signals,
+    undisturbed,
+)
 from edge_node.gossip import embedded_broker
 from edge_node.gossip.errors import BrokerMissing
 from edge_node.node.networks import DEMO
@@ -63,8 +70,13 @@ def test_nodes_mine_over_amqtt_where_there_is_no_mosquitto(
         assert network.broker.program == "amqtt"
         eventually("two blocks", lambda: [g.height >= 2 for g in network.glimpses()] == [True] * 2)
         eventually("mining ends", lambda: network.let_mine(0))
-        glimpses = network.glimpses()
-        assert [glimpse.name for glimpse in glimpses] == ["node-1", "node-2"]
+        glimpses: list[NodeGlimpse] = []
+
+        def both_answer() -> bool:
+            glimpses[:] = network.glimpses()  # without those that are busy just then
+            return [glimpse.name for glimpse in glimpses] == ["node-1", "node-2"]
+
+        eventually("both answer", both_answer)
         assert sum(glimpse.mined for glimpse in glimpses) >= 2
         assert all(glimpse.imported >= glimpse.height for glimpse in glimpses)
         assert all(glimpse.evaluation_ppm > 600_000 for glimpse in glimpses)
@@ -116,6 +128,22 @@ def test_signals_end_a_demonstration_as_ctrl_c_does(number: signal.Signals) -> N
     with pytest.raises(KeyboardInterrupt), ended_by_signals():
         signal.raise_signal(number)
     assert signal.getsignal(number) is before
+
+
+def test_signal_waits_while_locks_are_taken() -> None:
+    done = []
+
+    def two_locks() -> None:
+        with undisturbed():
+            with undisturbed():
+                signal.raise_signal(signal.SIGTERM)
+                done.append("inner")
+            done.append("outer")
+        done.append("after")
+
+    with pytest.raises(KeyboardInterrupt), ended_by_signals():
+        two_locks()
+    assert done == ["inner", "outer"]
 
 
 def test_interrupted_start_leaves_no_process(tmp_path: Path) -> None:

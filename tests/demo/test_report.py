@@ -60,13 +60,19 @@ def test_node_that_has_not_judged_every_block_is_named() -> None:
 
 
 def test_accuracy_that_did_not_rise_is_told_with_both_figures() -> None:
-    for last in (850_000, 849_000):
-        (failure,) = replace(
-            GOOD, generations=(generation(1, 850_000), generation(12, last))
-        ).failures
+    for untouched in (850_000, 849_000):
+        best = replace(generation(12, 860_000), reserve_ppm=untouched)
+        (failure,) = replace(GOOD, generations=(generation(1, 850_000), best)).failures
         assert "accuracy on untouched images did not rise" in failure
         assert "850000 ppm at height 1" in failure
-        assert f"{last} ppm at height 12" in failure
+        assert f"{untouched} ppm at height 12" in failure
+
+
+def test_last_block_may_be_the_first_of_a_new_family() -> None:
+    founder, best, new = generation(1, 850_000), generation(2, 860_000), generation(3, 700_000)
+    grown = replace(GOOD, generations=(founder, best, new))
+    assert grown.failures == ()
+    assert grown.best is best
 
 
 @pytest.mark.parametrize(

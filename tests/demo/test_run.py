@@ -12,6 +12,7 @@ from edge_node.demo.report import stopped_chain
 from edge_node.demo.run import (
     BOUNTY,
     LEAST_BLOCKS_OF_AN_OFFER,
+    SPARE_BLOCKS,
     DemoOptions,
     DemoTimedOut,
     run_demo,
@@ -162,6 +163,8 @@ def test_an_upload_is_mined_on_paid_for_revealed_and_settled(tmp_path: Path) -> 
     assert offer.ended is not None
     assert offer.height < offer.scheduled < offer.ended < reveal.height < settled.height
     assert settled.height == offer.closing <= report.height
+    # Whatever was mined before all nodes were there: its terms are for the blocks that are left.
+    assert offer.closing == LEAST_BLOCKS_OF_AN_OFFER + 1 - SPARE_BLOCKS
     assert reveal.images == SIZES[SplitName.RESERVE]
     assert {each.dataset for each in market.bounties} == {"more-patterns"}
     at_once = sum(each.amount - each.amount // 2 for each in market.bounties)

@@ -41,9 +41,11 @@ class PluggedBoard:
 
     def __init__(self, sensor_side: int = SENSOR_SIDE) -> None:
         self.device = NativeDevice(built_core(), sensor_side)
-        self._server: socket.socket | None = socket.create_server(("127.0.0.1", 0))
-        self._server.settimeout(POLL_S)
-        self._address = self._server.getsockname()
+        self._place = socket.socket()  # keeps the port while the cable is out; nobody listens
+        self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._place.bind(("127.0.0.1", 0))
+        self._address = self._place.getsockname()
+        self._server: socket.socket | None = self._listening()
         self._ended = threading.Event()
         self._pulled = threading.Event()
         self._reset = threading.Event()
@@ -65,6 +67,8 @@ class PluggedBoard:
         """Pull the cable: the port is gone, and the board without power."""
         with self._lock:
             assert self._server is not None
+            # Closed alone it would listen on, as long as the thread waits for it.
+            self._server.shutdown(socket.SHUT_RDWR)
             self._server.close()
             self._server = None
             self._pulled.set()
@@ -72,8 +76,7 @@ class PluggedBoard:
     def plug(self) -> None:
         """Plug the cable in again; the board starts anew."""
         with self._lock:
-            self._server = socket.create_server(self._address)
-            self._server.settimeout(POLL_S)
+            self._server = self._listening()
             self._reset.set()
             self._pulled.clear()
 
@@ -83,6 +86,12 @@ class PluggedBoard:
         assert not self._thread.is_alive()
         if self._server is not None:
             self._server.close()
+        self._place.close()
+
+    def _listening(self) -> socket.socket:
+        server = socket.create_server(self._address)
+        server.settimeout(POLL_S)  # before anybody waits for it
+        return server
 
     def _run(self) -> None:
         while not self._ended.is_set():

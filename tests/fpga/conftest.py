@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from edge_node_fpga.sim.device import SimulatedDevice
 
 SMALLEST = BUILDS[0]
+SOON_S = 0.005
+"""Of the board's time: half a million clocks."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before those that are marked are left out
@@ -54,7 +56,7 @@ def plugged(tmp_path: Path) -> Iterator[Plugged]:
 
 @pytest.fixture
 def overlay(plugged: Plugged) -> Iterator[Overlay]:
-    """Drive it, and lose patience soon."""
-    made = Overlay(plugged.bitfile, timeout_s=0.5)
+    """Drive it, and lose patience soon: by the board's time, however slow it is simulated."""
+    made = Overlay(plugged.bitfile, timeout_s=SOON_S, clock=plugged.device.seconds)
     yield made
     made.close()

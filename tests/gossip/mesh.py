@@ -3,7 +3,6 @@
 
 import os
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from edge_node.gossip.broker_cluster import Cluster, plan_cluster, write_client, write_cluster
-from edge_node.gossip.embedded_broker import find_mosquitto, free_port
+from edge_node.gossip.embedded_broker import find_mosquitto
 from edge_node.gossip.join_line import BrokerAddress
 from edge_node.gossip.mqtt import LinkOptions, TlsOptions
 from edge_node.gossip.ports import SetWill
 from edge_node.gossip.topics import NodeId
 from edge_node.primitives.types import NetworkId
-from tests.gossip.real import PATIENCE_MS, linked, until_listening, wait_for
+from tests.gossip.real import linked, until_listening, wait_for
+from tests.ports import quiet_port
 
 HOST = "127.0.0.1"
 BRIDGES = "$SYS/broker/connection/+/state"
@@ -119,7 +119,7 @@ class Mesh:
 @contextmanager
 def running_mesh(folder: Path, network_id: NetworkId, count: int = 3) -> Iterator[Mesh]:
     """Make a cluster on this machine's ports and run it; all of its bridges are up."""
-    hosts = [f"{HOST}:{port}" for port in free_ports(count)]
+    hosts = [f"{HOST}:{quiet_port()}" for _ in range(count)]
     cluster = plan_cluster(hosts, network_id)
     write_cluster(cluster, folder)
     mesh = Mesh(folder, cluster)
@@ -133,13 +133,3 @@ def running_mesh(folder: Path, network_id: NetworkId, count: int = 3) -> Iterato
         yield mesh
     finally:
         mesh.stop()
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports of this machine that nobody listens on."""
-    ports: set[int] = set()
-    end_s = time.monotonic() + PATIENCE_MS / 1_000
-    while len(ports) < count:
-        assert time.monotonic() < end_s, "no free ports"
-        ports.add(free_port(HOST))
-    return sorted(ports)

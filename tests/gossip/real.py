@@ -16,13 +16,14 @@ from edge_node.gossip.embedded_broker import (
     Account,
     RunningBroker,
     find_mosquitto,
-    free_port,
     password_line,
 )
 from edge_node.gossip.inbox import LinkEvent, LinkUp
+from edge_node.gossip.join_line import BrokerAddress
 from edge_node.gossip.mqtt import LinkOptions, MqttLink
 from edge_node.gossip.ports import Incoming, Publish, SetWill
 from edge_node.primitives.types import TimestampMs
+from tests.ports import quiet_port
 
 PATIENCE_MS = 30_000
 TLS = Path(__file__).with_name("tls")
@@ -91,7 +92,7 @@ def tls_mosquitto(folder: Path, account: Account | None = None) -> Iterator[int]
     program = find_mosquitto()
     if program is None:
         pytest.skip("no mosquitto on this machine")
-    port = free_port("127.0.0.1")
+    port = quiet_port()
     config, passwords = folder / "tls.conf", folder / "tls.passwords"
     lines = [f"listener {port} 127.0.0.1", f"keyfile {TLS / 'key.pem'}"]
     lines += [f"{name} {TLS / 'certificate.pem'}" for name in ("cafile", "certfile")]
@@ -110,6 +111,14 @@ def tls_mosquitto(folder: Path, account: Account | None = None) -> Iterator[int]
             yield port
         finally:
             broker.kill()
+
+
+@contextmanager
+def nobody_listens() -> Iterator[BrokerAddress]:
+    """Give a place where no broker is, and where none of another test can come meanwhile."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield BrokerAddress(host="127.0.0.1", port=held.getsockname()[1])
 
 
 def until_listening(port: int) -> None:

@@ -29,10 +29,11 @@ from edge_node.gossip.errors import BrokerDidNotStart, BrokerMissing, BrokerOpti
 from edge_node.gossip.inbox import LinkRefused
 from edge_node.gossip.join_line import BrokerAddress, format_join_line, parse_join_line
 from edge_node.gossip.mqtt import LinkOptions
-from edge_node.gossip.ports import Publish
+from edge_node.gossip.ports import Incoming, Publish
 from tests.gossip.real import (
     CLOCK,
     PATIENCE_MS,
+    ROOT,
     linked,
     message,
     options,
@@ -192,7 +193,7 @@ def test_oversize_packets_end_the_connection_that_sent_them(any_broker: RunningB
             wait_for(heavy, lambda event: type(event).__name__ == "LinkDown")
         with linked(options(any_broker, name="other")) as other:
             other.publish(message("x", b"in order"))
-        wait_for_payload(witness, b"in order")
+            wait_for_payload(witness, b"in order")
 
 
 def test_topics_outside_the_root_are_closed(mosquitto: RunningBroker) -> None:
@@ -200,7 +201,8 @@ def test_topics_outside_the_root_are_closed(mosquitto: RunningBroker) -> None:
         witness._client.subscribe("#", 1)
         witness._client.publish("elsewhere", b"no", qos=1)
         witness.publish(message("x", b"yes"))
-        wait_for_payload(witness, b"yes")
+        first = wait_for(witness, lambda event: isinstance(event, Incoming))
+        assert first == Incoming(topic=f"{ROOT}/x", payload=b"yes")
 
 
 def test_predictions_and_what_home_assistant_looks_at_are_open(mosquitto: RunningBroker) -> None:

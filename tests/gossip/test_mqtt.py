@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge_node.gossip import limits
-from edge_node.gossip.embedded_broker import Account, RunningBroker, free_port
+from edge_node.gossip.embedded_broker import Account, RunningBroker
 from edge_node.gossip.errors import LinkOptionInvalid
 from edge_node.gossip.inbox import LinkDown, LinkRefused, LinkUp
 from edge_node.gossip.join_line import BrokerAddress
@@ -30,6 +30,7 @@ from tests.gossip.real import (
     TLS,
     linked,
     message,
+    nobody_listens,
     options,
     tls_mosquitto,
     wait_for,
@@ -54,9 +55,10 @@ def test_messages_arrive_whole(any_broker: RunningBroker, size_bytes: int) -> No
 
 
 def test_retained_messages_meet_who_comes_later(any_broker: RunningBroker) -> None:
-    with linked(options(any_broker, name="giver")) as giver:
+    with linked(options(any_broker, name="giver", topics=("tip",))) as giver:
         giver.publish(message("tip", b"first", retain=True))
         giver.publish(message("tip", b"second", retain=True))
+        wait_for_payload(giver, b"second")  # or amqtt may drop it when its sender is gone
     with linked(options(any_broker, name="taker", topics=("#",))) as taker:
         assert wait_for_payload(taker, b"second").retained
 
@@ -100,10 +102,11 @@ def test_a_goodbye_leaves_no_will(any_broker: RunningBroker) -> None:
     with linked(options(any_broker, name="watcher", topics=("pres",))) as watcher:
         with linked(options(any_broker, name="leaver", will=will)) as leaver:
             leaver.publish(message("pres", b"goodbye", retain=True))
-        wait_for_payload(watcher, b"goodbye")
+            wait_for_payload(watcher, b"goodbye")  # or amqtt may drop it when its sender is gone
         with linked(options(any_broker, name="other")) as other:
             other.publish(message("pres", b"end"))
-        assert wait_for(watcher, lambda _: True) == Incoming(topic=f"{ROOT}/pres", payload=b"end")
+            end = Incoming(topic=f"{ROOT}/pres", payload=b"end")
+            assert wait_for(watcher, lambda _: True) == end
 
 
 def test_a_killed_broker_is_replaced_by_the_next_of_the_list(
@@ -129,18 +132,18 @@ def test_a_killed_broker_is_replaced_by_the_next_of_the_list(
 
 
 def test_a_dead_first_broker_is_passed_over(mosquitto: RunningBroker) -> None:
-    nobody = BrokerAddress(host="127.0.0.1", port=free_port("127.0.0.1"))
     account = mosquitto.account
-    link_options = LinkOptions(
-        brokers=(nobody, mosquitto.address),
-        client_id="starter",
-        user=account.user,
-        password=account.password,
-    )
-    with linked(link_options, up=False) as link:
-        refused = wait_for(link, lambda event: isinstance(event, LinkRefused))
-        assert refused == LinkRefused(broker=str(nobody), reason="no connection")
-        wait_for(link, lambda event: isinstance(event, LinkUp))
+    with nobody_listens() as nobody:
+        link_options = LinkOptions(
+            brokers=(nobody, mosquitto.address),
+            client_id="starter",
+            user=account.user,
+            password=account.password,
+        )
+        with linked(link_options, up=False) as link:
+            refused = wait_for(link, lambda event: isinstance(event, LinkRefused))
+            assert refused == LinkRefused(broker=str(nobody), reason="no connection")
+            wait_for(link, lambda event: isinstance(event, LinkUp))
 
 
 def test_a_wrong_password_is_refused(any_broker: RunningBroker) -> None:
@@ -160,7 +163,7 @@ def test_what_the_broker_would_lose_is_not_sent(any_broker: RunningBroker) -> No
 
 
 def test_what_waits_for_a_connection_is_bounded() -> None:
-    nobody = BrokerAddress(host="127.0.0.1", port=free_port("127.0.0.1"))
+    nobody = BrokerAddress(host="127.0.0.1", port=1)  # it does not even begin to connect
     link = MqttLink(LinkOptions(brokers=(nobody,), client_id="alone"))
     results = [link.publish(message("x", b"m")) for _ in range(MAX_OUTGOING_MESSAGES + 2)]
     assert results.count(PublishResult.FULL) == 2
@@ -217,8 +220,6 @@ def test_impossible_options_are_refused(tmp_path: Path) -> None:
         MqttLink(LinkOptions(brokers=(here, safe), client_id="x", tls=missing))
 
 
-# The library leaves the socket of a failed handshake to the garbage collector.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("trusted", [True, False])
 def test_tls_with_client_certificate(tmp_path: Path, trusted: bool) -> None:
     certificate, key = TLS / "certificate.pem", TLS / "key.pem"
@@ -239,7 +240,6 @@ def test_tls_with_client_certificate(tmp_path: Path, trusted: bool) -> None:
             assert link.is_connected == trusted
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_each_broker_of_a_list_is_spoken_to_in_its_own_way(
     tmp_path: Path, mosquitto: RunningBroker
 ) -> None:
@@ -256,7 +256,13 @@ def test_each_broker_of_a_list_is_spoken_to_in_its_own_way(
             tls=TlsOptions(ca_file=TLS / "certificate.pem"),
         )
         with linked(link_options, up=False) as link:
-            for broker in (safe, plain, safe):
-                up = wait_for(link, lambda event: isinstance(event, (LinkUp, LinkRefused)))
-                assert up == LinkUp(broker=str(broker))
-                break_connection(link)
+            ups: list[str] = []
+            while len(ups) < 3 or len(set(ups)) < 2:
+                event = wait_for(link, lambda each: isinstance(each, (LinkUp, LinkRefused)))
+                if isinstance(event, LinkRefused):
+                    assert event.reason == "no connection", "it may only be too slow"
+                else:
+                    assert isinstance(event, LinkUp)
+                    ups.append(event.broker)
+                    break_connection(link)
+            assert set(ups) == {str(safe), str(plain)}

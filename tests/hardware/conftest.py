@@ -19,11 +19,10 @@ import pytest
 from edge_node.inference.bitstream import AdoptedOverlay, check_unchanged, read_bitstream
 from edge_node.node.configuration import ConfigRequest, load_config
 from edge_node_fpga.driver.overlay import Overlay
-from tests.fpga.conftest import SMALLEST, plug
+from tests.fpga.conftest import SMALLEST, SOON_S, plug
 
 BOARD_IMAGES = 10_000
 SIMULATED_IMAGES = 24
-PATIENCE_S = 5.0
 # What the image's packages warn of says nothing of the engine.
 BOARD = (
     pytest.mark.board,
@@ -62,7 +61,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
         driver.close()
         return
     board = plug(SMALLEST, tmp_path)
-    driver = Overlay(board.bitfile, timeout_s=PATIENCE_S)
+    driver = Overlay(board.bitfile, timeout_s=SOON_S, clock=board.device.seconds)
     adopted = read_bitstream(board.bitfile)
     yield Engine(adopted=adopted, driver=driver, images=SIMULATED_IMAGES, simulated=True)
     driver.close()

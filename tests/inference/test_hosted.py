@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ from edge_node.inference.backend import BackendFailed, ImagesDoNotFit
 from edge_node.inference.hosted import HostedBackend, TimeLimits
 from edge_node.inference.reference import ReferenceBackend
 from edge_node.inference.tflite_export import int8_file, lce_file
+from edge_node.inference.worker import FrameKind, read_frame
 from edge_node.spec.architecture import BINARY_4K
 from edge_node.spec.model import Model
 from tests.inference.interpreters import NEEDS
@@ -137,11 +139,11 @@ HOSTILE = {
     "crashes": ("read_frame(requests); os.abort()", r"ended by signal 6 \(Aborted\)"),
     "answers half": ("read_frame(requests); os.write(1, b'ab'); sys.exit(3)", "ended with code 3"),
     "answers garbage": (
-        "read_frame(requests); os.write(1, b'x' * 99); time.sleep(9)",
+        "read_frame(requests); os.write(1, b'x' * 99); time.sleep(60)",
         r"\(Killed\)",
     ),
     "promises too much": (
-        "read_frame(requests); os.write(1, b'\\2\\0\\0' + b'\\xff' * 4); time.sleep(9)",
+        "read_frame(requests); os.write(1, b'\\2\\0\\0' + b'\\xff' * 4); time.sleep(60)",
         r"\(Killed\)",
     ),
 }
@@ -198,7 +200,9 @@ class Interrupted(BaseException):
     pass
 
 
-def test_interrupted_request_leaves_no_stale_reply(backend: HostedBackend) -> None:
+def test_interrupted_request_leaves_no_stale_reply(
+    backend: HostedBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
     backend.logits(MODEL, IMAGES)
     assert backend.pid is not None
     os.kill(backend.pid, signal.SIGSTOP)
@@ -206,11 +210,17 @@ def test_interrupted_request_leaves_no_stale_reply(backend: HostedBackend) -> No
     def interrupt(number: int, frame: object) -> None:
         raise Interrupted
 
-    before = signal.signal(signal.SIGUSR1, interrupt)
     timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGUSR1))
-    timer.start()
+
+    def asked_and_interrupted(replies: IO[bytes]) -> tuple[FrameKind, int, bytes]:
+        timer.start()  # not before: the request has gone
+        return read_frame(replies)
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    monkeypatch.setattr(hosted, "read_frame", asked_and_interrupted)
     with pytest.raises(Interrupted):
         backend.logits(MODEL, IMAGES[:1])
+    monkeypatch.undo()
     timer.join()
     signal.signal(signal.SIGUSR1, before)
     assert np.array_equal(backend.logits(MODEL, IMAGES), by_the_law())

@@ -39,7 +39,7 @@ from edge_node.inference.reference import ReferenceBackend
 from edge_node.inference.select import open_backend
 from edge_node.inference.sole_device import Opened
 from edge_node.spec.architecture import BINARY_4K, UINT8_1M, UINT8_4K
-from tests.fpga.conftest import SMALLEST, Plugged, plug
+from tests.fpga.conftest import SMALLEST, SOON_S, Plugged, plug
 from tests.inference.models import random_images, random_labels, random_model
 
 if TYPE_CHECKING:
@@ -135,14 +135,14 @@ def test_stuck_engine_is_given_back_and_opened_anew(plugged: Plugged) -> None:
     opened: list[Overlay] = []
 
     def open_engine() -> Opened[Overlay]:
-        engine = Overlay(plugged.bitfile, timeout_s=0.3)
+        engine = Overlay(plugged.bitfile, timeout_s=SOON_S, clock=plugged.device.seconds)
         opened.append(engine)
         return Opened(engine, engine.close)
 
     backend = OverlayBackend("overlay", "a board", open_engine)
     assert np.array_equal(backend.logits(MODEL, IMAGES), EXPECTED)
     plugged.device.board.freeze(to_engine=True)
-    with pytest.raises(BackendFailed, match=r"ImagesNotTaken: images were not taken for 0\.3 s"):
+    with pytest.raises(BackendFailed, match=r"ImagesNotTaken: images were not taken for 0\.005 s"):
         backend.logits(MODEL, IMAGES)
     assert plugged.device.taken_bytes == 0
     plugged.device.board.freeze()
@@ -154,6 +154,7 @@ def test_stuck_engine_is_given_back_and_opened_anew(plugged: Plugged) -> None:
 @fpga
 def test_closing_waits_for_nobody_and_takes_no_memory_from_who_is_at_work() -> None:
     entered, let_go, given_back = threading.Event(), threading.Event(), threading.Event()
+    build_simulation(SMALLEST.name)  # which may take longer than anybody waits below
     real = open_simulation(SMALLEST.name)
     assert isinstance(real, OverlayBackend)
 

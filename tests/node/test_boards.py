@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_node.gossip.embedded_broker import find_mosquitto, free_port
+from edge_node.gossip.embedded_broker import find_mosquitto
 from edge_node.node.boards import BOARDS_FOLDER, board_names, find_board, is_board_file, read_board
 from edge_node.node.configuration import ConfigRequest, board_settings, load_config
 from edge_node.node.configuration_errors import (
@@ -23,6 +23,7 @@ from edge_node.node.configuration_errors import (
 )
 from edge_node.spec.genesis import Parameters
 from tests.architecture.sources import ROOT
+from tests.ports import quiet_port
 
 BOARDS = [
     "emulator",
@@ -231,7 +232,7 @@ def test_unknown_key_is_an_error_in_the_board_s_own_tables_too(tmp_path: Path, t
 
 @pytest.mark.skipif(find_mosquitto() is None, reason="no mosquitto on this machine")
 def test_mosquitto_takes_the_example_configuration(tmp_path: Path) -> None:
-    port = free_port("127.0.0.1")
+    port = quiet_port()
     text = (BOARDS_FOLDER / "broker" / "mosquitto.conf").read_text()
     text = text.replace("listener 1883 0.0.0.0", f"listener {port} 127.0.0.1")
     text = text.replace("/etc/mosquitto/edge-node.passwd", str(tmp_path / "passwords"))

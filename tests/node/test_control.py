@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The control socket over a real socket: answers, refusals, garbage, and nobody there."""
 
+import contextlib
 import errno
 import json
 import os
@@ -93,5 +94,26 @@ def test_node_that_does_not_come_to_it_is_busy_and_not_gone(
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("control")
         server.listen()
+        with pytest.raises(RequestRefused, match="the node is busy; try again"):
+            ask(tmp_path / "control", "status", {})
+
+
+def connect_all(path: str, stack: contextlib.ExitStack) -> None:
+    """Connect as often as somebody's turn may be waited for, and once more."""
+    while True:
+        client = stack.enter_context(socket.socket(socket.AF_UNIX))
+        client.setblocking(False)
+        client.connect(path)
+
+
+def test_node_on_which_as_many_wait_as_may_is_busy_and_not_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as server, contextlib.ExitStack() as stack:
+        server.bind("control")
+        server.listen(1)
+        with pytest.raises(BlockingIOError):
+            connect_all("control", stack)
         with pytest.raises(RequestRefused, match="the node is busy; try again"):
             ask(tmp_path / "control", "status", {})

@@ -17,7 +17,7 @@ from edge_node.primitives.hashing import ZERO_HASH
 from edge_node.primitives.types import DatasetId, Hash32
 from edge_node.spec.dataset import SplitName
 from tests.chain.workshop import EASY
-from tests.datasets.samples import stored
+from tests.datasets.samples import dated_later, stored
 from tests.node.rig import Rig, World, mine, world
 from tests.spec import toy_chain as toy
 from tests.spec.toy_data import toy_dataset
@@ -123,7 +123,8 @@ def test_fetch_goes_on_where_a_restart_has_left_it(room: World) -> None:
 
 def flip(rig: Rig, dataset: DatasetId, name: SplitName) -> None:
     """Do what a bad disk does to four bytes of a split."""
-    with (rig.datasets.folder(dataset) / f"{name.name.lower()}.bin").open("rb+") as file:
+    path = rig.datasets.folder(dataset) / f"{name.name.lower()}.bin"
+    with dated_later(path), path.open("rb+") as file:
         before = file.read(4)
         file.seek(0)
         file.write(bytes(byte ^ 0xFF for byte in before))

@@ -17,6 +17,7 @@ from edge_node.node.metrics import Metrics
 from edge_node.primitives.types import TimestampMs
 from tests.cli.typing_in import alive, found_toy_node, typed
 from tests.node.test_metrics import HEALTH, figures
+from tests.ports import quiet_port
 
 PATIENCE_S = 60
 
@@ -38,12 +39,6 @@ def get(port: int, path: str) -> tuple[int, bytes]:
         connection.request("GET", path)
         response = connection.getresponse()
         return response.status, response.read()
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as listening:
-        listening.bind((HOST, 0))
-        return int(listening.getsockname()[1])
 
 
 @pytest.fixture
@@ -104,7 +99,7 @@ def test_it_listens_on_loopback_alone_and_says_what_is_taken(server: HealthServe
 
 @pytest.mark.slow  # a whole node with its broker
 def test_running_node_answers_both(tmp_path: Path) -> None:
-    root, port = found_toy_node(tmp_path / "node"), free_port()
+    root, port = found_toy_node(tmp_path / "node"), quiet_port()
     (root / "config.toml").write_text(f"[metrics]\nport = {port}\n")
     with alive(root):
         status, body = get(port, "/healthz")

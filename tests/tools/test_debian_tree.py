@@ -3,6 +3,7 @@
 
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,40 @@ def test_archive_is_taken_that_has_all_packages(
     assert host_mirror() == "http://whole/debian"
 
 
-def test_apt_says_why_it_could_not(tmp_path: Path) -> None:
+PLAYED_APT = """#!/bin/sh
+case "$*" in
+    *--print-uris*) echo "'http://archive.invalid/a.deb' a.deb 4 SHA256:00" ;;
+    *install*)
+        read -r failures <"$FAILURES"
+        [ "$failures" = 0 ] && exit
+        echo $((failures - 1)) >"$FAILURES"
+        echo "E: gone" >&2
+        exit 100
+esac
+"""
+
+
+@pytest.mark.parametrize("failures", [0, 2, 3])
+def test_archive_that_fails_is_asked_thrice(
+    failures: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "apt-get").write_text(PLAYED_APT)
+    (tmp_path / "apt-get").chmod(0o755)
+    (tmp_path / "failures").write_text(f"{failures}\n")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("FAILURES", str(tmp_path / "failures"))
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    if failures < 3:
+        assert fetch(ARM, ["a"], tmp_path) == [tmp_path / "archives/a.deb"]
+    else:
+        with pytest.raises(DebianMissing, match="E: gone"):
+            fetch(ARM, ["a"], tmp_path)
+    assert pauses == list(debian_tree.PAUSES_S)[:failures]
+
+
+def test_apt_says_why_it_could_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(debian_tree, "PAUSES_S", ())
     nowhere = Debian(release="bookworm", architecture="arm64", mirror="file:///nonexistent")
     with pytest.raises(DebianMissing, match="apt-get"):
         fetch(nowhere, ["python3"], tmp_path)

@@ -17,6 +17,9 @@ TOOLS = ("sh", "cat", "dirname", "sha256sum", "mkdir", "cp", "chmod", "rm")
 PLAYED_PYTHON = """#!/bin/sh
 echo "python $*" >>"$CALLS"
 case "$*" in
+    *"-m pip "*)
+        read -r failures <"$FAILURES"
+        [ "$failures" = 0 ] || { echo $((failures - 1)) >"$FAILURES"; exit 2; } ;;
     *ensurepip*) exit $LACKS_ENSUREPIP ;;
     *print*) echo 3.11 ;;
     *venv*) mkdir -p "$4/bin" && cp "$0" "$4/bin/python" ;;
@@ -37,6 +40,7 @@ class Machine:
     folder: Path
     programs: Path
     lacks_ensurepip: bool = False
+    pip_failures: int = 0
 
     def put(self, name: str, script: str) -> None:
         program = self.programs / name
@@ -46,12 +50,15 @@ class Machine:
     def set_up(
         self, purpose: str = "demo", **environment: str
     ) -> "subprocess.CompletedProcess[str]":
+        failures = self.folder / "failures"
+        failures.write_text(f"{self.pip_failures}\n")
         return subprocess.run(
             [str(self.programs / "sh"), "tools/setup_environment.sh", purpose],
             cwd=self.folder,
             env={
                 "PATH": str(self.programs),
                 "CALLS": str(self.folder / "calls"),
+                "FAILURES": str(failures),
                 "LACKS_ENSUREPIP": str(int(self.lacks_ensurepip)),
                 **environment,
             },
@@ -75,7 +82,10 @@ def machine(tmp_path: Path) -> Machine:
         assert found is not None
         (made.programs / name).symlink_to(found)
     made.put("id", "#!/bin/sh\necho 1000\n")
-    shutil.copytree(ROOT / "tools", made.folder / "tools")
+    made.put("sleep", '#!/bin/sh\necho "sleep $*" >>"$CALLS"\n')
+    # Not all of tools/: other tests' processes write compiled files there meanwhile.
+    shutil.copytree(ROOT / "tools/constraints", made.folder / "tools/constraints")
+    shutil.copy(ROOT / "tools/setup_environment.sh", made.folder / "tools")
     shutil.copy(ROOT / "pyproject.toml", made.folder)
     return made
 
@@ -119,6 +129,21 @@ def test_root_gets_the_missing_packages_unless_told_not_to(machine: Machine) -> 
     wanted = "gcc libc6-dev" + ("" if HAS_MOSQUITTO else " mosquitto")
     assert f"installing Debian packages: {wanted} (APT=no prevents it)" in done.stderr
     assert f"install --no-install-recommends -y {wanted}" in machine.calls
+
+
+def test_connection_that_breaks_is_tried_thrice_and_then_told(machine: Machine) -> None:
+    machine.put("python3", PLAYED_PYTHON)
+    machine.pip_failures = 3
+    done = machine.set_up()
+    assert done.returncode == 1
+    assert done.stderr.endswith("see above; the first set-up needs a network.\n")
+    assert machine.calls.count("sleep ") == 2
+    machine.pip_failures = 2
+    done = machine.set_up()
+    assert done.returncode == 0, done.stderr
+    assert "trying again in 5 s" in done.stderr
+    assert "trying again in 10 s" in done.stderr
+    assert machine.set_up().returncode == 0
 
 
 def test_second_time_nothing_is_installed_again(machine: Machine) -> None:

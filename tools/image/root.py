@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tools.image.packages import LEFT_OUT
+from tools.wheels import run_pip
 
 FILES = Path(__file__).with_name("files")
 HOME = Path("opt/edge-node")
@@ -139,11 +140,10 @@ def install_node(root: Path, wheel: Path, constraints: Path, python: str) -> Non
     """
     site = root / HOME / f"lib/python{python}/site-packages"
     platforms = [f"--platform=manylinux_2_{minor}_aarch64" for minor in (17, 28, 31, 34, 35, 36)]
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     # Debian's numpy serves: it is built for the board, and has no library of its own to carry.
     words = ["--no-deps", "--only-binary=:all:", "--no-compile", "--implementation=cp"]
     words += [f"--python-version={python}", f"--target={site}", *platforms, "-c", str(constraints)]
-    subprocess.run([*pip, *words, str(wheel), *NEEDED], check=True)
+    run_pip("install", "--quiet", *words, wheel, *NEEDED)
     shutil.rmtree(site / "bin", ignore_errors=True)
     forget_source(site)
     home = root / HOME

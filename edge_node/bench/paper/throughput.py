@@ -222,6 +222,7 @@ def throughput_of(load: Load, place: Place, clock: Clock) -> Throughput:
         used = [b - a for a, b in zip(before, _cpu(members, broker.pid), strict=True)]
         measured_s = (clock.monotonic_ms() - start_ms) / 1_000
         _settle(members, clock)
+        _until_seen(members, watch, clock)
         watch.stop()
     times_ms, last_ms, blocks = _inclusion(members, network, batches, submitted, watch)
     seconds = (last_ms - start_ms) / 1_000
@@ -324,6 +325,16 @@ def _settle(members: Sequence[Member], clock: Clock) -> None:
         clock=clock,
         limit_s=START_LIMIT_S,
         what="common height at the end",
+    )
+
+
+def _until_seen(members: Sequence[Member], watch: HeightWatch, clock: Clock) -> None:
+    """Wait until the watch has seen the last block at each node: else it would count as missing."""
+    until(
+        lambda: all(watch.heights[member.name] >= member.height() >= 0 for member in members),
+        clock=clock,
+        limit_s=START_LIMIT_S,
+        what="look at the last block",
     )
 
 

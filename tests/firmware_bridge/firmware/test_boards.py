@@ -6,8 +6,8 @@ takes a Cortex-M3, counted by QEMU.
 """
 
 import os
+import re
 import shutil
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -146,22 +146,27 @@ def test_requests_beside_samples_are_not_lost_on_a_line_that_takes_its_time(firm
         assert host.status().bad_frames == 0
 
 
-@pytest.mark.parametrize("serial", ["pty", "socket"])
-def test_board_is_reached_by_a_serial_port(firmware: Path, serial: str) -> None:
+@pytest.mark.parametrize(
+    ("backend", "told"),
+    [
+        ("pty", r"redirected to (/dev/pts/\d+)"),
+        ("tcp:127.0.0.1:0,server=on,wait=on", r"disconnected:tcp:(127\.0\.0\.1:\d+)"),
+    ],
+    ids=["pty", "socket"],
+)
+def test_board_is_reached_by_a_serial_port(firmware: Path, backend: str, told: str) -> None:
     command = command_of("mps2_an385", firmware)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = "{}:{}".format(*free.getsockname())
-    backend = "pty" if serial == "pty" else f"tcp:{address},server=on,wait=on"
     command[command.index("stdio")] = backend
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as emulator:
         try:
             assert emulator.stdout is not None
-            told = emulator.stdout.readline()
-            name = told.split()[4] if serial == "pty" else f"socket://{address}"
+            found = re.search(told, emulator.stdout.readline())
+            assert found is not None
+            name = found[1] if backend == "pty" else f"socket://{found[1]}"
             port = SerialPort(name)
-            host = Device(port, WallClock(), stream(serial).u32, PATIENT)
+            host = Device(port, WallClock(), stream(backend).u32, PATIENT)
             assert host.greet().board == "mps2-an385"
             assert host.self_test().passed == 1
             port.close()

@@ -35,7 +35,6 @@ IMAGES = 5
 SHORT_WATCHDOG = 3_000
 WATCHDOG_RESET = 0xFFFFFF
 FUZZED = 150
-FUZZ_PATIENCE_S = 5.0
 RESET = 1
 
 
@@ -371,7 +370,6 @@ def test_sealed_nonsense_is_an_error_or_ends(
     images: npt.NDArray[np.uint8],
     works: Callable[[], None],
 ) -> None:
-    overlay._timeout_s = FUZZ_PATIENCE_S
     seen = set()
     for _ in range(FUZZED):
         works()

@@ -13,8 +13,6 @@ Read next: test_user_data_boot.py, tools/image/root.py.
 import lzma
 import re
 import shutil
-import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,6 +29,7 @@ from tools.image.root import (
     enable_units,
     leave_out,
 )
+from tools.wheels import run_pip
 
 ROOT = Path(__file__).parents[3]
 RELEASE, PYTHON = "trixie", "3.13"
@@ -193,9 +192,5 @@ def _download(wheel: Path, folder: Path) -> None:
     platforms = [f"--platform=manylinux_2_{minor}_aarch64" for minor in (17, 28, 31, 34, 35, 36)]
     words = ["--quiet", "--only-binary=:all:", "--implementation=cp", f"--python-version={PYTHON}"]
     locked = ROOT / f"tools/constraints/python{PYTHON}.txt"
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download"]
-    subprocess.run(
-        [*pip, *words, *platforms, "-c", str(locked), "-d", str(folder), f"{wheel}[serial]"],
-        check=True,
-    )
+    run_pip("download", *words, *platforms, "-c", locked, "-d", folder, f"{wheel}[serial]")
     (folder / wheel.name).unlink()
