@@ -9,6 +9,7 @@ Read next: learning.py.
 """
 
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,8 @@ from edge_node.bench.timing import NS_PER_S, CpuClock
 from edge_node.datasets.content import Bytes, Samples
 from edge_node.spec.bnn import PIXEL_ZERO
 
-Floats = npt.NDArray[np.float32]
+Floats: TypeAlias = "npt.NDArray[np.floating[Any]]"
+"""All are float32; numpy's own types do not follow that through every product."""
 """float32 of any shape."""
 
 BATCH = 100

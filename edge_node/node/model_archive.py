@@ -12,7 +12,7 @@ Read next: ../trainer/folding.py, for those who have batch norms; ../datasets/np
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -172,7 +172,7 @@ def model_archive(model: Model) -> bytes:
             thresholds = shape.fan_in - 2 * thresholds
         arrays[f"threshold_{index}"] = thresholds.astype(np.int32)
     file = io.BytesIO()
-    np.savez_compressed(file, **arrays)
+    np.savez_compressed(file, **dict[str, Any](arrays))  # numpy 2 types a flag among the names
     return file.getvalue()
 
 

@@ -61,7 +61,7 @@ def arrays_of(seed: int = 1) -> Arrays:
 
 def written(folder: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> Path:
     path = folder / "model.npz"
-    np.savez(path, **dict(arrays))
+    np.savez(path, **dict[str, Any](arrays))
     return path
 
 
@@ -158,7 +158,7 @@ def test_pickle_is_refused_unread(tmp_path: Path) -> None:
             return (pytest.fail, ("the pickle was read",))
 
     path = tmp_path / "model.npz"
-    np.savez(path, **arrays_of(), more=np.array([Trap()], object))
+    np.savez(path, **dict[str, Any](arrays_of()), more=np.array([Trap()], object))
     with pytest.raises(ArchiveUnreadable, match="a pickle"):
         read_model_archive(path, TOY)
     path.write_bytes(pickle.dumps(Trap()))

@@ -5,6 +5,7 @@ import math
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -159,6 +160,6 @@ def test_dataset_of_somebody_else_does_not_grow_lest_it_loses_what_samples_have_
         "images": np.zeros((2, *SHAPE), np.uint8),
         "labels": np.zeros(2, np.uint8),
     }
-    np.savez(path, **{**own, **arrays})
+    np.savez(path, **dict[str, Any]({**own, **arrays}))
     with pytest.raises(WrongForm, match="edge-node bridge sample"):
         earlier_recording(path, append=True)
