@@ -19,8 +19,7 @@ from edge_node.datasets.content import Bytes, Samples
 from edge_node.spec.bnn import PIXEL_ZERO
 
 Floats: TypeAlias = "npt.NDArray[np.floating[Any]]"
-"""All are float32; numpy's own types do not follow that through every product."""
-"""float32 of any shape."""
+"""float32 of any shape; numpy's own types do not follow that through every product."""
 
 BATCH = 100
 RATE = 0.002
